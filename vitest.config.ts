@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+
+// Tests import the sources of every workspace; those that start processes use the build, which `npm test` makes first.
+const conditions = ["carillon-source"];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ["{packages,proto,examples,bench}/**/*.test.{ts,tsx}", "docs/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    pool: "forks",
+  },
+});
