@@ -1,0 +1,37 @@
+/** What is refused, in one place. Bytes are of UTF-8 JSON text. Over a limit the answer is 400, for bytes 413. */
+export const limits = {
+  payloadBytes: 256 * 1024,
+  resultBytes: 256 * 1024,
+  reasonBytes: 1024,
+  errorStackBytes: 16 * 1024,
+  logLineBytes: 8 * 1024,
+  taskLogBytes: 10 * 1024 * 1024,
+  bodyBytes: 1024 * 1024,
+  batchBodyBytes: 32 * 1024 * 1024,
+  batchTasks: 10_000,
+  jsonDepth: 64,
+  jsonKeys: 10_000,
+  pageSize: 200,
+  defaultPageSize: 50,
+  maxAttempts: 1_000,
+  backoffMs: [1, 7 * 86_400_000],
+  timeoutMs: [1, 30 * 86_400_000],
+  delayMs: [0, 3_653 * 86_400_000],
+  everyMs: [1_000, 366 * 86_400_000],
+  jitterMs: [0, 86_400_000],
+  uniqueKeyLength: 256,
+  idempotencyKeyLength: 255,
+  tags: 16,
+  tagLength: 64,
+  expressionLength: 256,
+  previewFires: 1_000,
+  keptAttempts: 10,
+  lostWorkers: 3,
+} as const;
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/** Types, queues, schedules and workers share one form: it needs no quoting in a URL, a metric label or a log line. */
+export function isName(text: string): boolean {
+  return NAME.test(text);
+}

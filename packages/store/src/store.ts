@@ -1,0 +1,420 @@
+/**
+ * What the rest of Carillon asks of its memory. Two implementations: `postgres` (the product) and `memory` (simulation and tests), which
+ * a model-based suite holds equivalent.
+ *
+ * Every verb is one statement or one transaction. `now` always comes from the caller (epoch milliseconds of a clock that follows the
+ * database's); nothing here reads a clock to decide. JSON values pass through as text. Whatever belongs to a tenant takes its namespace.
+ */
+import type { AttemptReport, FinalState, Id, OutcomeDecision, StoredState, TaskError, TaskPolicy } from "@carillon/core";
+
+// ---------------------------------------------------------------------------------------------------------------------- tasks
+
+/** What a worker must serve to be given a task. Interned: `id` is the same on every node, and the object may be compared by it. */
+export interface Lane {
+  id: number;
+  namespace: string;
+  queue: string;
+  type: string;
+}
+
+/** Priorities 1–3, 4–6, 7–9. */
+export type Band = 1 | 2 | 3;
+export const bandOf = (priority: number): Band => Math.ceil(priority / 3) as Band;
+
+export type Trigger = "api" | "sql" | "schedule" | "backfill" | "manual" | "workflow";
+
+export interface NewTask {
+  id: Id;
+  namespace: string;
+  type: string;
+  queue: string;
+  priority: number;
+  dueAt: number;
+  policy: TaskPolicy;
+  /** JSON text; null for no payload. */
+  payload: string | null;
+  trigger: Trigger;
+  scheduleId: Id | null;
+  fireAt: number | null;
+  uniqueKey: string | null;
+  tags: string[];
+  replayOf: Id | null;
+}
+
+/** What a create may carry beside its tasks. */
+export interface CreateOptions {
+  now: number;
+  /** Insert the first `count` of `tasks` as already claimed by this session: one commit instead of two. Only tasks without keys. */
+  claim?: { session: Id; count: number } | null;
+  /** Applies to every task that has a `uniqueKey`. */
+  uniquePolicy?: "keep" | "replace" | "reject";
+  idempotency?: { namespace: string; key: string; requestHash: string; response: string; expiresAt: number } | null;
+}
+
+export type CreateAnswer =
+  /** In the order sent. `created: false` means that a task with the same unique key was there; its id is given. */
+  | { kind: "created"; tasks: { id: Id; created: boolean }[]; claimed: ClaimedTask[] }
+  /** The idempotency key was used before: by the same request (`response` is its answer) or by another one. */
+  | { kind: "replayed"; response: string }
+  | { kind: "key_reused" }
+  /** `uniquePolicy: "reject"` met this task. */
+  | { kind: "unique_conflict"; id: Id; uniqueKey: string };
+
+/** A task in a node's hands: enough to run it and to decide its outcome. */
+export interface ClaimedTask {
+  id: Id;
+  token: bigint;
+  lane: Lane;
+  policy: TaskPolicy;
+  priority: number;
+  dueAt: number;
+  /** Starts so far, this one included. */
+  attempt: number;
+  /** Attempts of the present budget that ended in an error. */
+  failures: number;
+  /** Workers that died with it. */
+  lost: number;
+  payload: string | null;
+  scheduleId: Id | null;
+  fireAt: number | null;
+  finishBy: number | null;
+  /** Set when the task ran already, on adoption. */
+  startedAt: number | null;
+}
+
+export interface TaskRef {
+  id: Id;
+  token: bigint;
+}
+
+export interface ClaimTarget {
+  laneId: number;
+  band: Band;
+  limit: number;
+}
+
+/** One way an attempt ended, to be written if and only if `(id, token)` still holds the task. */
+export interface Outcome extends TaskRef {
+  decision: OutcomeDecision;
+  /** Null for an attempt that never started: it then leaves no trace in `attempts` and costs no attempt number. */
+  startedAt: number | null;
+  finishedAt: number;
+  worker: string | null;
+  /** Its process died with the task: counts towards quarantine. */
+  lost: boolean;
+}
+
+export interface Attempt {
+  number: number;
+  worker: string | null;
+  node: string | null;
+  dueAt: number;
+  startedAt: number | null;
+  finishedAt: number;
+  outcome: "succeeded" | "failed" | "lost" | "cancelled" | "snoozed";
+  error: TaskError | null;
+}
+
+/** A whole task, for people. */
+export interface TaskRecord {
+  id: Id;
+  namespace: string;
+  type: string;
+  queue: string;
+  state: StoredState;
+  reason: string | null;
+  priority: number;
+  dueAt: number;
+  startedAt: number | null;
+  finishedAt: number | null;
+  attempt: number;
+  failures: number;
+  lost: number;
+  payload: string | null;
+  result: string | null;
+  error: TaskError | null;
+  policy: TaskPolicy;
+  trigger: Trigger;
+  scheduleId: Id | null;
+  scheduleName: string | null;
+  fireAt: number | null;
+  uniqueKey: string | null;
+  tags: string[];
+  replayOf: Id | null;
+  worker: string | null;
+  cancelRequestedAt: number | null;
+  attempts: Attempt[];
+}
+
+export interface TaskFilter {
+  states?: readonly StoredState[];
+  /** Narrow `pending`, `waiting`, `claimed` to what people call scheduled, queued, retrying. Needs `now`. */
+  waiting?: readonly ("scheduled" | "queued" | "retrying")[];
+  types?: readonly string[];
+  queues?: readonly string[];
+  schedule?: string;
+  tag?: string;
+  /** Part of the type or of the payload's or error's text, or a task id. */
+  text?: string;
+  /** By creation: `from <= createdAt < to`. */
+  from?: number;
+  to?: number;
+}
+
+export interface Page<T> {
+  items: T[];
+  /** Where the next page begins; null on the last. Callers wrap it into an opaque token. */
+  next: string | null;
+}
+
+export interface TaskPatch {
+  priority?: number;
+  dueAt?: number;
+  payload?: string | null;
+  queue?: string;
+}
+
+/** Answers of verbs on one task. `task` is the state after the verb. */
+export type VerbAnswer =
+  | { kind: "done"; task: TaskRecord }
+  /** Held by a node that was asked (`recall`) and will answer by its own write. */
+  | { kind: "recalled"; task: TaskRecord }
+  | { kind: "running"; task: TaskRecord }
+  | { kind: "final"; task: TaskRecord }
+  | { kind: "not_found" };
+
+export interface LogLine {
+  at: number;
+  level: "debug" | "info" | "warn" | "error";
+  message: string;
+  attempt: number;
+}
+
+// ------------------------------------------------------------------------------------------------------------------- sessions
+
+export interface Session {
+  id: Id;
+  node: string;
+  url: string | null;
+  beat: bigint;
+  deadAt: number | null;
+}
+
+export interface OpenedSession {
+  id: Id;
+  /** For this node's ids; unique among live sessions. */
+  slot: number;
+  /** When any node was last seen alive before; null for a new database. */
+  lastSeenAt: number | null;
+}
+
+/** A task of this session that its holder shall cancel, or give back if it has not started. */
+export interface Recall extends TaskRef {
+  what: "cancel" | "return";
+  reason: string | null;
+}
+
+// ------------------------------------------------------------------------------------------------------------------ schedules
+
+/** JSON, stored as it is; `rule`, `catchUp` are core's, `task` is the template of what each fire creates. */
+export interface ScheduleDefinition {
+  rule: import("@carillon/core").ScheduleRule;
+  catchUp: { policy: "skip" | "last" | "all"; windowMs: number; limit: number };
+  overlap: "allow";
+  task: {
+    type: string;
+    /** JSON text. */
+    payload: string | null;
+    queue: string | null;
+    priority: number;
+    retry: import("@carillon/core").RetryPolicy | null;
+    timeoutMs: number | null;
+    tags: string[];
+  };
+}
+
+export interface ScheduleRecord {
+  id: Id;
+  namespace: string;
+  name: string;
+  version: number;
+  definition: ScheduleDefinition;
+  paused: boolean;
+  pause: { reason: string | null; at: number } | null;
+  plannedUntil: number;
+  /** Fires that became tasks so far, for `maxFires`. */
+  fires: number;
+  nextFireAt: number | null;
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** As a list shows it. */
+export interface ScheduleSummary extends ScheduleRecord {
+  lastFireAt: number | null;
+  lastTask: { id: Id; state: StoredState; dueAt: number; failures: number } | null;
+}
+
+export interface PlannedFire {
+  fireAt: number;
+  outcome: "task" | "skipped" | "missed";
+  reason: string | null;
+  caughtUp: boolean;
+  /** Exactly for `outcome: "task"`. */
+  task: NewTask | null;
+}
+
+export interface SchedulePlan {
+  fires: PlannedFire[];
+  plannedUntil: number;
+  nextFireAt: number | null;
+}
+
+export interface Fire {
+  fireAt: number;
+  outcome: "task" | "skipped" | "missed" | "withdrawn";
+  reason: string | null;
+  task: { id: Id; state: StoredState; dueAt: number; startedAt: number | null; failures: number } | null;
+  caughtUp: boolean;
+  backfilled: boolean;
+  version: number;
+}
+
+export interface TypeDeclaration {
+  type: string;
+  queue: string | null;
+  policy: { retry: TaskPolicy["retry"] | null; timeoutMs: number | null };
+}
+
+// ---------------------------------------------------------------------------------------------------------------------- hints
+
+/** What nodes tell each other so that nobody has to wait for a poll. Losing one costs time, never correctness. */
+export interface Hint {
+  /** The earliest new due instant by lane and band. */
+  due?: { laneId: number; band: Band; dueAt: number }[];
+  /** Sessions that hold a task with a new recall. */
+  recall?: Id[];
+  /** For people's screens: what changed. `more` when there was more than fits. */
+  changed?: { tasks: Id[]; schedules: string[]; more: boolean };
+  /** A type was declared anew, or a schedule changed: planners and caches look again. */
+  types?: boolean;
+  schedules?: boolean;
+}
+
+export interface Hints {
+  /** Sends soon, merged with others of the next few milliseconds. Never throws. */
+  publish(hint: Hint): void;
+  /** Hints of other nodes. Returns how to stop. */
+  subscribe(listener: (hint: Hint) => void): () => void;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------- store
+
+export interface Store {
+  readonly hints: Hints;
+
+  /** The database's clock, in epoch milliseconds; the one place where it is read. */
+  databaseTime(): Promise<number>;
+
+  // Sessions
+  openSession(session: { node: string; url: string | null; now: number }): Promise<OpenedSession>;
+  /** Grows the beat. `alive: false`: somebody marked it dead, and its leases are being taken. */
+  renewSession(id: Id, now: number): Promise<{ alive: boolean; recalls: Recall[] }>;
+  /** Sessions that are neither closed nor taken back: live ones, and dead ones that still hold leases. */
+  sessions(): Promise<Session[]>;
+  /** Only if its beat is still the observed one. */
+  markSessionDead(id: Id, beat: bigint, now: number): Promise<boolean>;
+  /** The node gave everything back and leaves. */
+  closeSession(id: Id, now: number): Promise<void>;
+  /**
+   * Returns leases of a dead session to `pending`, in id order: those that had started keep their attempt and note it as lost to the
+   * node (no loss counted, due at once), the others keep their instant and lose nothing. 0 when nothing is left.
+   */
+  takeBack(session: Id, options: { now: number; limit: number }): Promise<number>;
+  /** Notes that no node was alive between these instants, and withdraws what was planned for then and never claimed: the planner decides anew. */
+  recordDowntime(downtime: { from: number; until: number }): Promise<void>;
+  downtimes(since: number): Promise<{ from: number; until: number }[]>;
+
+  // The hot path
+  createTasks(tasks: NewTask[], options: CreateOptions): Promise<CreateAnswer>;
+  /** All lanes of all namespaces known so far. */
+  lanes(): Promise<Lane[]>;
+  /** The earliest due instant of pending tasks by lane and band, for these lanes. */
+  nextDue(laneIds: number[]): Promise<{ laneId: number; band: Band; dueAt: number }[]>;
+  /** Pending tasks of these lanes and bands that are due until `until`; earliest first within a target. */
+  claim(request: { session: Id; targets: ClaimTarget[]; until: number; limit: number; now: number }): Promise<ClaimedTask[]>;
+  /** Not started: `pending` again at its instant, without having cost an attempt. Answers the ids that were still held by this session. */
+  giveBack(session: Id, tasks: TaskRef[]): Promise<Id[]>;
+  /** `running` for people, once a task has outlived about a second. */
+  markRunning(tasks: (TaskRef & { startedAt: number; worker: string })[]): Promise<void>;
+  /** In the order sent: true if it was recorded, false if the lease was lost (somebody else decides). */
+  recordOutcomes(outcomes: Outcome[]): Promise<boolean[]>;
+  /** A worker came from another node with its running tasks: their leases move here, token and attempt stay. Answers those that moved. */
+  adopt(session: Id, tasks: TaskRef[]): Promise<ClaimedTask[]>;
+  /** What this session holds by the store's account, to be compared with the node's memory. */
+  leases(session: Id): Promise<TaskRef[]>;
+  appendLogs(lines: (TaskRef & LogLine)[]): Promise<void>;
+
+  // Tasks, for people
+  getTask(namespace: string, id: Id): Promise<TaskRecord | null>;
+  /** Newest created first, final ones included. Records come without payload and result. */
+  listTasks(namespace: string, query: { filter: TaskFilter; now: number; pageSize: number; after: string | null }): Promise<Page<TaskRecord>>;
+  taskLogs(namespace: string, id: Id, query: { pageSize: number; after: string | null }): Promise<Page<LogLine>>;
+  /** Waiting: cancelled at once. Held: recalled, and its holder decides. */
+  cancelTask(namespace: string, id: Id, request: { reason: string | null; now: number }): Promise<VerbAnswer>;
+  /** Only while nobody holds it; `recalled` means: try again in a moment. */
+  patchTask(namespace: string, id: Id, patch: TaskPatch, now: number): Promise<VerbAnswer>;
+  /** A final one is pending again, due now, with a fresh budget. `running` for one that is not final. */
+  retryTask(namespace: string, id: Id, now: number): Promise<VerbAnswer>;
+  runTaskNow(namespace: string, id: Id, now: number): Promise<VerbAnswer>;
+  /** Forgets a final one. */
+  deleteTask(namespace: string, id: Id): Promise<VerbAnswer>;
+
+  // Types
+  declareTypes(namespace: string, types: TypeDeclaration[], now: number): Promise<void>;
+  types(namespace: string): Promise<(TypeDeclaration & { declaredAt: number })[]>;
+
+  // Schedules
+  putSchedule(schedule: {
+    id: Id;
+    namespace: string;
+    name: string;
+    definition: ScheduleDefinition;
+    /** Left out: stays as it is, false for a new one. */
+    paused?: boolean;
+    now: number;
+    /** `create`: only if there is none; a number: only if this is its version. */
+    expect?: "create" | number;
+    nextFireAt: number | null;
+  }): Promise<{ kind: "created" | "changed" | "unchanged"; schedule: ScheduleRecord } | { kind: "exists" | "version_mismatch" }>;
+  getSchedule(namespace: string, name: string): Promise<ScheduleSummary | null>;
+  listSchedules(namespace: string, query: { pageSize: number; after: string | null; text?: string }): Promise<Page<ScheduleSummary>>;
+  /** Withdraws what is planned and not claimed. False: there is none. */
+  deleteSchedule(namespace: string, name: string, now: number): Promise<boolean>;
+  /** Pausing withdraws what is planned and not claimed; its fires are `skipped`. Resuming plans from now on. Null: there is none. */
+  setPaused(namespace: string, name: string, request: { paused: boolean; reason: string | null; now: number }): Promise<ScheduleRecord | null>;
+  /**
+   * Takes schedules whose mark is behind `before` (nobody waits for another planner's), asks `plan` about each, and writes fires, tasks
+   * and mark in one transaction. A fire that has its row already, other than `withdrawn`, creates nothing.
+   */
+  planSchedules(
+    request: { before: number; limit: number; now: number },
+    plan: (schedule: ScheduleRecord) => SchedulePlan,
+  ): Promise<{ schedules: number; tasks: NewTask[] }>;
+  /** Oldest first, `from <= fireAt < to`. */
+  listFires(
+    schedule: Id,
+    query: { from: number; to: number; outcome?: Fire["outcome"]; pageSize: number; after: string | null },
+  ): Promise<Page<Fire>>;
+
+  // Figures and upkeep
+  /** Counts of tasks that are not final by lane, capped at `cap` a lane and state. */
+  depths(cap: number): Promise<{ lane: Lane; state: "pending" | "waiting" | "claimed" | "running" | "blocked"; count: number }[]>;
+  /** Partitions ahead, retention, expired keys, vacuum when due: what one node at a time does for all. */
+  maintain(request: { now: number; retentionMs: number; logRetentionMs: number }): Promise<void>;
+  vacuum(): Promise<boolean>;
+
+  close(): Promise<void>;
+}
+
+export type { AttemptReport, FinalState };
