@@ -5,7 +5,15 @@
  * Every verb is one statement or one transaction. `now` always comes from the caller (epoch milliseconds of a clock that follows the
  * database's); nothing here reads a clock to decide. JSON values pass through as text. Whatever belongs to a tenant takes its namespace.
  */
-import type { AttemptReport, FinalState, Id, OutcomeDecision, StoredState, TaskError, TaskPolicy } from "@carillon/core";
+import type {
+  AttemptReport,
+  FinalState,
+  Id,
+  OutcomeDecision,
+  StoredState,
+  TaskError,
+  TaskPolicy,
+} from "@carillon/core";
 
 // ---------------------------------------------------------------------------------------------------------------------- tasks
 
@@ -342,7 +350,13 @@ export interface Store {
   /** The earliest due instant of pending tasks by lane and band, for these lanes. */
   nextDue(laneIds: number[]): Promise<{ laneId: number; band: Band; dueAt: number }[]>;
   /** Pending tasks of these lanes and bands that are due until `until`; earliest first within a target. */
-  claim(request: { session: Id; targets: ClaimTarget[]; until: number; limit: number; now: number }): Promise<ClaimedTask[]>;
+  claim(request: {
+    session: Id;
+    targets: ClaimTarget[];
+    until: number;
+    limit: number;
+    now: number;
+  }): Promise<ClaimedTask[]>;
   /** Not started: `pending` again at its instant, without having cost an attempt. Answers the ids that were still held by this session. */
   giveBack(session: Id, tasks: TaskRef[]): Promise<Id[]>;
   /** `running` for people, once a task has outlived about a second. */
@@ -358,7 +372,10 @@ export interface Store {
   // Tasks, for people
   getTask(namespace: string, id: Id): Promise<TaskRecord | null>;
   /** Newest created first, final ones included. Records come without payload and result. */
-  listTasks(namespace: string, query: { filter: TaskFilter; now: number; pageSize: number; after: string | null }): Promise<Page<TaskRecord>>;
+  listTasks(
+    namespace: string,
+    query: { filter: TaskFilter; now: number; pageSize: number; after: string | null },
+  ): Promise<Page<TaskRecord>>;
   taskLogs(namespace: string, id: Id, query: { pageSize: number; after: string | null }): Promise<Page<LogLine>>;
   /** Waiting: cancelled at once. Held: recalled, and its holder decides. */
   cancelTask(namespace: string, id: Id, request: { reason: string | null; now: number }): Promise<VerbAnswer>;
@@ -386,13 +403,22 @@ export interface Store {
     /** `create`: only if there is none; a number: only if this is its version. */
     expect?: "create" | number;
     nextFireAt: number | null;
-  }): Promise<{ kind: "created" | "changed" | "unchanged"; schedule: ScheduleRecord } | { kind: "exists" | "version_mismatch" }>;
+  }): Promise<
+    { kind: "created" | "changed" | "unchanged"; schedule: ScheduleRecord } | { kind: "exists" | "version_mismatch" }
+  >;
   getSchedule(namespace: string, name: string): Promise<ScheduleSummary | null>;
-  listSchedules(namespace: string, query: { pageSize: number; after: string | null; text?: string }): Promise<Page<ScheduleSummary>>;
+  listSchedules(
+    namespace: string,
+    query: { pageSize: number; after: string | null; text?: string },
+  ): Promise<Page<ScheduleSummary>>;
   /** Withdraws what is planned and not claimed. False: there is none. */
   deleteSchedule(namespace: string, name: string, now: number): Promise<boolean>;
   /** Pausing withdraws what is planned and not claimed; its fires are `skipped`. Resuming plans from now on. Null: there is none. */
-  setPaused(namespace: string, name: string, request: { paused: boolean; reason: string | null; now: number }): Promise<ScheduleRecord | null>;
+  setPaused(
+    namespace: string,
+    name: string,
+    request: { paused: boolean; reason: string | null; now: number },
+  ): Promise<ScheduleRecord | null>;
   /**
    * Takes schedules whose mark is behind `before` (nobody waits for another planner's), asks `plan` about each, and writes fires, tasks
    * and mark in one transaction. A fire that has its row already, other than `withdrawn`, creates nothing.
@@ -409,7 +435,9 @@ export interface Store {
 
   // Figures and upkeep
   /** Counts of tasks that are not final by lane, capped at `cap` a lane and state. */
-  depths(cap: number): Promise<{ lane: Lane; state: "pending" | "waiting" | "claimed" | "running" | "blocked"; count: number }[]>;
+  depths(
+    cap: number,
+  ): Promise<{ lane: Lane; state: "pending" | "waiting" | "claimed" | "running" | "blocked"; count: number }[]>;
   /** Partitions ahead, retention, expired keys, vacuum when due: what one node at a time does for all. */
   maintain(request: { now: number; retentionMs: number; logRetentionMs: number }): Promise<void>;
   vacuum(): Promise<boolean>;

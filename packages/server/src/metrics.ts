@@ -1,0 +1,121 @@
+/**
+ * What a node counts. Metric names are public (`/metrics`); the rest of the server sees only these verbs, so that the library behind them
+ * can be replaced here. Labels are bounded: queues and types, never ids or namespaces.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+const LATENESS_BUCKETS = [
+  0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600,
+];
+const DURATION_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 30, 60, 300, 1_800, 3_600];
+const STATEMENT_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
+const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_000];
+
+export interface QueueDepth {
+  queue: string;
+  state: string;
+  count: number;
+}
+
+export interface Metrics {
+  taskStarted(queue: string, latenessSeconds: number): void;
+  /** One attempt's recorded end. `outcome` is a final state or `retried`, `snoozed`, `lost`. */
+  taskEnded(queue: string, type: string, outcome: string, durationSeconds: number | null): void;
+  claimed(batchSize: number): void;
+  statementTook(statement: string, seconds: number): void;
+  loopRan(loop: string, atSeconds: number): void;
+  /** Values read when somebody scrapes. */
+  workers(read: () => { queue: string; state: "free" | "busy"; count: number }[]): void;
+  depths(read: () => Promise<QueueDepth[]>): void;
+  /** The Prometheus text format. */
+  render(): Promise<{ contentType: string; body: string }>;
+}
+
+export function createMetrics(version: string): Metrics {
+  const registers = [new Registry()];
+  const [registry] = registers as [Registry];
+  collectDefaultMetrics({ register: registry });
+
+  new Gauge({
+    name: "carillon_build_info",
+    help: "1, with the version as a label",
+    labelNames: ["version"],
+    registers,
+  }).set({ version }, 1);
+  const lateness = new Histogram({
+    name: "carillon_task_lateness_seconds",
+    help: "Start of an attempt minus its due instant",
+    labelNames: ["queue"],
+    buckets: LATENESS_BUCKETS,
+    registers,
+  });
+  const ended = new Counter({
+    name: "carillon_tasks_total",
+    help: "Ended attempts by outcome",
+    labelNames: ["queue", "type", "outcome"],
+    registers,
+  });
+  const duration = new Histogram({
+    name: "carillon_task_duration_seconds",
+    help: "From start to end of an attempt",
+    labelNames: ["queue", "type"],
+    buckets: DURATION_BUCKETS,
+    registers,
+  });
+  const batch = new Histogram({
+    name: "carillon_claim_batch_size",
+    help: "Tasks taken by one claim",
+    buckets: BATCH_BUCKETS,
+    registers,
+  });
+  const statement = new Histogram({
+    name: "carillon_db_statement_seconds",
+    help: "Time from sending a statement to its answer",
+    labelNames: ["statement"],
+    buckets: STATEMENT_BUCKETS,
+    registers,
+  });
+  const loop = new Gauge({
+    name: "carillon_loop_last_run_seconds",
+    help: "When each loop last finished a round, as a Unix time",
+    labelNames: ["loop"],
+    registers,
+  });
+
+  return {
+    taskStarted: (queue, seconds) => lateness.observe({ queue }, seconds),
+    taskEnded(queue, type, outcome, seconds) {
+      ended.inc({ queue, type, outcome });
+      if (seconds !== null) duration.observe({ queue, type }, seconds);
+    },
+    claimed: (size) => batch.observe(size),
+    statementTook: (name, seconds) => statement.observe({ statement: name }, seconds),
+    loopRan: (name, at) => loop.set({ loop: name }, at),
+    workers(read) {
+      new Gauge({
+        name: "carillon_workers",
+        help: "Slots of connected workers by queue",
+        labelNames: ["queue", "state"],
+        registers,
+        collect() {
+          this.reset();
+          for (const { queue, state, count } of read()) this.set({ queue, state }, count);
+        },
+      });
+    },
+    depths(read) {
+      new Gauge({
+        name: "carillon_queue_depth",
+        help: "Tasks that are not final (counts are capped)",
+        labelNames: ["queue", "state"],
+        registers,
+        async collect() {
+          const rows = await read();
+          this.reset();
+          for (const { queue, state, count } of rows) this.inc({ queue, state }, count);
+        },
+      });
+    },
+    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
+}
