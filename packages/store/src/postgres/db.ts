@@ -1,0 +1,254 @@
+/**
+ * Connections to PostgreSQL, in small separate pools: work that may wait (inserts with keys, lists) never keeps work waiting that must
+ * not (outcomes, claims, renewals). No session state is used beyond start-up settings, so a pooler in transaction mode may stand between.
+ */
+import { CarillonError } from "@carillon/core";
+import pg from "pg";
+import { type ConnectionTarget, connectionConfig } from "./connection.ts";
+import { systemTimers, type Timers } from "./timers.ts";
+
+/** A named prepared statement: the same name always goes with the same text. */
+export interface Statement {
+  name: string;
+  text: string;
+}
+
+export interface QueryOptions {
+  /** Default 5,000. */
+  deadlineMs?: number;
+}
+
+export interface Db {
+  /**
+   * Rows as arrays. When the deadline passes the connection is destroyed; the caller gets CarillonError("unavailable"), as for a
+   * connection that breaks, and whether the statement took effect is then unknown (`isUnknown`).
+   */
+  query<Row extends unknown[] = unknown[]>(
+    statement: Statement,
+    values: unknown[],
+    options?: QueryOptions,
+  ): Promise<Row[]>;
+  /** Rolls back when `work` throws. Inside a transaction it joins that one. 40P01 and 40001 reach the caller, who may try again. */
+  transaction<T>(work: (tx: Db) => Promise<T>): Promise<T>;
+}
+
+const poolSizes = {
+  /** Sessions, the planner, people's writes. */
+  control: 4,
+  claims: 2,
+  outcomes: 2,
+  inserts: 4,
+  /** Inserts with a unique or idempotency key, which another transaction may hold up. */
+  keyed: 2,
+  reads: 4,
+} as const;
+export type PoolName = keyof typeof poolSizes;
+
+export type Pools = Record<PoolName, Db> & {
+  readonly timers: Timers;
+  /** For connections of one's own: listening, vacuum, partitions. Direct, past a pooler, where one is known. */
+  connect(): Promise<pg.Client>;
+  close(): Promise<void>;
+};
+
+export interface PoolOptions {
+  connection: ConnectionTarget;
+  /** Where session state is kept (LISTEN), when `connection` leads through a pooler. */
+  direct?: ConnectionTarget;
+  /** Told the duration of each statement. */
+  statementTimer?: (name: string, seconds: number) => void;
+  timers?: Timers;
+}
+
+export async function openPools(options: PoolOptions): Promise<Pools> {
+  const timers = options.timers ?? systemTimers;
+  const config = connectionConfig(options.connection, {
+    startUpOptions: await acceptsStartUpOptions(options.connection),
+  });
+  const opened = Object.entries(poolSizes).map(([name, max]) => {
+    const pool = new pg.Pool({ ...config, pipeline: true, max, idleTimeoutMillis: 0 } as pg.PoolConfig);
+    pool.on("connect", watch);
+    pool.on("error", () => {}); // The pool has dropped that connection; the next caller opens another.
+    return { name, pool };
+  });
+  const dbs = opened.map(({ name, pool }) => [name, createDb(pool, timers, options.statementTimer)]);
+  return {
+    ...(Object.fromEntries(dbs) as Record<PoolName, Db>),
+    timers,
+    async connect() {
+      const client = new pg.Client(connectionConfig(options.direct ?? options.connection));
+      watch(client);
+      try {
+        await client.connect();
+      } catch (error) {
+        throw translate(error);
+      }
+      return client;
+    },
+    async close() {
+      await Promise.all(opened.map(({ pool }) => pool.end()));
+    },
+  };
+}
+
+/** Poolers may refuse `options`; the role's own settings, which the migration makes, serve then. */
+async function acceptsStartUpOptions(connection: ConnectionTarget): Promise<boolean> {
+  const client = new pg.Client(connectionConfig(connection));
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.end();
+    return true;
+  } catch (error) {
+    if (sqlState(error) === "08P01") return false;
+    throw translate(error);
+  }
+}
+
+interface WatchedClient {
+  commitWarning?: string;
+}
+
+/** A commit that was cancelled while waiting for the standby reports success with a warning: it may be lost in a failover. */
+function watch(client: pg.ClientBase): void {
+  client.on("error", () => {}); // Every query of it fails, and it leaves the pool.
+  client.on("notice", (notice) => {
+    if (notice.code === "01000" || notice.code === "57P01") {
+      (client as WatchedClient).commitWarning = notice.message ?? "warning at commit";
+    }
+  });
+}
+
+function createDb(pool: pg.Pool, timers: Timers, statementTimer: PoolOptions["statementTimer"]): Db {
+  async function run<Row extends unknown[]>(
+    client: pg.ClientBase,
+    statement: Statement,
+    values: unknown[],
+    options?: QueryOptions,
+  ): Promise<Row[]> {
+    const startedAt = timers.monotonic();
+    try {
+      return (await send(client, statement, values, options?.deadlineMs)).rows as Row[];
+    } finally {
+      statementTimer?.(statement.name, (timers.monotonic() - startedAt) / 1_000);
+    }
+  }
+
+  return {
+    async query<Row extends unknown[]>(statement: Statement, values: unknown[], options?: QueryOptions) {
+      const client = await acquire(pool);
+      let failure: unknown;
+      try {
+        return await run<Row>(client, statement, values, options);
+      } catch (error) {
+        failure = error;
+        throw error;
+      } finally {
+        client.release(CarillonError.is(failure) && failure.code === "unavailable" && isUnknown(failure));
+      }
+    },
+    async transaction(work) {
+      const client = await acquire(pool);
+      const tx: Db = {
+        query: (statement, values, options) => run(client, statement, values, options),
+        transaction: (inner) => inner(tx),
+      };
+      let broken = true;
+      try {
+        const begun = send(client, begin, []);
+        begun.catch(() => {}); // It travels with the first statement, which fails with it.
+        let answer: Awaited<ReturnType<typeof work>>;
+        try {
+          answer = await work(tx);
+          await begun;
+        } catch (error) {
+          if (!isUnknown(error)) {
+            await send(client, rollback, []);
+            broken = false;
+          }
+          throw error;
+        }
+        const { command } = await send(client, commit, []);
+        broken = false;
+        if (command !== "COMMIT") throw new Error("a statement of the transaction failed, and nobody said so");
+        return answer;
+      } finally {
+        client.release(broken);
+      }
+    },
+  };
+}
+
+const begin: Statement = { name: "", text: "begin" };
+const commit: Statement = { name: "", text: "commit" };
+const rollback: Statement = { name: "", text: "rollback" };
+
+async function acquire(pool: pg.Pool): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+function send(
+  client: pg.ClientBase,
+  statement: Statement,
+  values: unknown[],
+  deadlineMs = 5_000,
+): Promise<pg.QueryArrayResult> {
+  const config = {
+    ...(statement.name === "" ? {} : { name: statement.name }),
+    text: statement.text,
+    values,
+    rowMode: "array",
+    query_timeout: deadlineMs,
+  } as pg.QueryArrayConfig;
+  return new Promise((resolve, reject) => {
+    client.query(config, (error: Error | undefined, result: pg.QueryArrayResult) => {
+      const { commitWarning } = client as WatchedClient;
+      if (error) reject(translate(error, true));
+      else if (commitWarning !== undefined) reject(unknown(commitWarning));
+      else resolve(result);
+    });
+  });
+}
+
+// ------------------------------------------------------------------------------------------------------------------- errors
+
+/** PostgreSQL's code of an error, e.g. `23505`; null for anything else. */
+export function sqlState(error: unknown): string | null {
+  if (!(error instanceof Error) || !("severity" in error) || !("code" in error)) return null;
+  return typeof error.code === "string" ? error.code : null;
+}
+
+/** Whether a statement that failed this way may have taken effect all the same: its connection broke before the answer. */
+export function isUnknown(error: unknown): boolean {
+  return CarillonError.is(error) && (error.cause as { sent?: boolean } | undefined)?.sent === true;
+}
+
+/** The connection is refused or gone, the server shuts down, recovers, is full, read-only, or somebody holds a lock for too long. */
+const unavailableStates = /^(08|53|58|57P|57014|55P03|25006|25P03)/;
+/** Of these, those after which nothing of the statement remains and the connection lives on. */
+const refusedStates = /^(53|58|57014|55P03|25006)/;
+
+function translate(error: unknown, sent = false): unknown {
+  if (CarillonError.is(error)) return error;
+  const state = sqlState(error);
+  if (state !== null && !unavailableStates.test(state)) return error;
+  if (state !== null && refusedStates.test(state)) return unavailable(error, false);
+  return unavailable(error, sent);
+}
+
+function unavailable(error: unknown, sent: boolean): CarillonError {
+  const reason = error instanceof Error && error.message ? error.message : String(error);
+  return new CarillonError("unavailable", {
+    detail: "The database does not answer.",
+    retryAfterMs: 1_000,
+    cause: Object.assign(new Error(reason, { cause: error }), { sent }),
+  });
+}
+
+function unknown(reason: string): CarillonError {
+  return unavailable(new Error(reason), true);
+}
