@@ -185,8 +185,8 @@ export interface TaskPatch {
 /** Answers of verbs on one task. `task` is the state after the verb. */
 export type VerbAnswer =
   | { kind: "done"; task: TaskRecord }
-  /** Held by a node that was asked (`recall`) and will answer by its own write. */
-  | { kind: "recalled"; task: TaskRecord }
+  /** Held by the node of this session, which was asked (`recall`) and will answer by its own write. */
+  | { kind: "recalled"; task: TaskRecord; session: Id }
   | { kind: "running"; task: TaskRecord }
   | { kind: "final"; task: TaskRecord }
   | { kind: "not_found" };
@@ -259,6 +259,7 @@ export interface ScheduleRecord {
 
 /** As a list shows it. */
 export interface ScheduleSummary extends ScheduleRecord {
+  /** The latest fire until now that became a task, and that task while it is remembered. */
   lastFireAt: number | null;
   lastTask: { id: Id; state: StoredState; dueAt: number; failures: number } | null;
 }
