@@ -407,10 +407,12 @@ export interface Store {
   }): Promise<
     { kind: "created" | "changed" | "unchanged"; schedule: ScheduleRecord } | { kind: "exists" | "version_mismatch" }
   >;
-  getSchedule(namespace: string, name: string): Promise<ScheduleSummary | null>;
+  /** `now` tells the last fire from those planned ahead. */
+  getSchedule(namespace: string, name: string, now: number): Promise<ScheduleSummary | null>;
+  /** By name. `text` is a part of the name or of the task type. */
   listSchedules(
     namespace: string,
-    query: { pageSize: number; after: string | null; text?: string },
+    query: { now: number; pageSize: number; after: string | null; text?: string },
   ): Promise<Page<ScheduleSummary>>;
   /** Withdraws what is planned and not claimed. False: there is none. */
   deleteSchedule(namespace: string, name: string, now: number): Promise<boolean>;
