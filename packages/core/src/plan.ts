@@ -1,0 +1,88 @@
+/**
+ * What a planner does for one schedule. It runs ahead: every fire up to `now + horizon` gets its row and, mostly, its task. Fires in a
+ * past in which no node was alive are missed, and the catch-up policy decides which of them run after all.
+ */
+import { type CatchUp, decideCatchUp, mostCaughtUp } from "./catch-up.ts";
+import { firesBetween, jitteredDueAt, lastFiresBetween, nextFireAt, type ScheduleRule } from "./schedule.ts";
+
+/** A fire is missed when no node was alive at its instant nor so long after it. */
+export const MISSED_AFTER_MS = 10_000;
+
+/** The mark of a schedule that will never fire again. */
+export const NEVER_AGAIN = Date.UTC(2200, 0, 1);
+
+export interface PlanningSchedule {
+  id: bigint;
+  rule: ScheduleRule;
+  catchUp: CatchUp;
+  /** All fires up to here have been decided. */
+  plannedUntil: number;
+  /** Fires that became tasks. */
+  firesSoFar: number;
+  paused: boolean;
+}
+
+export interface PlanningTime {
+  now: number;
+  horizonMs: number;
+  /** Some node has been alive since then without a break; left out: nobody was before now. */
+  aliveSince?: number;
+  /** At most so many fires in one answer. */
+  limit: number;
+}
+
+export interface PlannedFireDecision {
+  fireAt: number;
+  dueAt: number;
+  outcome: "task" | "missed" | "skipped";
+  /** `paused` for what a pause skipped, `no_node` for what was missed. */
+  reason: string | null;
+  caughtUp: boolean;
+}
+
+export interface FirePlan {
+  fires: PlannedFireDecision[];
+  /** The new mark. At least `now + horizon` unless there is more; later when the next fire is, so that nobody looks before. */
+  plannedUntil: number;
+  /** The next fire after `now`, whatever the pause says; null: none, or `maxFires` is reached before. */
+  nextFireAt: number | null;
+  /** The limit cut the answer: ask again with the new mark. */
+  more: boolean;
+}
+
+export function planFires(schedule: PlanningSchedule, time: PlanningTime): FirePlan {
+  const { rule, catchUp, plannedUntil: mark, paused } = schedule;
+  const { now, limit } = time;
+  const until = Math.max(mark, now + time.horizonMs);
+  const missedBefore = Math.min(now, time.aliveSince ?? now) - MISSED_AFTER_MS;
+  let left = rule.maxFires === null ? Number.POSITIVE_INFINITY : rule.maxFires - schedule.firesSoFar;
+
+  // The same fires are chosen however the stretch is cut into answers, because all of it is looked at each time.
+  const lastMissed = paused ? [] : lastFiresBetween(rule, mark, missedBefore - 1, mostCaughtUp(catchUp));
+  const caughtUp = new Set(decideCatchUp(lastMissed, catchUp, now));
+
+  const fires: PlannedFireDecision[] = [];
+  const candidates = left > 0 ? firesBetween(rule, mark, until, limit + 1) : [];
+  for (const fireAt of candidates.slice(0, limit)) {
+    if (left <= 0) break;
+    const missed = fireAt < missedBefore;
+    if (paused) {
+      fires.push({ fireAt, dueAt: fireAt, outcome: "skipped", reason: "paused", caughtUp: false });
+    } else if (missed && !caughtUp.has(fireAt)) {
+      fires.push({ fireAt, dueAt: fireAt, outcome: "missed", reason: "no_node", caughtUp: false });
+    } else {
+      const dueAt = jitteredDueAt(rule, schedule.id, fireAt);
+      fires.push({ fireAt, dueAt, outcome: "task", reason: null, caughtUp: missed });
+      left--;
+    }
+  }
+
+  const more = left > 0 && candidates.length > limit;
+  const lastPlanned = fires.at(-1)?.fireAt;
+  let nextFire = nextFireAt(rule, now);
+  if (left <= 0 && nextFire !== null && nextFire > (lastPlanned ?? mark)) nextFire = null;
+  if (more) return { fires, plannedUntil: lastPlanned!, nextFireAt: nextFire, more };
+  const following = left > 0 ? nextFireAt(rule, until) : null;
+  const plannedUntil = following === null ? Math.max(until, NEVER_AGAIN) : Math.max(until, following - 1);
+  return { fires, plannedUntil, nextFireAt: nextFire, more };
+}

@@ -1,0 +1,126 @@
+/** What a rule will do, before it is stored: its words, its next fires and what may surprise. */
+import { type CronFields, parseFields } from "./cron-fields.ts";
+import { nextWall } from "./cron-wall.ts";
+import { formatDuration, parseDuration } from "./duration.ts";
+import { formatInstant, formatLocal, formatOffset, parseInstant } from "./instant.ts";
+import { firesBetween, type ScheduleRule } from "./schedule.ts";
+import { describeRule } from "./words.ts";
+import { isFixedOffsetZone, offsetAt, type Transition, transitionsBetween } from "./zone.ts";
+
+export interface SchedulePreview {
+  words: string;
+  fires: { at: string; local: string; offset: string }[];
+  warnings: PreviewWarning[];
+}
+
+export interface PreviewWarning {
+  code:
+    | "dst_gap"
+    | "dst_overlap"
+    | "or_rule"
+    | "never_fires"
+    | "frequent"
+    | "herd"
+    | "uneven_step"
+    | "fixed_offset_zone";
+  message: string;
+}
+
+/** The first `count` fires at or after `from`. The rule is valid, but may be one that never fires. */
+export function previewSchedule(rule: ScheduleRule, from: number, count: number): SchedulePreview {
+  const most = Math.min(count, rule.maxFires ?? count);
+  const fires = firesBetween(rule, from - 1, Number.POSITIVE_INFINITY, Math.max(most, SAMPLE));
+  return {
+    words: describeRule(rule),
+    fires: fires.slice(0, most).map((at) => ({
+      at: formatInstant(at),
+      local: formatLocal(at, rule.timeZone),
+      offset: formatOffset(offsetAt(rule.timeZone, at)),
+    })),
+    warnings: [...warnAboutCron(rule, from), ...warnAboutFires(rule, fires.slice(0, SAMPLE)), ...warnAboutZone(rule)],
+  };
+}
+
+/** So many fires show how close together they are. */
+const SAMPLE = 10;
+
+function warnAboutCron(rule: ScheduleRule, from: number): PreviewWarning[] {
+  if (rule.cron === null) return [];
+  const fields = parseFields(rule.cron, rule.dialect);
+  if ("code" in fields) return [];
+  const warnings: PreviewWarning[] = [];
+  if (fields.dayRule === "or") {
+    const and = rule.dialect === "ocps" ? " A + before the day of the week asks for both." : "";
+    const message = `Both days are restricted: it fires when the day of the month or the day of the week matches.${and}`;
+    warnings.push({ code: "or_rule", message });
+  }
+  for (const { field, text } of fields.unevenSteps) {
+    const message = `"${text}" does not divide the ${field} evenly: the last step before it starts again is shorter.`;
+    warnings.push({ code: "uneven_step", message });
+  }
+  return [...warnings, ...warnAboutChanges(rule, fields, from)];
+}
+
+const YEAR_MS = 366 * 86_400_000;
+
+/** Of the coming year, the first change of each kind that meets the rule. */
+function warnAboutChanges(rule: ScheduleRule, fields: CronFields, from: number): PreviewWarning[] {
+  if (fields.rhythm) return [];
+  const start = Math.max(from - 1, rule.startAt === null ? from - 1 : parseInstant(rule.startAt)! - 1);
+  const end = Math.min(start + YEAR_MS, rule.endAt === null ? start + YEAR_MS : parseInstant(rule.endAt)!);
+  const changes = transitionsBetween(rule.timeZone, start, end).flatMap((change) => {
+    const wall = nextWall(fields, change.at + Math.min(change.offsetBefore, change.offsetAfter));
+    const met = wall !== null && wall < change.at + Math.max(change.offsetBefore, change.offsetAfter);
+    return met ? [{ change, wall }] : [];
+  });
+  const gap = changes.find(({ change }) => change.offsetAfter > change.offsetBefore);
+  const overlap = changes.find(({ change }) => change.offsetAfter < change.offsetBefore);
+  const warnings: PreviewWarning[] = [];
+  if (gap) warnings.push({ code: "dst_gap", message: gapMessage(rule, gap.wall, gap.change) });
+  if (overlap) warnings.push({ code: "dst_overlap", message: overlapMessage(rule, overlap.wall) });
+  return warnings;
+}
+
+function gapMessage(
+  { timeZone, dst }: ScheduleRule,
+  wall: number,
+  { at, offsetBefore, offsetAfter }: Transition,
+): string {
+  const [date, time] = dateAndTime(wall);
+  const next = dateAndTime(at + offsetAfter)[1];
+  const shifted = dateAndTime(wall - offsetBefore + offsetAfter)[1];
+  const does = { next: `fires at ${next} instead`, skip: "does not fire then", shift: `fires at ${shifted} instead` };
+  return `On ${date} there is no ${time} in ${timeZone}: the clock goes forward. It ${does[dst.gap]}.`;
+}
+
+function overlapMessage({ timeZone, dst }: ScheduleRule, wall: number): string {
+  const [date, time] = dateAndTime(wall);
+  const does = { first: "once, the first time", second: "once, the second time", both: "both times" };
+  return `On ${date} the clock in ${timeZone} shows ${time} twice: it goes back. It fires ${does[dst.overlap]}.`;
+}
+
+function dateAndTime(wall: number): [string, string] {
+  const text = new Date(wall).toISOString();
+  return [text.slice(0, 10), text.slice(11, text.endsWith(":00.000Z") ? 16 : 19)];
+}
+
+function warnAboutFires(rule: ScheduleRule, fires: number[]): PreviewWarning[] {
+  if (fires.length === 0) return [{ code: "never_fires", message: "It does not fire from then on." }];
+  const gaps = fires.slice(1).map((fire, index) => fire - fires[index]!);
+  const shortest = Math.min(...gaps);
+  if (shortest < 60_000) {
+    return [{ code: "frequent", message: `It fires as little as ${formatDuration(shortest)} apart.` }];
+  }
+  const jitterMs = rule.jitter === null ? 0 : parseDuration(rule.jitter)!;
+  const onTheHour = fires.every((fire) => (fire + offsetAt(rule.timeZone, fire)) % 3_600_000 === 0);
+  if (jitterMs > 0 || !onTheHour) return [];
+  const message = "It fires on the full hour, as many schedules do. A jitter or another minute spreads the load.";
+  return [{ code: "herd", message }];
+}
+
+function warnAboutZone({ timeZone }: ScheduleRule): PreviewWarning[] {
+  if (!isFixedOffsetZone(timeZone)) return [];
+  const offset = formatOffset(offsetAt(timeZone, 0));
+  const message = `${timeZone} is always UTC${offset} and knows no daylight saving time. A place such as Europe/Paris follows the clock there.`;
+  return [{ code: "fixed_offset_zone", message }];
+}

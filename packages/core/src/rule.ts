@@ -1,0 +1,94 @@
+/** What is wrong with a schedule's rule, field by field. */
+import { parseCron } from "./cron.ts";
+import { cronDialects } from "./cron-fields.ts";
+import { formatDuration, parseDuration } from "./duration.ts";
+import type { FieldError } from "./errors.ts";
+import { parseInstant } from "./instant.ts";
+import { limits } from "./limits.ts";
+import { nextFireAt, type ScheduleRule } from "./schedule.ts";
+import { isTimeZone } from "./zone.ts";
+
+export const dstGaps = ["next", "skip", "shift"] as const;
+export const dstOverlaps = ["first", "second", "both"] as const;
+
+/** Empty when the rule can be stored. With `now`, a rule that has no fire after it is refused too. */
+export function validateRule(rule: ScheduleRule, now?: number): FieldError[] {
+  const errors = [
+    ...checkWhen(rule),
+    ...checkZone(rule.timeZone),
+    ...checkChoice("/dialect", rule.dialect, cronDialects),
+    ...checkChoice("/dst/gap", rule.dst.gap, dstGaps),
+    ...checkChoice("/dst/overlap", rule.dst.overlap, dstOverlaps),
+    ...checkLength("/jitter", rule.jitter, "jitter_out_of_range", limits.jitterMs),
+    ...checkRange(rule),
+    ...checkMaxFires(rule.maxFires),
+  ];
+  return errors.length > 0 ? errors : checkFires(rule, now);
+}
+
+function checkWhen(rule: ScheduleRule): FieldError[] {
+  if (rule.cron !== null && rule.every !== null) {
+    return [{ pointer: "/every", code: "exclusive", message: "Give either cron or every, not both." }];
+  }
+  if (rule.cron === null && rule.every === null) {
+    return [{ pointer: "/cron", code: "required", message: "Give cron or every." }];
+  }
+  if (rule.cron === null) return checkLength("/every", rule.every, "every_out_of_range", limits.everyMs);
+  if (!(cronDialects as readonly string[]).includes(rule.dialect)) return [];
+  const cron = parseCron(rule.cron, { dialect: rule.dialect });
+  return "code" in cron ? [{ pointer: "/cron", code: cron.code, message: cron.message }] : [];
+}
+
+function checkZone(timeZone: string): FieldError[] {
+  if (isTimeZone(timeZone)) return [];
+  return [
+    {
+      pointer: "/timeZone",
+      code: "unknown_time_zone",
+      message: `"${timeZone.slice(0, 64)}" is no IANA time zone such as Europe/Paris or UTC.`,
+    },
+  ];
+}
+
+function checkChoice(pointer: string, value: string, choices: readonly string[]): FieldError[] {
+  if (choices.includes(value)) return [];
+  return [{ pointer, code: "invalid_choice", message: `One of ${choices.join(", ")}.` }];
+}
+
+function checkLength(
+  pointer: string,
+  text: string | null,
+  code: string,
+  [least, most]: readonly [number, number],
+): FieldError[] {
+  if (text === null) return [];
+  const ms = parseDuration(text);
+  if (ms === null) return [{ pointer, code: "invalid_duration", message: "A duration such as 30s, 5m or 1h30m." }];
+  if (ms >= least && ms <= most) return [];
+  return [{ pointer, code, message: `Between ${formatDuration(least)} and ${formatDuration(most)}.` }];
+}
+
+function checkRange({ startAt, endAt }: ScheduleRule): FieldError[] {
+  const errors: FieldError[] = [];
+  const start = startAt === null ? null : parseInstant(startAt);
+  const end = endAt === null ? null : parseInstant(endAt);
+  const message = "An instant such as 2027-01-01T08:00:00Z or 2027-01-01T09:00[Europe/Paris].";
+  if (startAt !== null && start === null) errors.push({ pointer: "/startAt", code: "invalid_instant", message });
+  if (endAt !== null && end === null) errors.push({ pointer: "/endAt", code: "invalid_instant", message });
+  if (start !== null && end !== null && end <= start) {
+    errors.push({ pointer: "/endAt", code: "ends_before_start", message: "The end is not after the start." });
+  }
+  return errors;
+}
+
+function checkMaxFires(maxFires: number | null): FieldError[] {
+  if (maxFires === null || (Number.isInteger(maxFires) && maxFires >= 1 && maxFires <= 1_000_000_000)) return [];
+  return [{ pointer: "/maxFires", code: "out_of_range", message: "A whole number from 1 to 1,000,000,000." }];
+}
+
+function checkFires(rule: ScheduleRule, now: number | undefined): FieldError[] {
+  if (nextFireAt(rule, now ?? -1) !== null) return [];
+  const pointer = rule.endAt !== null ? "/endAt" : rule.cron !== null ? "/cron" : "/every";
+  const message = now === undefined ? "There is no fire in this range." : "There is no fire from now on.";
+  return [{ pointer, code: "cron_never_fires", message }];
+}

@@ -1,0 +1,65 @@
+/** A rule in plain words: "At 12:00, on day 13 of the month or on Friday". */
+import cronstrue from "cronstrue";
+import { type CronDialect, type CronFields, parseFields } from "./cron-fields.ts";
+import { parseDuration } from "./duration.ts";
+import type { ScheduleRule } from "./schedule.ts";
+
+export function describeRule(rule: ScheduleRule): string {
+  if (rule.cron !== null) return describeCron(rule.cron, rule.dialect) ?? rule.cron;
+  const everyMs = rule.every === null ? null : parseDuration(rule.every);
+  return everyMs ? describeInterval(everyMs) : (rule.every ?? "");
+}
+
+/** Null for what is no cron expression. */
+export function describeCron(expression: string, dialect: CronDialect): string | null {
+  const fields = parseFields(expression, dialect);
+  return "code" in fields ? null : describeFields(fields);
+}
+
+export function describeInterval(everyMs: number): string {
+  const units: [string, number][] = [
+    ["day", 86_400_000],
+    ["hour", 3_600_000],
+    ["minute", 60_000],
+    ["second", 1_000],
+    ["millisecond", 1],
+  ];
+  const parts: string[] = [];
+  let rest = everyMs;
+  for (const [unit, size] of units) {
+    const amount = Math.floor(rest / size);
+    rest -= amount * size;
+    if (amount > 0) parts.push(amount === 1 ? `1 ${unit}` : `${amount} ${unit}s`);
+  }
+  const text = parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts.join("");
+  return `Every ${parts.length === 1 ? text.replace(/^1 /, "") : text}`;
+}
+
+/**
+ * The library words a restricted day of the month and a restricted day of the week as if both had to match; most often either one
+ * suffices. So it is asked about each part alone, and the parts are joined here by the rule that holds.
+ */
+function describeFields(fields: CronFields): string {
+  const parts = fields.text.split(/[ \t]+/);
+  const years = parts.length === 7 ? parts.pop()! : null;
+  const clock = parts.slice(0, -3).join(" ");
+  const [days, months, weekdays] = parts.slice(-3) as [string, string, string];
+  const time = read(`${clock} * * *`);
+  const part = (expression: string) => read(expression).slice(time.length + 2);
+  const day = /^[*?]$/.test(days) ? "" : part(`${clock} ${days} * *`);
+  const weekday = /^\+?[*?]$/.test(weekdays) ? "" : part(`${clock} * * ${forLibrary(weekdays)}`).replace(/^only /, "");
+  const month = months === "*" ? "" : part(`${clock} * ${months} *`);
+  const year =
+    years === null || years === "*" ? "" : part(`${clock.split(" ").length === 2 ? "0 " : ""}${clock} * * * ${years}`);
+  const date =
+    day && weekday ? (fields.dayRule === "or" ? `${day} or ${weekday}` : `${day}, only ${weekday}`) : day || weekday;
+  return [time, date, month, year].filter((text) => text !== "").join(", ");
+}
+
+function forLibrary(weekdays: string): string {
+  return weekdays.replace(/^\+/, "").replace(/#L/gi, "L");
+}
+
+function read(expression: string): string {
+  return cronstrue.toString(expression, { use24HourTimeFormat: true });
+}
