@@ -1,1 +1,22 @@
+export { CarillonError, type ErrorCode, type FieldError } from "@carillon/core/errors";
+export { Carillon, type CarillonOptions } from "./client.ts";
+export { AttemptAborted, Discard, Fatal, RetryAfter, Snooze, TaskFailedError, WaitTimeoutError } from "./errors.ts";
+export { cutNodeMessage, fromWorkRequest, toWorkResponse } from "./grpc-messages.ts";
+export type { Fetch } from "./http.ts";
+export { processClock } from "./process-clock.ts";
 export type * from "./protocol.ts";
+export type { RetryOptions } from "./retry-options.ts";
+export type { RuleOptions, ScheduleOptions, ScheduleTask } from "./schedules-client.ts";
+export {
+  type AnyTask,
+  type StandardSchema,
+  type TaskContext,
+  type TaskDefinition,
+  type TaskLog,
+  type TaskOptions,
+  task,
+} from "./task.ts";
+export { type CreateOptions, TaskHandle, type TaskListQuery } from "./tasks-client.ts";
+export type * from "./types.ts";
+export { version } from "./version.ts";
+export { Worker, type WorkerOptions } from "./worker.ts";

@@ -1,0 +1,126 @@
+import { type HttpOptions, request } from "./http.ts";
+import type { RetryOptions } from "./retry-options.ts";
+import { type AnyTask, checkPayload, type TaskDefinition } from "./task.ts";
+import type { Fire, Page, Schedule, SchedulePreview, Task } from "./types.ts";
+
+export interface RuleOptions {
+  /** Exactly one of `cron` and `every`. */
+  cron?: string;
+  every?: string;
+  /** IANA name; default `UTC`. */
+  timeZone?: string;
+  dst?: { gap?: "next" | "skip" | "shift"; overlap?: "first" | "second" | "both" };
+  dialect?: "ocps" | "vixie";
+  jitter?: string;
+  startAt?: string;
+  endAt?: string;
+  maxFires?: number;
+}
+
+export interface ScheduleTask {
+  type: string;
+  payload?: unknown;
+  queue?: string;
+  priority?: number;
+  retry?: RetryOptions;
+  timeout?: string;
+  tags?: string[];
+}
+
+export interface ScheduleOptions<Payload = unknown> extends RuleOptions {
+  /** A definition (then `payload` stands beside it) or the whole template. */
+  task: TaskDefinition<Payload> | AnyTask | ScheduleTask;
+  payload?: Payload;
+  catchUp?: { policy?: "skip" | "last" | "all"; window?: string; limit?: number };
+  overlap?: "allow";
+  paused?: boolean;
+}
+
+export class SchedulesClient {
+  readonly #http: HttpOptions;
+
+  constructor(http: HttpOptions) {
+    this.#http = http;
+  }
+
+  /** Creates it or replaces its definition; an equal one changes nothing. */
+  async put<Payload>(name: string, options: ScheduleOptions<Payload>): Promise<Schedule> {
+    return request(this.#http, { method: "PUT", path: this.#path(name), body: await scheduleBody(options) });
+  }
+
+  /** Only if there is none of this name. */
+  async create<Payload>(name: string, options: ScheduleOptions<Payload>): Promise<Schedule> {
+    const body = { name, ...(await scheduleBody(options)) };
+    const headers = { "idempotency-key": crypto.randomUUID() };
+    return request(this.#http, { method: "POST", path: "/api/v1/schedules", body, headers });
+  }
+
+  get(name: string): Promise<Schedule> {
+    return request(this.#http, { method: "GET", path: this.#path(name) });
+  }
+
+  /** One page, by name. */
+  async list(query: { pageSize?: number; pageToken?: string } = {}): Promise<Page<Schedule>> {
+    const answer = await request<{ schedules: Schedule[]; nextPageToken: string | null }>(this.#http, {
+      method: "GET",
+      path: "/api/v1/schedules",
+      query,
+    });
+    return { items: answer.schedules, nextPageToken: answer.nextPageToken };
+  }
+
+  /** JSON merge patch: what is left out stays, null goes back to the default. */
+  patch(name: string, body: Record<string, unknown>): Promise<Schedule> {
+    return request(this.#http, { method: "PATCH", path: this.#path(name), body });
+  }
+
+  async delete(name: string): Promise<void> {
+    await request(this.#http, { method: "DELETE", path: this.#path(name) });
+  }
+
+  pause(name: string, body: { reason?: string } = {}): Promise<Schedule> {
+    return request(this.#http, { method: "POST", path: `${this.#path(name)}:pause`, body });
+  }
+
+  resume(name: string): Promise<Schedule> {
+    return request(this.#http, { method: "POST", path: `${this.#path(name)}:resume` });
+  }
+
+  /** A task now, beside the schedule's fires. */
+  trigger(name: string, body: { payload?: unknown } = {}): Promise<Task> {
+    const headers = { "idempotency-key": crypto.randomUUID() };
+    return request(this.#http, { method: "POST", path: `${this.#path(name)}:trigger`, body, headers });
+  }
+
+  preview(rule: RuleOptions & { from?: string; count?: number }): Promise<SchedulePreview> {
+    return request(this.#http, { method: "POST", path: "/api/v1/schedules:preview", body: rule });
+  }
+
+  /** Oldest first; without a range the last 24 h and the next 10. */
+  async fires(
+    name: string,
+    query: { from?: string; to?: string; outcome?: Fire["outcome"]; pageSize?: number; pageToken?: string } = {},
+  ): Promise<Page<Fire>> {
+    const answer = await request<{ fires: Fire[]; nextPageToken: string | null }>(this.#http, {
+      method: "GET",
+      path: `${this.#path(name)}/fires`,
+      query,
+    });
+    return { items: answer.fires, nextPageToken: answer.nextPageToken };
+  }
+
+  #path(name: string): string {
+    return `/api/v1/schedules/${encodeURIComponent(name)}`;
+  }
+}
+
+async function scheduleBody({
+  task,
+  payload,
+  ...options
+}: ScheduleOptions<never> | ScheduleOptions): Promise<Record<string, unknown>> {
+  if (!("run" in task)) return { ...options, task: payload === undefined ? task : { ...task, payload } };
+  await checkPayload(task.schema, payload);
+  const { type, queue, retry, timeout } = task;
+  return { ...options, task: { type, payload, queue, retry, timeout } };
+}

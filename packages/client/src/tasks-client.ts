@@ -1,0 +1,205 @@
+import { TaskFailedError, WaitTimeoutError } from "./errors.ts";
+import { exchange, type HttpOptions, request } from "./http.ts";
+import { durationMs, type RetryOptions } from "./retry-options.ts";
+import { type AnyTask, checkPayload, type TaskDefinition } from "./task.ts";
+import type { AttemptInfo, LogLine, Page, Task, TaskState, TaskSummary } from "./types.ts";
+
+const LONGEST_WAIT_MS = 30_000;
+
+export interface CreateOptions {
+  /** When: a delay from now, or an instant. Default now. */
+  delay?: string;
+  dueAt?: Date | string;
+  /** 1 urgent … 9 idle; default 5. */
+  priority?: number;
+  queue?: string;
+  /** At most one task that is not final per key. */
+  uniqueKey?: string;
+  uniquePolicy?: "keep" | "replace" | "reject";
+  retry?: RetryOptions;
+  timeout?: string;
+  tags?: string[];
+  /** The same key and request give the same answer for 24 h. Default: a new one for each call. */
+  idempotencyKey?: string;
+}
+
+export interface TaskListQuery {
+  state?: TaskState | TaskState[];
+  type?: string;
+  queue?: string;
+  schedule?: string;
+  tag?: string;
+  q?: string;
+  from?: string;
+  to?: string;
+  pageSize?: number;
+  pageToken?: string;
+}
+
+/** A task that was created: watch it, wait for it, call it off. */
+export class TaskHandle<Result = unknown> {
+  readonly id: string;
+  /** False when a task with the same unique key was there already. */
+  readonly created: boolean;
+  readonly #tasks: TasksClient;
+
+  constructor(tasks: TasksClient, id: string, created: boolean) {
+    this.#tasks = tasks;
+    this.id = id;
+    this.created = created;
+  }
+
+  get(): Promise<Task<unknown, Result>> {
+    return this.#tasks.get(this.id) as Promise<Task<unknown, Result>>;
+  }
+
+  /** The result once it has succeeded. `TaskFailedError` for every other end, `WaitTimeoutError` when it takes longer than the timeout. */
+  async result({ timeout, signal }: { timeout?: string; signal?: AbortSignal } = {}): Promise<Result> {
+    const task = await this.#tasks.wait(this.id, {
+      ...(timeout === undefined ? {} : { timeout }),
+      ...(signal ? { signal } : {}),
+    });
+    if (task.state !== "succeeded") throw new TaskFailedError(task);
+    return task.result as Result;
+  }
+
+  cancel(options: { reason?: string } = {}): Promise<Task> {
+    return this.#tasks.cancel(this.id, options);
+  }
+}
+
+export class TasksClient {
+  readonly #http: HttpOptions;
+
+  constructor(http: HttpOptions) {
+    this.#http = http;
+  }
+
+  /** By definition (payload typed and checked) or by type name. */
+  async create<Payload, Result>(
+    type: TaskDefinition<Payload, Result> | string,
+    payload?: Payload,
+    { idempotencyKey, ...options }: CreateOptions = {},
+  ): Promise<TaskHandle<Result>> {
+    const body = await taskBody(type, payload, options);
+    const headers = { "idempotency-key": idempotencyKey ?? crypto.randomUUID() };
+    const { status, body: task } = await exchange<Task>(this.#http, {
+      method: "POST",
+      path: "/api/v1/tasks",
+      body,
+      headers,
+    });
+    return new TaskHandle<Result>(this, task.id, status === 202);
+  }
+
+  /** All or nothing, up to 10,000; answers in the order sent. */
+  async createMany<Payload>(
+    type: TaskDefinition<Payload> | string,
+    tasks: ({ payload?: Payload } & Omit<CreateOptions, "idempotencyKey">)[],
+    { idempotencyKey }: { idempotencyKey?: string } = {},
+  ): Promise<{ id: string; created: boolean }[]> {
+    const body = { tasks: await Promise.all(tasks.map(({ payload, ...options }) => taskBody(type, payload, options))) };
+    const headers = { "idempotency-key": idempotencyKey ?? crypto.randomUUID() };
+    const answer = await request<{ tasks: { id: string; created: boolean }[] }>(this.#http, {
+      method: "POST",
+      path: "/api/v1/tasks:batch",
+      body,
+      headers,
+    });
+    return answer.tasks;
+  }
+
+  get(id: string): Promise<Task> {
+    return request(this.#http, { method: "GET", path: this.#path(id) });
+  }
+
+  /** One page, newest created first. */
+  async list({ state, ...query }: TaskListQuery = {}): Promise<Page<TaskSummary>> {
+    const answer = await request<{ tasks: TaskSummary[]; nextPageToken: string | null }>(this.#http, {
+      method: "GET",
+      path: "/api/v1/tasks",
+      query: { ...query, state: state === undefined ? undefined : [state].flat().join(",") },
+    });
+    return { items: answer.tasks, nextPageToken: answer.nextPageToken };
+  }
+
+  /** The task once it is final; without a timeout it waits for ever. */
+  async wait(id: string, { timeout, signal }: { timeout?: string; signal?: AbortSignal } = {}): Promise<Task> {
+    const endAt =
+      timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + durationMs(timeout, "/timeout");
+    for (;;) {
+      const remainingMs = endAt - performance.now();
+      const waitMs = Math.max(0, Math.min(LONGEST_WAIT_MS, Math.round(remainingMs)));
+      const task = await request<Task>(this.#http, {
+        method: "GET",
+        path: this.#path(id),
+        query: { wait: `${waitMs}ms` },
+        signal,
+      });
+      if (finalStates.has(task.state)) return task;
+      if (performance.now() >= endAt) throw new WaitTimeoutError(id);
+    }
+  }
+
+  cancel(id: string, body: { reason?: string } = {}): Promise<Task> {
+    return request(this.#http, { method: "POST", path: `${this.#path(id)}:cancel`, body });
+  }
+
+  /** A failed, cancelled or skipped task is due again now, with a fresh budget of attempts. */
+  retry(id: string): Promise<Task> {
+    return request(this.#http, { method: "POST", path: `${this.#path(id)}:retry` });
+  }
+
+  runNow(id: string): Promise<Task> {
+    return request(this.#http, { method: "POST", path: `${this.#path(id)}:run-now` });
+  }
+
+  /** While it is not running. */
+  patch(
+    id: string,
+    body: { priority?: number; dueAt?: Date | string; payload?: unknown; queue?: string },
+  ): Promise<Task> {
+    return request(this.#http, { method: "PATCH", path: this.#path(id), body });
+  }
+
+  /** Forgets a final task. */
+  async delete(id: string): Promise<void> {
+    await request(this.#http, { method: "DELETE", path: this.#path(id) });
+  }
+
+  async attempts(id: string): Promise<AttemptInfo[]> {
+    const answer = await request<{ attempts: AttemptInfo[] }>(this.#http, {
+      method: "GET",
+      path: `${this.#path(id)}/attempts`,
+    });
+    return answer.attempts;
+  }
+
+  async logs(id: string, query: { pageSize?: number; pageToken?: string } = {}): Promise<Page<LogLine>> {
+    const answer = await request<{ logs: LogLine[]; nextPageToken: string | null }>(this.#http, {
+      method: "GET",
+      path: `${this.#path(id)}/logs`,
+      query,
+    });
+    return { items: answer.logs, nextPageToken: answer.nextPageToken };
+  }
+
+  #path(id: string): string {
+    return `/api/v1/tasks/${encodeURIComponent(id)}`;
+  }
+}
+
+const finalStates: ReadonlySet<TaskState> = new Set(["succeeded", "failed", "cancelled", "skipped"]);
+
+/** What a definition says goes along with each create; the call's own options win. */
+async function taskBody(type: AnyTask | string, payload: unknown, options: Omit<CreateOptions, "idempotencyKey">) {
+  if (typeof type === "string") return { type, payload, ...options };
+  await checkPayload(type.schema, payload);
+  const { queue, retry, timeout } = type;
+  return { type: type.type, payload, ...present({ queue, retry, timeout }), ...options };
+}
+
+/** Without the fields that were left out. */
+function present<T extends object>(fields: T): Partial<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
+}

@@ -1,0 +1,155 @@
+/** The JSON shapes of the REST API, as a client sees them. A test of the server keeps them equal to what it sends. */
+
+export type TaskState =
+  | "blocked"
+  | "scheduled"
+  | "queued"
+  | "running"
+  | "retrying"
+  | "succeeded"
+  | "failed"
+  | "cancelled"
+  | "skipped";
+
+export interface TaskErrorInfo {
+  code: string;
+  name: string;
+  message: string;
+  /** Absent in lists. */
+  stack?: string | null;
+}
+
+export interface RetryInfo {
+  maxAttempts: number;
+  backoff: {
+    kind: "fixed" | "linear" | "exponential";
+    initial: string;
+    factor: number;
+    max: string;
+    jitter: "full" | "none";
+  };
+}
+
+/** As lists show it; a single task also has `payload`, `result` and the error's stack. Instants are RFC 3339 text. */
+export interface TaskSummary {
+  id: string;
+  namespace: string;
+  type: string;
+  queue: string;
+  state: TaskState;
+  reason: string | null;
+  priority: number;
+  createdAt: string;
+  dueAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  latenessMs: number | null;
+  attempt: number;
+  maxAttempts: number;
+  lost: number;
+  error: TaskErrorInfo | null;
+  progress: { fraction: number; message: string | null } | null;
+  retry: RetryInfo;
+  timeout: string;
+  startWithin: string | null;
+  finishWithin: string | null;
+  trigger: "api" | "sql" | "schedule" | "backfill" | "manual" | "workflow";
+  schedule: string | null;
+  fireAt: string | null;
+  workflow: string | null;
+  after: string[];
+  replayOf: string | null;
+  uniqueKey: string | null;
+  concurrencyKey: string | null;
+  tags: string[];
+  requires: Record<string, string>;
+  worker: string | null;
+  cancelRequestedAt: string | null;
+}
+
+export interface Task<Payload = unknown, Result = unknown> extends TaskSummary {
+  payload: Payload;
+  result: Result | null;
+}
+
+export interface AttemptInfo {
+  number: number;
+  worker: string | null;
+  node: string | null;
+  dueAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  latenessMs: number | null;
+  outcome: "succeeded" | "failed" | "lost" | "cancelled" | "snoozed";
+  error: TaskErrorInfo | null;
+}
+
+export interface LogLine {
+  at: string;
+  level: "debug" | "info" | "warn" | "error";
+  message: string;
+  attempt: number;
+}
+
+export interface Schedule {
+  name: string;
+  namespace: string;
+  version: number;
+  words: string;
+  cron: string | null;
+  every: string | null;
+  rrule: null;
+  rules: null;
+  timeZone: string;
+  task: {
+    type: string;
+    payload: unknown;
+    queue: string | null;
+    priority: number;
+    retry: RetryInfo | null;
+    timeout: string | null;
+    startWithin: string | null;
+    finishWithin: string | null;
+    concurrencyKey: string | null;
+    tags: string[];
+    requires: Record<string, string>;
+  };
+  overlap: "allow";
+  catchUp: { policy: "skip" | "last" | "all"; window: string; limit: number };
+  dst: { gap: "next" | "skip" | "shift"; overlap: "first" | "second" | "both" };
+  dialect: "ocps" | "vixie";
+  jitter: string | null;
+  startAt: string | null;
+  endAt: string | null;
+  maxFires: number | null;
+  excludes: string[];
+  paused: boolean;
+  pause: { reason: string | null; at: string } | null;
+  nextFireAt: string | null;
+  lastFireAt: string | null;
+  lastTask: { id: string; state: TaskState } | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface Fire {
+  at: string;
+  local: string;
+  outcome: "expected" | "task" | "skipped" | "missed" | "withdrawn";
+  reason: string | null;
+  task: { id: string; state: TaskState; latenessMs: number | null } | null;
+  caughtUp: boolean;
+  backfilled: boolean;
+  version: number;
+}
+
+export interface SchedulePreview {
+  words: string;
+  fires: { at: string; local: string; offset: string }[];
+  warnings: { code: string; message: string }[];
+}
+
+export interface Page<Item> {
+  items: Item[];
+  nextPageToken: string | null;
+}

@@ -1,0 +1,2 @@
+/** Of the release that this file belongs to; a test keeps it equal to package.json. */
+export const version = "0.1.0";

@@ -1,0 +1,1 @@
+export * from "./gen/carillon/v1/worker_service_pb.ts";
