@@ -1,0 +1,57 @@
+import type { Id } from "@carillon/core";
+import type { ClaimedTask, CreateAnswer, CreateOptions, NewTask } from "../store.ts";
+import { isLive, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
+import { changeTask, claimTask, insertTask } from "./rows.ts";
+
+export function createTasks(database: MemoryDatabase, tasks: NewTask[], options: CreateOptions): CreateAnswer {
+  const { now, idempotency = null, claim = null, uniquePolicy = "keep" } = options;
+  if (idempotency) {
+    const earlier = database.idempotency.get(nameKey(idempotency.namespace, idempotency.key));
+    if (earlier && earlier.expiresAt > now) {
+      if (earlier.requestHash !== idempotency.requestHash) return { kind: "key_reused" };
+      return { kind: "replayed", response: earlier.response };
+    }
+  }
+  if (uniquePolicy === "reject") {
+    const conflict = tasks.find((task) => keyHolder(database, task) !== null);
+    if (conflict) {
+      return { kind: "unique_conflict", id: keyHolder(database, conflict)!.id, uniqueKey: conflict.uniqueKey! };
+    }
+  }
+  if (idempotency) {
+    const { requestHash, response, expiresAt } = idempotency;
+    database.idempotency.set(nameKey(idempotency.namespace, idempotency.key), { requestHash, response, expiresAt });
+  }
+
+  const answers: { id: Id; created: boolean }[] = [];
+  const claimed: ClaimedTask[] = [];
+  const inThisBatch = new Set<Id>();
+  const claimable = claim && isLive(database, claim.session) ? claim.count : 0;
+  for (const [index, task] of tasks.entries()) {
+    const holder = keyHolder(database, task);
+    if (holder) {
+      // Twice in one batch: the later one is answered with the first.
+      if (uniquePolicy === "replace" && !inThisBatch.has(holder.id)) replaceTask(database, holder, task);
+      inThisBatch.add(holder.id);
+      answers.push({ id: holder.id, created: false });
+      continue;
+    }
+    const row = insertTask(database, task);
+    inThisBatch.add(row.id);
+    answers.push({ id: row.id, created: true });
+    if (claim && index < claimable && row.uniqueKey === null) claimed.push(claimTask(database, row, claim.session));
+  }
+  return { kind: "created", tasks: answers, claimed };
+}
+
+function keyHolder(database: MemoryDatabase, task: NewTask): TaskRow | null {
+  if (task.uniqueKey === null) return null;
+  const id = database.uniqueKeys.get(nameKey(task.namespace, task.uniqueKey));
+  return id === undefined ? null : (database.tasks.get(id) ?? null);
+}
+
+/** A held one stays as it is. */
+function replaceTask(database: MemoryDatabase, holder: TaskRow, task: NewTask): void {
+  if (holder.state !== "pending") return;
+  changeTask(database, holder, { payload: task.payload, dueAt: task.dueAt, priority: task.priority });
+}

@@ -1,0 +1,87 @@
+/** The ledger: what the planner writes, what a downtime takes back, what people read. */
+import type { Id } from "@carillon/core";
+import type { Fire, NewTask, Page, SchedulePlan, ScheduleRecord } from "../store.ts";
+import type { FireRow, MemoryDatabase } from "./database.ts";
+import { deleteTask, insertTask } from "./rows.ts";
+import { plannedTasks, scheduleRecord } from "./schedules.ts";
+
+/** Fires this close to the end of a downtime are not missed: they can still start in time. */
+const GRACE_MS = 10_000;
+
+export function planSchedules(
+  database: MemoryDatabase,
+  { before, limit }: { before: number; limit: number; now: number },
+  plan: (schedule: ScheduleRecord) => SchedulePlan,
+): { schedules: number; tasks: NewTask[] } {
+  const plans = [...database.schedules.values()]
+    .filter((row) => row.deletedAt === null && row.plannedUntil < before)
+    .sort((a, b) => a.plannedUntil - b.plannedUntil || (a.id < b.id ? -1 : 1))
+    .slice(0, limit)
+    .map((row) => ({ row, plan: plan(scheduleRecord(row)) }));
+  const tasks: NewTask[] = [];
+  for (const { row, plan } of plans) {
+    const fires = database.fires.get(row.id)!;
+    for (const { fireAt, outcome, reason, caughtUp, task } of plan.fires) {
+      const known = fires.get(fireAt);
+      if (known && known.outcome !== "withdrawn") continue;
+      fires.set(fireAt, { fireAt, outcome, reason, caughtUp, taskId: task?.id ?? null, version: row.version });
+      if (!task) continue;
+      insertTask(database, task);
+      tasks.push(task);
+      row.fires++;
+    }
+    row.plannedUntil = plan.plannedUntil;
+    row.nextFireAt = plan.nextFireAt;
+  }
+  return { schedules: plans.length, tasks };
+}
+
+export function recordDowntime(database: MemoryDatabase, { from, until }: { from: number; until: number }): void {
+  if (database.downtimes.some((downtime) => downtime.from === from)) return;
+  database.downtimes.push({ from, until });
+  for (const row of database.schedules.values()) {
+    if (row.deletedAt !== null) continue;
+    for (const task of plannedTasks(database, row)) {
+      if (task.fireAt! <= from || task.fireAt! >= until - GRACE_MS) continue;
+      deleteTask(database, task);
+      database.fires.get(row.id)?.delete(task.fireAt!);
+      row.fires--;
+    }
+    row.plannedUntil = Math.min(row.plannedUntil, from);
+  }
+}
+
+export function downtimes(database: MemoryDatabase, since: number): { from: number; until: number }[] {
+  return database.downtimes
+    .filter((downtime) => downtime.until > since)
+    .sort((a, b) => a.from - b.from)
+    .map((downtime) => ({ ...downtime }));
+}
+
+export function listFires(
+  database: MemoryDatabase,
+  schedule: Id,
+  query: { from: number; to: number; outcome?: Fire["outcome"]; pageSize: number; after: string | null },
+): Page<Fire> {
+  const { from, to, outcome, pageSize, after } = query;
+  const rows = [...(database.fires.get(schedule)?.values() ?? [])]
+    .filter((fire) => fire.fireAt >= from && fire.fireAt < to && (after === null || fire.fireAt > Number(after)))
+    .filter((fire) => outcome === undefined || fire.outcome === outcome)
+    .sort((a, b) => a.fireAt - b.fireAt);
+  const page = rows.slice(0, pageSize);
+  return {
+    items: page.map((fire) => fireRecord(database, fire)),
+    next: rows.length > pageSize ? String(page.at(-1)!.fireAt) : null,
+  };
+}
+
+function fireRecord(database: MemoryDatabase, { taskId, ...fire }: FireRow): Fire {
+  const row = taskId === null ? undefined : (database.tasks.get(taskId) ?? database.archive.get(taskId));
+  return {
+    ...fire,
+    backfilled: false,
+    task: row
+      ? { id: row.id, state: row.state, dueAt: row.dueAt, startedAt: row.startedAt, failures: row.failures }
+      : null,
+  };
+}

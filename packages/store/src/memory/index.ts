@@ -1,0 +1,81 @@
+/**
+ * The store in memory, for simulation and for users' tests: the semantics of the PostgreSQL store, verb by verb, over plain objects.
+ * Each verb is one step; it runs, and its answer arrives, a moment after the call, so that callers interleave as they do in production.
+ */
+import type { Store } from "../store.ts";
+import { adopt, claim, giveBack, lanes, leases, markRunning, nextDue } from "./claims.ts";
+import { createTasks } from "./create.ts";
+import type { MemoryDatabase } from "./database.ts";
+import { downtimes, listFires, planSchedules, recordDowntime } from "./fires.ts";
+import { createMemoryHints } from "./hints.ts";
+import { recordOutcomes } from "./outcomes.ts";
+import { deleteSchedule, getSchedule, listSchedules, putSchedule, setPaused } from "./schedules.ts";
+import { closeSession, markSessionDead, openSession, renewSession, sessions, takeBack } from "./sessions.ts";
+import { listTasks } from "./task-list.ts";
+import { appendLogs, taskLogs } from "./task-logs.ts";
+import { cancelTask, deleteTask, getTask, patchTask, retryTask, runTaskNow } from "./tasks.ts";
+import { declareTypes, types } from "./types.ts";
+import { depths, maintain } from "./upkeep.ts";
+
+export { createMemoryDatabase, type MemoryDatabase } from "./database.ts";
+
+/** One node's store; several over one database see each other's work and hints. */
+export function createMemoryStore(database: MemoryDatabase): Store {
+  const hints = createMemoryHints(database);
+  const verb =
+    <Arguments extends unknown[], Answer>(step: (database: MemoryDatabase, ...given: Arguments) => Answer) =>
+    async (...given: Arguments): Promise<Answer> => {
+      await undefined;
+      return step(database, ...given);
+    };
+  return {
+    hints,
+    databaseTime: verb(() => database.now()),
+
+    openSession: verb(openSession),
+    renewSession: verb(renewSession),
+    sessions: verb(sessions),
+    markSessionDead: verb(markSessionDead),
+    closeSession: verb(closeSession),
+    takeBack: verb(takeBack),
+    recordDowntime: verb(recordDowntime),
+    downtimes: verb(downtimes),
+
+    createTasks: verb(createTasks),
+    lanes: verb(lanes),
+    nextDue: verb(nextDue),
+    claim: verb(claim),
+    giveBack: verb(giveBack),
+    markRunning: verb(markRunning),
+    recordOutcomes: verb(recordOutcomes),
+    adopt: verb(adopt),
+    leases: verb(leases),
+    appendLogs: verb(appendLogs),
+
+    getTask: verb(getTask),
+    listTasks: verb(listTasks),
+    taskLogs: verb(taskLogs),
+    cancelTask: verb(cancelTask),
+    patchTask: verb(patchTask),
+    retryTask: verb(retryTask),
+    runTaskNow: verb(runTaskNow),
+    deleteTask: verb(deleteTask),
+
+    declareTypes: verb(declareTypes),
+    types: verb(types),
+
+    putSchedule: verb(putSchedule),
+    getSchedule: verb(getSchedule),
+    listSchedules: verb(listSchedules),
+    deleteSchedule: verb(deleteSchedule),
+    setPaused: verb(setPaused),
+    planSchedules: verb(planSchedules),
+    listFires: verb(listFires),
+
+    depths: verb(depths),
+    maintain: verb(maintain),
+    vacuum: verb(() => false),
+
+    close: verb(() => hints.close()),
+  };
+}

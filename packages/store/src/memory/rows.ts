@@ -1,0 +1,206 @@
+/** How a task's row moves between the tables, with everything that is kept in order beside them. */
+import { type FinalState, type Id, isFinal, limits, type TaskError } from "@carillon/core";
+import { type Attempt, bandOf, type ClaimedTask, type NewTask } from "../store.ts";
+import { internLane, type MemoryDatabase, nameKey, setOf, type TaskRow } from "./database.ts";
+import { createPendingQueue, enter, leave } from "./pending.ts";
+
+export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
+  const row: TaskRow = {
+    id: task.id,
+    namespace: task.namespace,
+    lane: internLane(database, task.namespace, task.queue, task.type),
+    policy: task.policy,
+    priority: task.priority,
+    state: "pending",
+    dueAt: task.dueAt,
+    session: null,
+    token: 0n,
+    attempt: 0,
+    failures: 0,
+    lost: 0,
+    recall: null,
+    trigger: task.trigger,
+    scheduleId: task.scheduleId,
+    fireAt: task.fireAt,
+    finishBy: null,
+    startedAt: null,
+    finishedAt: null,
+    cancelAt: null,
+    worker: null,
+    uniqueKey: task.uniqueKey,
+    payload: task.payload,
+    result: null,
+    error: null,
+    reason: null,
+    attempts: [],
+    tags: [...task.tags],
+    replayOf: task.replayOf,
+    place: null,
+  };
+  addLive(database, row);
+  return row;
+}
+
+/** One state that is not final to another, or the same with other contents. */
+export function changeTask(database: MemoryDatabase, row: TaskRow, change: Partial<TaskRow>): void {
+  unplace(database, row);
+  Object.assign(row, change);
+  place(database, row);
+}
+
+export function claimTask(database: MemoryDatabase, row: TaskRow, session: Id): ClaimedTask {
+  changeTask(database, row, { state: "claimed", session, token: row.token + 1n, attempt: row.attempt + 1 });
+  return claimedTask(row);
+}
+
+/** Back to `pending`: nobody holds it, nobody is asked for anything. */
+export function returnTask(database: MemoryDatabase, row: TaskRow, change: Partial<TaskRow>): void {
+  changeTask(database, row, {
+    state: "pending",
+    session: null,
+    recall: null,
+    cancelAt: null,
+    reason: null,
+    startedAt: null,
+    worker: null,
+    ...change,
+  });
+}
+
+export function finishTask(
+  database: MemoryDatabase,
+  row: TaskRow,
+  change: Partial<TaskRow> & { state: FinalState; finishedAt: number },
+): void {
+  removeLive(database, row);
+  Object.assign(row, change, { recall: null });
+  database.archive.set(row.id, row);
+}
+
+/** Out of the archive: `pending` with a fresh budget. The token stays, so that it goes on growing. */
+export function reviveTask(database: MemoryDatabase, row: TaskRow, dueAt: number): void {
+  const last = finalAttempt(database, row);
+  if (last) row.attempts = withAttempt(row.attempts, last);
+  database.archive.delete(row.id);
+  Object.assign(row, {
+    state: "pending",
+    dueAt,
+    session: null,
+    failures: 0,
+    lost: 0,
+    cancelAt: null,
+    reason: null,
+    startedAt: null,
+    finishedAt: null,
+    worker: null,
+    result: null,
+  } satisfies Partial<TaskRow>);
+  addLive(database, row);
+}
+
+/** Forgets a task that is not final. */
+export function deleteTask(database: MemoryDatabase, row: TaskRow): void {
+  removeLive(database, row);
+}
+
+export function claimedTask(row: TaskRow): ClaimedTask {
+  return {
+    id: row.id,
+    token: row.token,
+    lane: row.lane,
+    policy: row.policy,
+    priority: row.priority,
+    dueAt: row.dueAt,
+    attempt: row.attempt,
+    failures: row.failures,
+    lost: row.lost,
+    payload: row.payload,
+    scheduleId: row.scheduleId,
+    fireAt: row.fireAt,
+    finishBy: row.finishBy,
+    startedAt: row.startedAt,
+  };
+}
+
+/** `row` if it is held with this token. */
+export function heldTask(database: MemoryDatabase, ref: { id: Id; token: bigint }): TaskRow | null {
+  const row = database.tasks.get(ref.id);
+  return row && row.session !== null && row.token === ref.token ? row : null;
+}
+
+/** The present attempt of a held task, as it ended. */
+export function endedAttempt(
+  database: MemoryDatabase,
+  row: TaskRow,
+  end: {
+    outcome: Attempt["outcome"];
+    startedAt: number | null;
+    finishedAt: number;
+    worker: string | null;
+    error: TaskError | null;
+  },
+): Attempt {
+  return { number: row.attempt, dueAt: row.dueAt, node: nodeOf(database, row), ...end };
+}
+
+export function withAttempt(attempts: Attempt[], attempt: Attempt): Attempt[] {
+  return [...attempts, attempt].slice(-limits.keptAttempts);
+}
+
+/** The attempt that made a task final; null when it became final without one. */
+export function finalAttempt(database: MemoryDatabase, row: TaskRow): Attempt | null {
+  if (!isFinal(row.state) || row.startedAt === null) return null;
+  return {
+    number: row.attempt,
+    worker: row.worker,
+    node: nodeOf(database, row),
+    dueAt: row.dueAt,
+    startedAt: row.startedAt,
+    finishedAt: row.finishedAt!,
+    outcome: finalOutcome(row.state, row.error),
+    error: row.error,
+  };
+}
+
+function finalOutcome(state: FinalState, error: TaskError | null): Attempt["outcome"] {
+  if (state === "failed" && error?.code === "worker_lost") return "lost";
+  return state === "skipped" ? "cancelled" : state;
+}
+
+function nodeOf(database: MemoryDatabase, row: TaskRow): string | null {
+  return row.session === null ? null : (database.sessions.get(row.session)?.node ?? null);
+}
+
+function addLive(database: MemoryDatabase, row: TaskRow): void {
+  database.tasks.set(row.id, row);
+  if (row.uniqueKey !== null) database.uniqueKeys.set(nameKey(row.namespace, row.uniqueKey), row.id);
+  if (row.scheduleId !== null) setOf(database.scheduled, row.scheduleId).add(row.id);
+  place(database, row);
+}
+
+function removeLive(database: MemoryDatabase, row: TaskRow): void {
+  unplace(database, row);
+  database.tasks.delete(row.id);
+  if (row.uniqueKey !== null) database.uniqueKeys.delete(nameKey(row.namespace, row.uniqueKey));
+  if (row.scheduleId !== null) database.scheduled.get(row.scheduleId)?.delete(row.id);
+}
+
+function place(database: MemoryDatabase, row: TaskRow): void {
+  if (row.state === "pending") row.place = enter(pendingQueue(database, row), row.dueAt, row.id);
+  if (row.session !== null) setOf(database.leases, row.session).add(row.id);
+}
+
+function unplace(database: MemoryDatabase, row: TaskRow): void {
+  if (row.place) leave(row.place);
+  row.place = null;
+  if (row.session !== null) database.leases.get(row.session)?.delete(row.id);
+}
+
+function pendingQueue(database: MemoryDatabase, row: TaskRow) {
+  const key = pendingKey(row.lane.id, bandOf(row.priority));
+  let queue = database.pending.get(key);
+  if (!queue) database.pending.set(key, (queue = createPendingQueue()));
+  return queue;
+}
+
+export const pendingKey = (laneId: number, band: number): string => `${laneId}/${band}`;

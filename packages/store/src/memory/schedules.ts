@@ -1,0 +1,162 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Page, ScheduleRecord, ScheduleSummary, Store } from "../store.ts";
+import { type FireRow, type MemoryDatabase, nameKey, type ScheduleRow, type TaskRow } from "./database.ts";
+import { deleteTask } from "./rows.ts";
+
+type PutRequest = Parameters<Store["putSchedule"]>[0];
+type PutAnswer = Awaited<ReturnType<Store["putSchedule"]>>;
+
+export function putSchedule(database: MemoryDatabase, request: PutRequest): PutAnswer {
+  const { namespace, name, now, expect, nextFireAt } = request;
+  const definition = JSON.parse(JSON.stringify(request.definition));
+  const existing = findSchedule(database, namespace, name);
+  if (expect === "create" && existing) return { kind: "exists" };
+  if (typeof expect === "number" && existing?.version !== expect) return { kind: "version_mismatch" };
+  if (!existing) {
+    const paused = request.paused ?? false;
+    const row: ScheduleRow = {
+      id: request.id,
+      namespace,
+      name,
+      version: 1,
+      definition,
+      paused,
+      pause: paused ? { reason: null, at: now } : null,
+      plannedUntil: now,
+      fires: 0,
+      nextFireAt,
+      createdAt: now,
+      updatedAt: now,
+      deletedAt: null,
+    };
+    database.schedules.set(row.id, row);
+    database.scheduleNames.set(nameKey(namespace, name), row.id);
+    database.fires.set(row.id, new Map());
+    return { kind: "created", schedule: scheduleRecord(row) };
+  }
+  const pausing = request.paused !== undefined && request.paused !== existing.paused;
+  const changing = !isDeepStrictEqual(definition, existing.definition);
+  if (pausing) pause(database, existing, { paused: request.paused!, reason: null, now });
+  if (changing) {
+    withdraw(database, existing, now, (fire) => Object.assign(fire, withdrawn("edited")));
+    Object.assign(existing, {
+      definition,
+      version: existing.version + 1,
+      plannedUntil: now,
+      nextFireAt,
+      updatedAt: now,
+    });
+  }
+  return { kind: pausing || changing ? "changed" : "unchanged", schedule: scheduleRecord(existing) };
+}
+
+export function getSchedule(
+  database: MemoryDatabase,
+  namespace: string,
+  name: string,
+  now: number,
+): ScheduleSummary | null {
+  const row = findSchedule(database, namespace, name);
+  return row && scheduleSummary(database, row, now);
+}
+
+export function listSchedules(
+  database: MemoryDatabase,
+  namespace: string,
+  { now, pageSize, after, text }: { now: number; pageSize: number; after: string | null; text?: string },
+): Page<ScheduleSummary> {
+  const rows = [...database.schedules.values()]
+    .filter((row) => row.namespace === namespace && row.deletedAt === null)
+    .filter((row) => after === null || row.name > after)
+    .filter((row) => text === undefined || hasText(row, text.toLowerCase()))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const items = rows.slice(0, pageSize).map((row) => scheduleSummary(database, row, now));
+  return { items, next: rows.length > pageSize ? items.at(-1)!.name : null };
+}
+
+export function deleteSchedule(database: MemoryDatabase, namespace: string, name: string, now: number): boolean {
+  const row = findSchedule(database, namespace, name);
+  if (!row) return false;
+  withdraw(database, row, now, (fire) => Object.assign(fire, withdrawn("deleted")));
+  row.deletedAt = now;
+  database.scheduleNames.delete(nameKey(namespace, name));
+  return true;
+}
+
+export function setPaused(
+  database: MemoryDatabase,
+  namespace: string,
+  name: string,
+  request: { paused: boolean; reason: string | null; now: number },
+): ScheduleRecord | null {
+  const row = findSchedule(database, namespace, name);
+  if (!row) return null;
+  if (row.paused !== request.paused) pause(database, row, request);
+  return scheduleRecord(row);
+}
+
+/** What was planned for later is planned anew from now on: as skipped while paused, as tasks afterwards. */
+function pause(
+  database: MemoryDatabase,
+  row: ScheduleRow,
+  { paused, reason, now }: { paused: boolean; reason: string | null; now: number },
+): void {
+  const fires = database.fires.get(row.id)!;
+  if (paused) {
+    withdraw(database, row, now, (fire) => fires.delete(fire.fireAt));
+    row.plannedUntil = now;
+  } else if (row.plannedUntil > now) {
+    for (const fire of fires.values()) {
+      if (fire.outcome === "skipped" && fire.fireAt > now) fires.delete(fire.fireAt);
+    }
+    row.plannedUntil = now;
+  }
+  Object.assign(row, { paused, pause: paused ? { reason, at: now } : null, updatedAt: now });
+}
+
+/** Takes away the tasks of fires after `now` that nobody ever claimed; `settle` says what becomes of their fires. */
+function withdraw(database: MemoryDatabase, row: ScheduleRow, now: number, settle: (fire: FireRow) => void): void {
+  for (const task of plannedTasks(database, row)) {
+    if (task.fireAt! <= now) continue;
+    deleteTask(database, task);
+    const fire = database.fires.get(row.id)?.get(task.fireAt!);
+    if (fire?.taskId === task.id) settle(fire);
+    row.fires--;
+  }
+}
+
+const withdrawn = (reason: string) => ({ outcome: "withdrawn", taskId: null, reason }) as const;
+
+/** Tasks of its fires that nobody ever claimed. */
+export function plannedTasks(database: MemoryDatabase, row: ScheduleRow): TaskRow[] {
+  return [...(database.scheduled.get(row.id) ?? [])]
+    .map((id) => database.tasks.get(id)!)
+    .filter(
+      (task) => task.trigger === "schedule" && task.fireAt !== null && task.state === "pending" && task.attempt === 0,
+    );
+}
+
+export function findSchedule(database: MemoryDatabase, namespace: string, name: string): ScheduleRow | null {
+  const id = database.scheduleNames.get(nameKey(namespace, name));
+  return id === undefined ? null : (database.schedules.get(id) ?? null);
+}
+
+export function scheduleRecord({ deletedAt: _, ...record }: ScheduleRow): ScheduleRecord {
+  return { ...record, pause: record.pause && { ...record.pause } };
+}
+
+function scheduleSummary(database: MemoryDatabase, row: ScheduleRow, now: number): ScheduleSummary {
+  const last = [...(database.fires.get(row.id)?.values() ?? [])]
+    .filter((fire) => fire.outcome === "task" && fire.fireAt <= now)
+    .reduce<FireRow | null>((latest, fire) => (latest === null || fire.fireAt > latest.fireAt ? fire : latest), null);
+  const task = last && (database.tasks.get(last.taskId!) ?? database.archive.get(last.taskId!));
+  return {
+    ...scheduleRecord(row),
+    lastFireAt: last?.fireAt ?? null,
+    lastTask: task ? { id: task.id, state: task.state, dueAt: task.dueAt, failures: task.failures } : null,
+  };
+}
+
+function hasText(row: ScheduleRow, text: string): boolean {
+  return row.name.toLowerCase().includes(text) || row.definition.task.type.toLowerCase().includes(text);
+}

@@ -1,0 +1,36 @@
+import { isFinal, type LiveState } from "@carillon/core";
+import type { Lane } from "../store.ts";
+import type { MemoryDatabase } from "./database.ts";
+
+export function depths(database: MemoryDatabase, cap: number): { lane: Lane; state: LiveState; count: number }[] {
+  const counts = new Map<string, { lane: Lane; state: LiveState; count: number }>();
+  for (const { lane, state } of database.tasks.values()) {
+    if (isFinal(state)) continue;
+    const key = `${lane.id}/${state}`;
+    const entry = counts.get(key) ?? { lane, state, count: 0 };
+    entry.count = Math.min(cap, entry.count + 1);
+    counts.set(key, entry);
+  }
+  return [...counts.values()];
+}
+
+/** Forgets what is older than retention. */
+export function maintain(
+  database: MemoryDatabase,
+  { now, retentionMs, logRetentionMs }: { now: number; retentionMs: number; logRetentionMs: number },
+): void {
+  const oldest = now - retentionMs;
+  for (const [id, row] of database.archive) {
+    if (row.finishedAt! < oldest) database.archive.delete(id);
+  }
+  for (const [id, log] of database.logs) {
+    log.lines = log.lines.filter((line) => line.at >= now - logRetentionMs);
+    if (log.lines.length === 0) database.logs.delete(id);
+  }
+  for (const [key, row] of database.idempotency) {
+    if (row.expiresAt <= now) database.idempotency.delete(key);
+  }
+  for (const [id, session] of database.sessions) {
+    if (session.closedAt !== null && session.closedAt < oldest) database.sessions.delete(id);
+  }
+}
