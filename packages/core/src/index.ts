@@ -2,6 +2,7 @@ export * from "./catch-up.ts";
 export * from "./clock.ts";
 export * from "./cron.ts";
 export * from "./cron-fields.ts";
+export * from "./crontab.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./id.ts";
