@@ -11,6 +11,7 @@ const settings = {
   enable_bitmapscan: "off",
   jit: "off",
   timezone: "UTC",
+  datestyle: "ISO",
   idle_in_transaction_session_timeout: "10s",
   default_transaction_isolation: "read\\ committed",
 };

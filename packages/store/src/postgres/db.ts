@@ -232,7 +232,7 @@ const unavailableStates = /^(08|53|58|57P|57014|55P03|25006|25P03)/;
 /** Of these, those after which nothing of the statement remains and the connection lives on. */
 const refusedStates = /^(53|58|57014|55P03|25006)/;
 
-function translate(error: unknown, sent = false): unknown {
+export function translate(error: unknown, sent = false): unknown {
   if (CarillonError.is(error)) return error;
   const state = sqlState(error);
   if (state !== null && !unavailableStates.test(state)) return error;

@@ -61,7 +61,7 @@ create table task (
   band             smallint not null,
   priority         smallint not null,
   failures         smallint not null default 0,
-  lost             smallint not null default 0,
+  lost             smallint not null default 0,   -- attempts that took their worker's process with them
   blobs            smallint not null default 0,   -- 1: the payload lies in blob
   has_children     boolean not null default false,
   pending_parents  int not null default 0,
@@ -69,6 +69,7 @@ create table task (
   trigger          task_trigger not null default 'api',
   namespace        text collate "C" not null,
   schedule_id      bigint,
+  replay_of        bigint,
   fire_at          timestamptz,
   start_by         timestamptz,
   finish_by        timestamptz,
@@ -91,6 +92,7 @@ create table task (
 
 create index task_claim on task (lane_id, band, due_at, id) where state = 'pending';
 create index task_lease on task (session) where session is not null;
+create index task_recall on task (session) where recall is not null;
 create index task_gate on task (gate_id, band, due_at) where state = 'waiting';
 create unique index task_unique on task (namespace, unique_key) where unique_key is not null;
 create index task_schedule on task (schedule_id, fire_at) where schedule_id is not null;
@@ -116,6 +118,7 @@ create table archive (
   trigger       task_trigger not null,
   namespace     text collate "C" not null,
   schedule_id   bigint,
+  replay_of     bigint,
   fire_at       timestamptz,
   start_by      timestamptz,
   finish_by     timestamptz,

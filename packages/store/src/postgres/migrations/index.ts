@@ -1,0 +1,222 @@
+/** The .sql files of this folder, inlined by inline.mjs. */
+export interface Migration {
+  version: number;
+  name: string;
+  text: string;
+}
+
+export const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    name: "tasks",
+    text: String.raw`-- Everything a task touches on its way from registration to outcome. Tables are found through search_path (schema carillon).
+
+create type task_state as enum ('blocked', 'pending', 'waiting', 'claimed', 'running', 'succeeded', 'failed', 'cancelled', 'skipped');
+create type task_trigger as enum ('api', 'sql', 'schedule', 'backfill', 'manual', 'workflow');
+
+-- Who may run a task: what a worker must serve to get it. Rows are never deleted; nodes cache them.
+create table lane (
+  id        int generated always as identity primary key,
+  namespace text collate "C" not null,
+  queue     text collate "C" not null,
+  type      text collate "C" not null,
+  requires  jsonb not null default '{}',
+  unique (namespace, queue, type, requires)
+);
+
+-- How a task is retried and how long it may take. Equal policies are one row, so that a task carries four bytes of it.
+create table policy (
+  id   int generated always as identity primary key,
+  body text collate "C" not null unique
+);
+
+-- What the latest worker declared for a type; a create that leaves a field out takes it from here.
+create table task_type (
+  namespace   text collate "C" not null,
+  type        text collate "C" not null,
+  declaration jsonb not null,
+  declared_at timestamptz not null,
+  primary key (namespace, type)
+);
+
+-- A node's life. `beat` grows with every renewal; whoever sees the same beat long enough may mark the session dead.
+create table session (
+  id         bigint generated always as identity primary key,
+  node       text not null,
+  url        text,
+  slot       smallint not null,
+  beat       bigint not null default 0,
+  opened_at  timestamptz not null,
+  seen_at    timestamptz not null,
+  dead_at    timestamptz,
+  closed_at  timestamptz
+);
+create unique index session_slot on session (slot) where dead_at is null and closed_at is null;
+
+-- Stretches in which no node was alive: fires inside are missed, and the schedule's catch-up policy decides.
+create table downtime (
+  from_at  timestamptz primary key,
+  until_at timestamptz not null
+);
+
+-- Only tasks that are not final. Narrow rows, no foreign keys. `band` is 1 for priorities 1-3, 2 for 4-6, 3 for 7-9.
+create table task (
+  id               bigint primary key,
+  due_at           timestamptz not null,
+  session          bigint,
+  token            bigint not null default 0,
+  lane_id          int not null,
+  policy_id        int not null,
+  attempt          int not null default 0,
+  state            task_state not null,
+  band             smallint not null,
+  priority         smallint not null,
+  failures         smallint not null default 0,
+  lost             smallint not null default 0,   -- attempts that took their worker's process with them
+  blobs            smallint not null default 0,   -- 1: the payload lies in blob
+  has_children     boolean not null default false,
+  pending_parents  int not null default 0,
+  recall           text collate "C",              -- what its holder shall do: 'cancel' or 'return'
+  trigger          task_trigger not null default 'api',
+  namespace        text collate "C" not null,
+  schedule_id      bigint,
+  replay_of        bigint,
+  fire_at          timestamptz,
+  start_by         timestamptz,
+  finish_by        timestamptz,
+  started_at       timestamptz,
+  cancel_at        timestamptz,
+  gate_id          bigint,
+  worker           text,
+  unique_key       text collate "C",
+  payload          text,
+  error            text,
+  reason           text,
+  attempts         jsonb,                         -- the last ten that ended
+  tags             text[],
+  extra            jsonb,
+  check (state in ('blocked', 'pending', 'waiting', 'claimed', 'running')),
+  check (band = (priority + 2) / 3),
+  check ((session is not null) = (state in ('claimed', 'running')))
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
+        autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);
+
+create index task_claim on task (lane_id, band, due_at, id) where state = 'pending';
+create index task_lease on task (session) where session is not null;
+create index task_recall on task (session) where recall is not null;
+create index task_gate on task (gate_id, band, due_at) where state = 'waiting';
+create unique index task_unique on task (namespace, unique_key) where unique_key is not null;
+create index task_schedule on task (schedule_id, fire_at) where schedule_id is not null;
+create index task_start_by on task (start_by) where start_by is not null;
+create index task_finish_by on task (finish_by) where finish_by is not null;
+
+-- Final tasks, one partition a day of `finished_at`; retention drops partitions.
+create table archive (
+  id            bigint not null,
+  due_at        timestamptz not null,
+  started_at    timestamptz,
+  finished_at   timestamptz not null,
+  session       bigint,
+  token         bigint not null,
+  lane_id       int not null,
+  policy_id     int not null,
+  attempt       int not null,
+  state         task_state not null,
+  priority      smallint not null,
+  failures      smallint not null,
+  lost          smallint not null,
+  blobs         smallint not null,               -- 1: the payload lies in blob, 2: the result
+  trigger       task_trigger not null,
+  namespace     text collate "C" not null,
+  schedule_id   bigint,
+  replay_of     bigint,
+  fire_at       timestamptz,
+  start_by      timestamptz,
+  finish_by     timestamptz,
+  cancel_at     timestamptz,
+  worker        text,
+  unique_key    text collate "C",
+  payload       text,
+  result        text,
+  error         text,
+  reason        text,
+  attempts      jsonb,
+  tags          text[],
+  extra         jsonb,
+  check (state in ('succeeded', 'failed', 'cancelled', 'skipped'))
+) partition by range (finished_at);
+create index archive_id on archive (id);
+create index archive_schedule on archive (schedule_id, fire_at) where schedule_id is not null;
+create index archive_failed on archive (id) where state = 'failed';
+
+-- Payloads and results over 512 bytes, written once. Partitioned by id, which is by day of creation.
+create table blob (
+  task_id bigint not null,
+  kind    smallint not null,                      -- 1 payload, 2 result, as the bits of task.blobs
+  data    text not null,
+  primary key (task_id, kind)
+) partition by range (task_id);
+
+create table log_line (
+  task_id bigint not null,
+  at      timestamptz not null,
+  seq     int not null,
+  attempt int not null,
+  level   text collate "C" not null,
+  message text not null
+) partition by range (at);
+create index log_line_task on log_line (task_id, at, seq);
+
+-- Answers kept for clients that ask again with the same key.
+create table idempotency (
+  namespace    text collate "C" not null,
+  key          text collate "C" not null,
+  request_hash text collate "C" not null,
+  response     text not null,
+  expires_at   timestamptz not null,
+  primary key (namespace, key)
+);
+create index idempotency_expiry on idempotency (expires_at);
+
+-- Ids made inside PostgreSQL take their counter from here (slots 0 to 15).
+create sequence sql_task_id as bigint;
+`,
+  },
+  {
+    version: 2,
+    name: "schedules",
+    text: String.raw`create table schedule (
+  id            bigint primary key,
+  namespace     text collate "C" not null,
+  name          text collate "C" not null,
+  version       int not null default 1,
+  definition    jsonb not null,
+  paused        boolean not null default false,
+  pause         jsonb,
+  -- Every fire up to here has its row in `fire`; the planner takes schedules whose mark falls behind.
+  planned_until timestamptz not null,
+  fires         bigint not null default 0,
+  next_fire_at  timestamptz,
+  created_at    timestamptz not null,
+  updated_at    timestamptz not null,
+  deleted_at    timestamptz
+);
+create unique index schedule_name on schedule (namespace, name) where deleted_at is null;
+create index schedule_planned on schedule (planned_until) where deleted_at is null;
+
+-- The ledger: every fire of every schedule, with what became of it. The primary key is what makes a fire one task for ever.
+create table fire (
+  schedule_id bigint not null,
+  fire_at     timestamptz not null,
+  outcome     text collate "C" not null check (outcome in ('task', 'skipped', 'missed', 'withdrawn')),
+  task_id     bigint,
+  version     int not null,
+  reason      text,
+  caught_up   boolean not null default false,
+  backfilled  boolean not null default false,
+  primary key (schedule_id, fire_at),
+  check ((outcome = 'task') = (task_id is not null))
+) partition by range (fire_at);
+`,
+  },
+];
