@@ -84,6 +84,8 @@ export interface ClaimedTask {
   lost: number;
   payload: string | null;
   scheduleId: Id | null;
+  /** For the handler; a schedule's name never changes, so stores may remember it. */
+  scheduleName?: string | null;
   fireAt: number | null;
   finishBy: number | null;
   /** Set when the task ran already, on adoption. */
@@ -103,6 +105,11 @@ export interface ClaimTarget {
 
 /** One way an attempt ended, to be written if and only if `(id, token)` still holds the task. */
 export interface Outcome extends TaskRef {
+  /**
+   * When given, this session must hold the task too: for what a node decides about a worker that is gone, because that worker may have
+   * taken the task to another node, under the same token. Left out for what a worker reported.
+   */
+  session?: Id;
   decision: OutcomeDecision;
   /** Null for an attempt that never started: it then leaves no trace in `attempts` and costs no attempt number. */
   startedAt: number | null;
