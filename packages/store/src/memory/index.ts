@@ -18,6 +18,7 @@ import { declareTypes, types } from "./types.ts";
 import { depths, maintain } from "./upkeep.ts";
 
 export { createMemoryDatabase, type MemoryDatabase } from "./database.ts";
+export { createFaults, type Faults, withFaults } from "./faults.ts";
 
 /** One node's store; several over one database see each other's work and hints. */
 export function createMemoryStore(database: MemoryDatabase): Store {
