@@ -3,6 +3,7 @@ import { WorkerService, type WorkRequest, type WorkResponse } from "@carillon/pr
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { cutWorkerMessage, fromWorkResponse, toWorkRequest } from "./grpc-messages.ts";
+import { outbox } from "./outbox.ts";
 import type { Link, LinkListener, NodeMessage, WorkerMessage, WorkerTransport } from "./protocol.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:7070";
@@ -64,35 +65,4 @@ async function receive(
     cause = error;
   }
   if (!signal.aborted) listener.closed(cause);
-}
-
-/** An async iterable that is pushed into. Bounded by what a worker may hold: it reports each task once. */
-function outbox<T>(): AsyncIterable<T> & { push(item: T): void; end(): void } {
-  const items: T[] = [];
-  let ended = false;
-  let wake: (() => void) | null = null;
-  const notify = () => {
-    wake?.();
-    wake = null;
-  };
-  return {
-    push(item) {
-      if (ended) return;
-      items.push(item);
-      notify();
-    },
-    end() {
-      ended = true;
-      notify();
-    },
-    async *[Symbol.asyncIterator]() {
-      for (;;) {
-        while (items.length > 0) yield items.shift() as T;
-        if (ended) return;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    },
-  };
 }

@@ -1,8 +1,10 @@
 export { CarillonError, type ErrorCode, type FieldError } from "@carillon/core/errors";
+export { noop, sleep } from "./builtin.ts";
 export { Carillon, type CarillonOptions } from "./client.ts";
 export { AttemptAborted, Discard, Fatal, RetryAfter, Snooze, TaskFailedError, WaitTimeoutError } from "./errors.ts";
 export { cutNodeMessage, fromWorkRequest, toWorkResponse } from "./grpc-messages.ts";
 export type { Fetch } from "./http.ts";
+export { type Outbox, outbox } from "./outbox.ts";
 export { processClock } from "./process-clock.ts";
 export type * from "./protocol.ts";
 export type { RetryOptions } from "./retry-options.ts";

@@ -1,0 +1,234 @@
+/**
+ * What an operator can set, where each value came from, and what is refused. Flags beat environment beats file beats default; an unknown
+ * key is an error with a suggestion; a secret can also be given as `…_FILE`.
+ */
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { CarillonError, type FieldError } from "@carillon/core";
+import { parseDuration } from "@carillon/core/duration";
+import { z } from "zod";
+
+const duration = z.string().transform((text, context) => {
+  const ms = parseDuration(text);
+  if (ms === null || ms <= 0)
+    context.addIssue({ code: "custom", message: `"${text}" is not a duration such as "14d"` });
+  return ms ?? 0;
+});
+const list = z.union([
+  z.string().transform((text) =>
+    text
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== ""),
+  ),
+  z.array(z.string()),
+]);
+const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+
+export const roles = ["api", "dispatcher", "planner"] as const;
+export type Role = (typeof roles)[number];
+
+/** Key, environment variable, meaning. The order is the order of `carillon config print`. */
+export const settings = {
+  databaseUrl: {
+    env: "CARILLON_DATABASE_URL",
+    secret: true,
+    schema: z.string().optional(),
+    help: "PostgreSQL 15 or newer; absent: an embedded one",
+  },
+  databaseDirectUrl: {
+    env: "CARILLON_DATABASE_DIRECT_URL",
+    secret: true,
+    schema: z.string().optional(),
+    help: "the same past a pooler, for hints between nodes",
+  },
+  postgresBin: {
+    env: "CARILLON_POSTGRES_BIN",
+    secret: false,
+    schema: z.string().optional(),
+    help: "folder of PostgreSQL binaries for the embedded database",
+  },
+  dataDir: { env: "CARILLON_DATA_DIR", secret: false, schema: z.string(), help: "where the embedded database lives" },
+  host: { env: "CARILLON_HOST", secret: false, schema: z.string(), help: "address to listen on" },
+  port: {
+    env: "CARILLON_PORT",
+    secret: false,
+    schema: integer(0, 65_535),
+    help: "port for REST, gRPC and the dashboard",
+  },
+  advertiseUrl: {
+    env: "CARILLON_ADVERTISE_URL",
+    secret: false,
+    schema: z.url().optional(),
+    help: "address under which workers and other nodes reach this node",
+  },
+  roles: {
+    env: "CARILLON_ROLES",
+    secret: false,
+    schema: list.pipe(z.array(z.enum(roles)).min(1)),
+    help: "what this node does",
+  },
+  auth: {
+    env: "CARILLON_AUTH",
+    secret: false,
+    schema: z.enum(["off"]),
+    help: "API keys; without them a node answers on loopback only",
+  },
+  retention: { env: "CARILLON_RETENTION", secret: false, schema: duration, help: "how long final tasks are kept" },
+  logRetention: { env: "CARILLON_LOG_RETENTION", secret: false, schema: duration, help: "how long log lines are kept" },
+  httpAllow: {
+    env: "CARILLON_HTTP_ALLOW",
+    secret: false,
+    schema: list,
+    help: "hosts and CIDRs that http tasks may reach although they are not public",
+  },
+  logLevel: {
+    env: "CARILLON_LOG_LEVEL",
+    secret: false,
+    schema: z.enum(["debug", "info", "warn", "error"]),
+    help: "least level that is logged",
+  },
+} as const;
+
+export type SettingKey = keyof typeof settings;
+type Settings = { [K in SettingKey]: z.output<(typeof settings)[K]["schema"]> };
+export type Origin = "flag" | "environment" | "file" | "default";
+export type Config = Settings & { origins: Record<SettingKey, Origin> };
+
+/** Environment variables that are not settings of a node. */
+const OTHER_VARIABLES = new Set(["CARILLON_URL", "CARILLON_API_KEY", "CARILLON_CONFIG"]);
+const TEST_PREFIX = "CARILLON_TEST_";
+
+export interface ConfigSources {
+  /** Values from the command line, as text or already typed; undefined ones are not given. */
+  flags: Partial<Record<SettingKey, unknown>>;
+  environment: NodeJS.ProcessEnv;
+  /** A JSON file with these keys; absent: `CARILLON_CONFIG`. */
+  file?: string | undefined;
+  isRoot: boolean;
+}
+
+/** Throws `invalid_request` naming every setting that is wrong and where it came from. */
+export function loadConfig({ flags, environment, file = environment.CARILLON_CONFIG, isRoot }: ConfigSources): Config {
+  const errors: FieldError[] = [];
+  const fromFile = file === undefined ? {} : readConfigFile(file, errors);
+  const fromEnvironment = readEnvironment(environment, errors);
+  const defaults: Partial<Record<SettingKey, unknown>> = {
+    dataDir: isRoot ? "/var/lib/carillon" : "./.carillon",
+    host: "127.0.0.1",
+    port: 7070,
+    roles: [...roles],
+    auth: "off",
+    retention: "14d",
+    logRetention: "7d",
+    httpAllow: [],
+    logLevel: "info",
+  };
+  const layers: [Origin, Partial<Record<SettingKey, unknown>>][] = [
+    ["flag", flags],
+    ["environment", fromEnvironment],
+    ["file", fromFile],
+    ["default", defaults],
+  ];
+
+  const values: Record<string, unknown> = {};
+  const origins: Record<string, Origin> = {};
+  for (const key of Object.keys(settings) as SettingKey[]) {
+    const [origin, layer] = layers.find(([, candidate]) => candidate[key] !== undefined) ?? ["default", {}];
+    const parsed = settings[key].schema.safeParse(layer[key]);
+    origins[key] = origin;
+    if (parsed.success) values[key] = parsed.data;
+    else
+      errors.push({
+        parameter: `${settings[key].env} (${origin})`,
+        code: "invalid",
+        message: parsed.error.issues[0]?.message ?? "invalid",
+      });
+  }
+  if (typeof values.host === "string" && !isLoopback(values.host)) {
+    errors.push({
+      parameter: `CARILLON_HOST (${origins.host})`,
+      code: "not_loopback",
+      message: `${values.host} is not a loopback address; without authentication a node answers on loopback only`,
+    });
+  }
+  if (errors.length > 0) {
+    const detail = errors.map(({ parameter, message }) => `${parameter}: ${message}`).join("; ");
+    throw new CarillonError("invalid_request", { detail, errors });
+  }
+  return { ...(values as Settings), origins: origins as Record<SettingKey, Origin> };
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+function readEnvironment(environment: NodeJS.ProcessEnv, errors: FieldError[]): Partial<Record<SettingKey, unknown>> {
+  const keys = new Map((Object.keys(settings) as SettingKey[]).map((key) => [settings[key].env as string, key]));
+  const values: Partial<Record<SettingKey, unknown>> = {};
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!variable.startsWith("CARILLON_") || OTHER_VARIABLES.has(variable) || variable.startsWith(TEST_PREFIX))
+      continue;
+    const key = keys.get(variable);
+    const secretKey = variable.endsWith("_FILE") ? keys.get(variable.slice(0, -"_FILE".length)) : undefined;
+    if (key) values[key] = value === "" ? undefined : value;
+    else if (secretKey && settings[secretKey].secret) values[secretKey] = readSecret(variable, value ?? "", errors);
+    else
+      errors.push({
+        parameter: variable,
+        code: "unknown_setting",
+        message: `unknown setting${suggest(variable, [...keys.keys()])}`,
+      });
+  }
+  return values;
+}
+
+function readSecret(variable: string, path: string, errors: FieldError[]): string | undefined {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (error) {
+    errors.push({ parameter: variable, code: "unreadable", message: (error as Error).message });
+    return undefined;
+  }
+}
+
+function readConfigFile(path: string, errors: FieldError[]): Partial<Record<SettingKey, unknown>> {
+  try {
+    const content: unknown = JSON.parse(readFileSync(path, "utf8"));
+    if (typeof content !== "object" || content === null || Array.isArray(content)) throw new Error("not a JSON object");
+    for (const key of Object.keys(content)) {
+      if (key in settings) continue;
+      errors.push({
+        parameter: `${path}: ${key}`,
+        code: "unknown_setting",
+        message: `unknown setting${suggest(key, Object.keys(settings))}`,
+      });
+    }
+    return content;
+  } catch (error) {
+    errors.push({ parameter: path, code: "unreadable", message: (error as Error).message });
+    return {};
+  }
+}
+
+/** `; did you mean X?` for the nearest name, when one is near. */
+export function suggest(name: string, names: readonly string[]): string {
+  const ranked = names
+    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+    .sort((a, b) => a.distance - b.distance);
+  const [best] = ranked;
+  return best && best.distance <= Math.max(2, name.length / 4) ? `; did you mean ${best.candidate}?` : "";
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min((next[j - 1] as number) + 1, (row[j] as number) + 1, substitution));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
