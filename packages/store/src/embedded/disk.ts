@@ -1,0 +1,50 @@
+import { closeSync, fdatasyncSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
+import { join } from "node:path";
+
+/** Faster than any disk that really writes; battery-backed controllers and NVMe with power-loss protection stay below. */
+const impossibleFsyncsPerSecond = 100_000;
+const lowSpaceBytes = 1024 ** 3;
+
+/** What the operator should know about the disk that holds `folder`. Takes about 20 ms. */
+export function diskWarnings(folder: string): string[] {
+  const warnings: string[] = [];
+  const perSecond = measureFsyncs(folder);
+  if (perSecond > impossibleFsyncsPerSecond) {
+    warnings.push(
+      `The disk that holds ${folder} does not seem to write when told to (${Math.round(perSecond / 1000)}k fsyncs per second): ` +
+        "acknowledged tasks may be lost when the machine stops without warning.",
+    );
+  }
+  const free = freeBytes(folder);
+  if (free < lowSpaceBytes) {
+    warnings.push(`The disk that holds ${folder} is almost full: ${Math.floor(free / 1024 ** 2)} MB are free.`);
+  }
+  return warnings;
+}
+
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
+/** Synchronous on purpose: a detour over the thread pool costs more than the fastest fsyncs that are told apart here. */
+function measureFsyncs(folder: string): number {
+  const path = join(folder, `fsync.tmp-${process.pid}`);
+  const file = openSync(path, "w", 0o600);
+  try {
+    const page = Buffer.alloc(8192, 1);
+    const start = performance.now();
+    let elapsedMs = 0;
+    let count = 0;
+    while (count < 500 && elapsedMs < 20) {
+      writeSync(file, page, 0, page.length, 0);
+      fdatasyncSync(file);
+      count += 1;
+      elapsedMs = performance.now() - start;
+    }
+    return (count * 1000) / Math.max(elapsedMs, 0.001);
+  } finally {
+    closeSync(file);
+    rmSync(path, { force: true });
+  }
+}

@@ -1,0 +1,114 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createConnection } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import pg from "pg";
+import { inspectProcess } from "./process.ts";
+import { type EmbeddedPostgres, startEmbedded } from "./start.ts";
+
+export interface TestDatabase {
+  connectionString: string;
+  /** Ends its connections and removes it. */
+  drop(): Promise<void>;
+}
+
+/** 18 comes with Carillon; 15, the oldest supported, must be installed on the machine. */
+export type TestVersion = 15 | 18;
+
+/**
+ * A fresh, empty database on a server that the whole test run shares. Null: that version is not on this machine; with
+ * `CARILLON_TEST_REQUIRE=all` an error instead.
+ */
+export function createTestDatabase(options?: { version?: 18 }): Promise<TestDatabase>;
+export function createTestDatabase(options: { version: TestVersion }): Promise<TestDatabase | null>;
+export async function createTestDatabase({
+  version = 18,
+}: {
+  version?: TestVersion;
+} = {}): Promise<TestDatabase | null> {
+  const server = await serverOfThisRun(version);
+  if (server === null) {
+    if (process.env.CARILLON_TEST_REQUIRE === "all") {
+      throw new Error(
+        "PostgreSQL 15 is required here but absent: install it or set CARILLON_TEST_PG15_BIN to its bin folder",
+      );
+    }
+    return null;
+  }
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  await run(server, `create database ${name}`);
+  return {
+    connectionString: server.replace(":///carillon?", `:///${name}?`),
+    drop: () => run(server, `drop database if exists ${name} with (force)`),
+  };
+}
+
+export interface TestServers {
+  /** Starts the server on first use. */
+  connectionString(version: TestVersion): Promise<string | null>;
+  stop(): Promise<void>;
+}
+
+/** Servers in temporary folders. */
+export function testServers(): TestServers {
+  const started = new Map<TestVersion, Promise<EmbeddedPostgres | null>>();
+  const folders: string[] = [];
+  const start = async (version: TestVersion) => {
+    const bin = version === 15 ? (process.env.CARILLON_TEST_PG15_BIN ?? "/usr/lib/postgresql/15/bin") : undefined;
+    if (bin && !existsSync(bin)) return null;
+    removeAbandoned();
+    const dataDir = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
+    folders.push(dataDir);
+    return await startEmbedded({ dataDir, ...(bin && { postgresBin: bin }), settings: { max_connections: "300" } });
+  };
+  return {
+    async connectionString(version) {
+      if (!started.has(version)) started.set(version, start(version));
+      return (await started.get(version)!)?.connectionString ?? null;
+    },
+    async stop() {
+      for (const server of await Promise.allSettled(started.values())) {
+        if (server.status === "fulfilled") await server.value?.stop();
+      }
+      for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const prefix = "carillon-test-";
+
+/** Folders of test runs that were killed. */
+function removeAbandoned(): void {
+  for (const name of readdirSync(tmpdir())) {
+    if (!name.startsWith(prefix) || inspectProcess(Number.parseInt(name.slice(prefix.length), 10))) continue;
+    rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+}
+
+let own: TestServers | null = null;
+
+/** Asks the test run's main process (vitest-setup.ts); outside of one, this process starts its own. */
+async function serverOfThisRun(version: TestVersion): Promise<string | null> {
+  const path = process.env.CARILLON_TEST_SERVERS;
+  if (!path) {
+    own ??= testServers();
+    return await own.connectionString(version);
+  }
+  const socket = createConnection(path);
+  socket.write(String(version));
+  const answer = JSON.parse(await text(socket)) as { connectionString: string | null; error?: string };
+  if (answer.error) throw new Error(answer.error);
+  return answer.connectionString;
+}
+
+async function run(connectionString: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
