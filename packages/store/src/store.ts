@@ -56,7 +56,14 @@ export interface CreateOptions {
   claim?: { session: Id; count: number } | null;
   /** Applies to every task that has a `uniqueKey`. */
   uniquePolicy?: "keep" | "replace" | "reject";
-  idempotency?: { namespace: string; key: string; requestHash: string; response: string; expiresAt: number } | null;
+  idempotency?: {
+    namespace: string;
+    key: string;
+    requestHash: string;
+    /** What to remember as the answer; it depends on which tasks a unique key found. Kept in the transaction of the tasks. */
+    response: (tasks: { id: Id; created: boolean }[]) => string;
+    expiresAt: number;
+  } | null;
 }
 
 export type CreateAnswer =

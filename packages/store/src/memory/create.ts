@@ -18,11 +18,6 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
       return { kind: "unique_conflict", id: keyHolder(database, conflict)!.id, uniqueKey: conflict.uniqueKey! };
     }
   }
-  if (idempotency) {
-    const { requestHash, response, expiresAt } = idempotency;
-    database.idempotency.set(nameKey(idempotency.namespace, idempotency.key), { requestHash, response, expiresAt });
-  }
-
   const answers: { id: Id; created: boolean }[] = [];
   const claimed: ClaimedTask[] = [];
   const inThisBatch = new Set<Id>();
@@ -40,6 +35,11 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
     inThisBatch.add(row.id);
     answers.push({ id: row.id, created: true });
     if (claim && index < claimable && row.uniqueKey === null) claimed.push(claimTask(database, row, claim.session));
+  }
+  if (idempotency) {
+    const { requestHash, expiresAt } = idempotency;
+    const response = idempotency.response(answers);
+    database.idempotency.set(nameKey(idempotency.namespace, idempotency.key), { requestHash, response, expiresAt });
   }
   return { kind: "created", tasks: answers, claimed };
 }
