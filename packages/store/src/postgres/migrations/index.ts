@@ -9,7 +9,7 @@ export const migrations: readonly Migration[] = [
   {
     version: 1,
     name: "tasks",
-    text: String.raw`-- Everything a task touches on its way from registration to outcome. Tables are found through search_path (schema carillon).
+    text: `-- Everything a task touches on its way from registration to outcome. Tables are found through search_path (schema carillon).
 
 create type task_state as enum ('blocked', 'pending', 'waiting', 'claimed', 'running', 'succeeded', 'failed', 'cancelled', 'skipped');
 create type task_trigger as enum ('api', 'sql', 'schedule', 'backfill', 'manual', 'workflow');
@@ -39,7 +39,7 @@ create table task_type (
   primary key (namespace, type)
 );
 
--- A node's life. `beat` grows with every renewal; whoever sees the same beat long enough may mark the session dead.
+-- A node's life. \`beat\` grows with every renewal; whoever sees the same beat long enough may mark the session dead.
 create table session (
   id         bigint generated always as identity primary key,
   node       text not null,
@@ -59,7 +59,7 @@ create table downtime (
   until_at timestamptz not null
 );
 
--- Only tasks that are not final. Narrow rows, no foreign keys. `band` is 1 for priorities 1-3, 2 for 4-6, 3 for 7-9.
+-- Only tasks that are not final. Narrow rows, no foreign keys. \`band\` is 1 for priorities 1-3, 2 for 4-6, 3 for 7-9.
 create table task (
   id               bigint primary key,
   due_at           timestamptz not null,
@@ -110,7 +110,7 @@ create index task_schedule on task (schedule_id, fire_at) where schedule_id is n
 create index task_start_by on task (start_by) where start_by is not null;
 create index task_finish_by on task (finish_by) where finish_by is not null;
 
--- Final tasks, one partition a day of `finished_at`; retention drops partitions.
+-- Final tasks, one partition a day of \`finished_at\`; retention drops partitions.
 create table archive (
   id            bigint not null,
   due_at        timestamptz not null,
@@ -185,7 +185,7 @@ create sequence sql_task_id as bigint;
   {
     version: 2,
     name: "schedules",
-    text: String.raw`create table schedule (
+    text: `create table schedule (
   id            bigint primary key,
   namespace     text collate "C" not null,
   name          text collate "C" not null,
@@ -193,7 +193,7 @@ create sequence sql_task_id as bigint;
   definition    jsonb not null,
   paused        boolean not null default false,
   pause         jsonb,
-  -- Every fire up to here has its row in `fire`; the planner takes schedules whose mark falls behind.
+  -- Every fire up to here has its row in \`fire\`; the planner takes schedules whose mark falls behind.
   planned_until timestamptz not null,
   fires         bigint not null default 0,
   next_fire_at  timestamptz,

@@ -6,8 +6,8 @@ const files = readdirSync(here)
   .filter((name) => name.endsWith(".sql"))
   .sort();
 const entries = files.map((name) => {
-  const text = readFileSync(new URL(name, here), "utf8");
-  return `  {\n    version: ${Number(name.slice(0, 4))},\n    name: "${name.slice(5, -4)}",\n    text: String.raw\`${text}\`,\n  },\n`;
+  const text = readFileSync(new URL(name, here), "utf8").replace(/[\\`]|\$\{/g, "\\$&");
+  return `  {\n    version: ${Number(name.slice(0, 4))},\n    name: "${name.slice(5, -4)}",\n    text: \`${text}\`,\n  },\n`;
 });
 writeFileSync(
   new URL("index.ts", here),

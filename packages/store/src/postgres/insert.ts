@@ -1,0 +1,155 @@
+/** The one place where rows of `task` begin: one statement for any number of tasks, made of what they need. */
+import { Buffer } from "node:buffer";
+import type { Id } from "@carillon/core";
+import { bandOf, type NewTask } from "../store.ts";
+import { float8Array, int2Array, int4Array, int8Array, textArray } from "./arrays.ts";
+import type { Db, Statement } from "./db.ts";
+import type { Catalog, Numbers } from "./lanes.ts";
+
+/** Payloads and results over this many bytes lie in `blob`. */
+export const INLINE_BYTES = 512;
+
+export interface InsertOptions {
+  /** By task: the session that claims it at once, if it is alive. */
+  sessions?: (Id | null)[];
+  /** A task whose unique key is taken is left out, where it would otherwise be an error. */
+  skipTakenKeys?: boolean;
+}
+
+/** Plain, it answers no rows; with `skipTakenKeys`, the ids that were inserted; with `sessions`, those of them that are alive. */
+export interface Insert {
+  statement: Statement;
+  values: unknown[];
+}
+
+/**
+ * Inserts into `task`, in the caller's transaction. Answers the ids that were inserted; those missing have a unique key that is taken.
+ * Partitions may be missing (`withPartitions`).
+ */
+export async function insertTasks(tx: Db, catalog: Catalog, tasks: readonly NewTask[]): Promise<Set<Id>> {
+  if (tasks.length === 0) return new Set();
+  const { statement, values } = insertOf(tasks, await catalog.numbersOf(tasks), { skipTakenKeys: true });
+  const rows = await tx.query<[bigint]>(statement, values);
+  return new Set(rows.map(([id]) => id));
+}
+
+export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: InsertOptions = {}): Insert {
+  const { sessions, skipTakenKeys = false } = options;
+  const uniform = isUniform(tasks, numbers);
+  const rare = tasks.some(hasRareFields);
+  const large = tasks.filter((task) => isLarge(task.payload));
+
+  const values: unknown[] = [];
+  const arrays: string[] = [];
+  const names: string[] = [];
+  const columns: string[] = [];
+  const expressions: string[] = [];
+  /** A column with a value for each task. */
+  function each(column: string, type: string, value: Buffer, expression = `x.${column}`): void {
+    arrays.push(`$${values.push(value)}::${type}[]`);
+    names.push(column);
+    columns.push(column);
+    expressions.push(expression);
+  }
+  /** A column that is the same for all, when all are alike. */
+  function common(column: string, type: string, value: unknown, valueOfEach: () => Buffer): void {
+    if (!uniform) return each(column, type, valueOfEach(), `x.${column}::${type}`);
+    columns.push(column);
+    expressions.push(`$${values.push(value)}::${type}`);
+  }
+  function constant(column: string, expression: string): void {
+    columns.push(column);
+    expressions.push(expression);
+  }
+
+  const [first] = tasks as [NewTask];
+  each("id", "int8", int8Array(tasks.map((task) => task.id)));
+  each("due_at", "float8", float8Array(tasks.map((task) => task.dueAt)), "to_timestamp(x.due_at / 1000)");
+  common("lane_id", "int4", numbers.lanes[0]!.id, () => int4Array(numbers.lanes.map((lane) => lane.id)));
+  common("policy_id", "int4", numbers.policyIds[0]!, () => int4Array(numbers.policyIds));
+  common("priority", "int2", first.priority, () => int2Array(tasks.map((task) => task.priority)));
+  common("band", "int2", bandOf(first.priority), () => int2Array(tasks.map((task) => bandOf(task.priority))));
+  common("namespace", "text", first.namespace, () => textArray(tasks.map((task) => task.namespace)));
+  common("trigger", "task_trigger", first.trigger, () => textArray(tasks.map((task) => task.trigger)));
+  each("payload", "text", textArray(tasks.map((task) => (isLarge(task.payload) ? null : task.payload))));
+  if (large.length > 0) each("blobs", "int2", int2Array(tasks.map((task) => (isLarge(task.payload) ? 1 : 0))));
+  if (rare) {
+    each("schedule_id", "int8", int8Array(tasks.map((task) => task.scheduleId)));
+    each("fire_at", "float8", float8Array(tasks.map((task) => task.fireAt)), "to_timestamp(x.fire_at / 1000)");
+    each("unique_key", "text", textArray(tasks.map((task) => task.uniqueKey)));
+    each("tags", "text", textArray(tasks.map((task) => tagsLiteral(task.tags))), "x.tags::text[]");
+    each("replay_of", "int8", int8Array(tasks.map((task) => task.replayOf)));
+  }
+  if (sessions) {
+    each("session", "int8", int8Array(sessions), "held.session");
+    constant("state", "case when held.session is null then 'pending' else 'claimed' end::task_state");
+    constant("token", "case when held.session is null then 0 else 1 end");
+    constant("attempt", "case when held.session is null then 0 else 1 end");
+  } else {
+    constant("state", "'pending'");
+  }
+
+  const insert = `
+insert into task (${columns.join(", ")})
+select ${expressions.join(", ")}
+  from unnest(${arrays.join(", ")}) as x(${names.join(", ")})${sessions ? aliveHolder : ""}
+${skipTakenKeys ? "on conflict (namespace, unique_key) where unique_key is not null do nothing" : ""}`;
+
+  const parts: string[] = [];
+  if (sessions) {
+    const distinct = [...new Set(sessions)].filter((session) => session !== null);
+    const parameter = values.push(int8Array(distinct));
+    parts.push(`
+alive as materialized (
+  select id from session where id = any($${parameter}::int8[]) and dead_at is null and closed_at is null)`);
+  }
+  if (parts.length > 0 || large.length > 0) parts.push(`inserted as (${insert} returning id)`);
+  if (large.length > 0) {
+    const ids = values.push(int8Array(large.map((task) => task.id)));
+    const data = values.push(textArray(large.map((task) => task.payload)));
+    parts.push(`
+stored as (
+  insert into blob (task_id, kind, data)
+  select i.id, 1, l.data from unnest($${ids}::int8[], $${data}::text[]) as l(id, data) join inserted i on i.id = l.id)`);
+  }
+  const flags = [uniform, rare, large.length > 0, sessions, skipTakenKeys].map((flag) => (flag ? "1" : "0")).join("");
+  const answer = sessions ? "select id from alive" : skipTakenKeys ? "select id from inserted" : "select 1 where false";
+  const text =
+    parts.length > 0 ? `with ${parts.join(",")}\n${answer}` : `${insert}${skipTakenKeys ? "returning id" : ""}`;
+  return { statement: { name: `insert_tasks_${flags}`, text }, values };
+}
+
+/** A dead session claims nothing: its tasks are inserted as pending. */
+const aliveHolder = `
+  cross join lateral (select case when x.session = any(array(select id from alive)) then x.session end) as held(session)`;
+
+function isUniform(tasks: readonly NewTask[], numbers: Numbers): boolean {
+  const [first] = tasks as [NewTask];
+  return tasks.every(
+    (task, i) =>
+      numbers.lanes[i] === numbers.lanes[0] &&
+      numbers.policyIds[i] === numbers.policyIds[0] &&
+      task.priority === first.priority &&
+      task.trigger === first.trigger,
+  );
+}
+
+function hasRareFields(task: NewTask): boolean {
+  return (
+    task.scheduleId !== null ||
+    task.fireAt !== null ||
+    task.uniqueKey !== null ||
+    task.tags.length > 0 ||
+    task.replayOf !== null
+  );
+}
+
+export function isLarge(json: string | null): boolean {
+  if (json === null || json.length * 3 <= INLINE_BYTES) return false;
+  return json.length > INLINE_BYTES || Buffer.byteLength(json) > INLINE_BYTES;
+}
+
+function tagsLiteral(tags: string[]): string | null {
+  if (tags.length === 0) return null;
+  return `{${tags.map((tag) => `"${tag.replace(/[\\"]/g, "\\$&")}"`).join(",")}}`;
+}

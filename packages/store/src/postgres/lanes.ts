@@ -1,0 +1,189 @@
+/** Lanes and policies are few and never change, so that every node remembers them all and rows carry only their numbers. */
+import type { TaskPolicy } from "@carillon/core";
+import type { Lane, NewTask } from "../store.ts";
+import type { Db } from "./db.ts";
+
+/** Of the tasks asked about, in their order. */
+export interface Numbers {
+  lanes: Lane[];
+  policyIds: number[];
+}
+
+export interface Catalog {
+  /** Gives those that are new their rows. */
+  numbersOf(tasks: readonly NewTask[]): Promise<Numbers>;
+  /** Makes sure that these, which other nodes may have made, are known. */
+  learn(ids: { lanes: readonly number[]; policies: readonly number[] }): Promise<void>;
+  lane(id: number): Lane;
+  policy(id: number): TaskPolicy;
+  /** All there are. */
+  lanes(): Promise<Lane[]>;
+}
+
+/** Policies may differ from task to task, if users will; so many are remembered. */
+const POLICIES_KEPT = 20_000;
+
+export function createCatalog(db: Db): Catalog {
+  const lanesById = new Map<number, Lane>();
+  const lanesByName = new Map<string, Lane>();
+  const policiesById = new Map<number, TaskPolicy>();
+  const policyIds = new Map<string, number>();
+  /** By object: a batch usually shares one. */
+  const bodies = new WeakMap<TaskPolicy, string>();
+
+  function bodyOf(policy: TaskPolicy): string {
+    let body = bodies.get(policy);
+    if (body === undefined) bodies.set(policy, (body = policyBody(policy)));
+    return body;
+  }
+
+  /** The same object for the same lane, for ever. */
+  function remember([id, namespace, queue, type]: LaneRow): Lane {
+    let lane = lanesById.get(id);
+    if (!lane) {
+      lane = { id, namespace, queue, type };
+      lanesById.set(id, lane);
+      lanesByName.set(laneKey(lane), lane);
+    }
+    return lane;
+  }
+
+  function rememberPolicies(rows: PolicyRow[]): void {
+    if (policyIds.size + rows.length > POLICIES_KEPT) {
+      policyIds.clear();
+      policiesById.clear();
+    }
+    for (const [id, body] of rows) {
+      policyIds.set(body, id);
+      if (!policiesById.has(id)) policiesById.set(id, JSON.parse(body));
+    }
+  }
+
+  async function prepareLanes(tasks: readonly NewTask[]): Promise<void> {
+    const missing = new Map<string, NewTask>();
+    for (const task of tasks) {
+      const key = laneKey(task);
+      if (!lanesByName.has(key)) missing.set(key, task);
+    }
+    if (missing.size === 0) return;
+    const sorted = [...missing].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, task]) => task);
+    const columns = [
+      sorted.map((task) => task.namespace),
+      sorted.map((task) => task.queue),
+      sorted.map((task) => task.type),
+    ];
+    const found = await db.query<LaneRow>(selectLanes, columns);
+    if (found.length < sorted.length) {
+      await db.query(insertLanes, columns);
+      found.push(...(await db.query<LaneRow>(selectLanes, columns)));
+    }
+    for (const row of found) remember(row);
+  }
+
+  async function preparePolicies(tasks: readonly NewTask[]): Promise<void> {
+    const all = new Set<string>();
+    for (const task of tasks) all.add(bodyOf(task.policy));
+    let missing = [...all].filter((body) => !policyIds.has(body)).sort();
+    if (missing.length === 0) return;
+    // Those known so far are asked for again when the memory is about to be cleared.
+    if (policyIds.size + missing.length > POLICIES_KEPT) missing = [...all].sort();
+    const found = await db.query<PolicyRow>(selectPolicies, [missing]);
+    if (found.length < missing.length) {
+      await db.query(insertPolicies, [missing]);
+      found.push(...(await db.query<PolicyRow>(selectPolicies, [missing])));
+    }
+    rememberPolicies(found);
+  }
+
+  function lookUp(tasks: readonly NewTask[]): Numbers | null {
+    const numbers: Numbers = { lanes: [], policyIds: [] };
+    for (const task of tasks) {
+      const lane = lanesByName.get(laneKey(task));
+      const policyId = policyIds.get(bodyOf(task.policy));
+      if (!lane || policyId === undefined) return null;
+      numbers.lanes.push(lane);
+      numbers.policyIds.push(policyId);
+    }
+    return numbers;
+  }
+
+  return {
+    async numbersOf(tasks) {
+      for (;;) {
+        const numbers = lookUp(tasks);
+        if (numbers) return numbers;
+        await prepareLanes(tasks);
+        await preparePolicies(tasks);
+      }
+    },
+    async learn(ids) {
+      const lanes = ids.lanes.filter((id) => !lanesById.has(id));
+      const policies = ids.policies.filter((id) => !policiesById.has(id));
+      if (lanes.length > 0) for (const row of await db.query<LaneRow>(selectLanesById, [lanes])) remember(row);
+      if (policies.length > 0) rememberPolicies(await db.query<PolicyRow>(selectPoliciesById, [ids.policies]));
+    },
+    lane: (id) => lanesById.get(id)!,
+    policy: (id) => policiesById.get(id)!,
+    async lanes() {
+      return (await db.query<LaneRow>(selectAllLanes, [])).map(remember);
+    },
+  };
+}
+
+/** Names hold no NUL. */
+function laneKey({ namespace, queue, type }: { namespace: string; queue: string; type: string }): string {
+  return `${namespace}\0${queue}\0${type}`;
+}
+
+/** The same text for equal policies, whatever the order of their properties. */
+export function policyBody({ retry, timeoutMs }: TaskPolicy): string {
+  const { kind, initialMs, factor, maxMs, jitter } = retry.backoff;
+  return JSON.stringify({
+    retry: { maxAttempts: retry.maxAttempts, backoff: { kind, initialMs, factor, maxMs, jitter } },
+    timeoutMs,
+  });
+}
+
+type LaneRow = [id: number, namespace: string, queue: string, type: string];
+type PolicyRow = [id: number, body: string];
+
+const selectLanes = {
+  name: "select_lanes",
+  text: `
+select l.id, l.namespace, l.queue, l.type
+  from unnest($1::text[], $2::text[], $3::text[]) as x(namespace, queue, type)
+  join lane l on l.namespace = x.namespace and l.queue = x.queue and l.type = x.type`,
+};
+
+const insertLanes = {
+  name: "insert_lanes",
+  text: `
+insert into lane (namespace, queue, type)
+select * from unnest($1::text[], $2::text[], $3::text[])
+on conflict do nothing`,
+};
+
+const selectLanesById = {
+  name: "select_lanes_by_id",
+  text: "select id, namespace, queue, type from lane where id = any($1::int[])",
+};
+
+const selectAllLanes = {
+  name: "select_all_lanes",
+  text: "select id, namespace, queue, type from lane order by id",
+};
+
+const selectPolicies = {
+  name: "select_policies",
+  text: "select id, body from policy where body = any($1::text[])",
+};
+
+const insertPolicies = {
+  name: "insert_policies",
+  text: "insert into policy (body) select * from unnest($1::text[]) on conflict do nothing",
+};
+
+const selectPoliciesById = {
+  name: "select_policies_by_id",
+  text: "select id, body from policy where id = any($1::int[])",
+};
