@@ -1,4 +1,8 @@
+import { delay } from "@carillon/core/clock";
+import { CarillonError } from "@carillon/core/errors";
+import { type ChangeEvent, readEvents } from "./events.ts";
 import { type Fetch, type HttpOptions, request } from "./http.ts";
+import { processClock } from "./process-clock.ts";
 import { SchedulesClient } from "./schedules-client.ts";
 import { TasksClient } from "./tasks-client.ts";
 
@@ -28,6 +32,34 @@ export class Carillon {
     };
     this.tasks = new TasksClient(this.#http);
     this.schedules = new SchedulesClient(this.#http);
+  }
+
+  /** What changes on any node, as it happens: a display feed, thinned out under load. Reconnects until the signal fires. */
+  async *events({
+    topics = ["tasks", "schedules"],
+    signal,
+  }: {
+    topics?: string[];
+    signal?: AbortSignal;
+  } = {}): AsyncGenerator<ChangeEvent> {
+    for (let failures = 0; !signal?.aborted; ) {
+      try {
+        for await (const { event, data } of readEvents(
+          this.#http,
+          `/api/v1/events?topics=${topics.join(",")}`,
+          signal,
+        )) {
+          failures = 0;
+          if (event === "reset") yield { kind: "reset" };
+          else if (event === "change") yield { kind: "change", ...JSON.parse(data) };
+        }
+      } catch (error) {
+        if (signal?.aborted) return;
+        if (failures >= 5) throw CarillonError.from(error);
+      }
+      failures++;
+      await delay(processClock(), 200 * 2 ** failures, signal);
+    }
   }
 
   /** True when the node can serve: database reachable, migrated, not draining. */

@@ -2,6 +2,7 @@ export { CarillonError, type ErrorCode, type FieldError } from "@carillon/core/e
 export { noop, sleep } from "./builtin.ts";
 export { Carillon, type CarillonOptions } from "./client.ts";
 export { AttemptAborted, Discard, Fatal, RetryAfter, Snooze, TaskFailedError, WaitTimeoutError } from "./errors.ts";
+export type { ChangeEvent } from "./events.ts";
 export { cutNodeMessage, fromWorkRequest, toWorkResponse } from "./grpc-messages.ts";
 export type { Fetch } from "./http.ts";
 export { type Outbox, outbox } from "./outbox.ts";

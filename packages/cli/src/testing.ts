@@ -1,0 +1,1 @@
+export { createTestEnvironment } from "@carillon/testkit";
