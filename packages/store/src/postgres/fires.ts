@@ -1,0 +1,78 @@
+/** The ledger, as people read it. */
+import { type Id, idCreatedAt, invalid, type StoredState } from "@carillon/core";
+import type { Fire, Page } from "../store.ts";
+import type { Db, Statement } from "./db.ts";
+import { createdSlackMs, instant, ms } from "./records.ts";
+
+type FireRow = [
+  fireAt: number,
+  outcome: Fire["outcome"],
+  reason: string | null,
+  taskId: Id | null,
+  caughtUp: boolean,
+  backfilled: boolean,
+  version: number,
+];
+
+/** A fire outlives its task: `task` is null once the task is forgotten, too. */
+export async function listFires(
+  db: Db,
+  schedule: Id,
+  query: { from: number; to: number; outcome?: Fire["outcome"]; pageSize: number; after: string | null },
+): Promise<Page<Fire>> {
+  const { from, to, outcome = null, pageSize } = query;
+  const after = query.after === null ? null : cursorOf(query.after);
+  const rows = await db.query<FireRow>(selectFires, [schedule, from, to, after, outcome, pageSize + 1]);
+  const page = rows.slice(0, pageSize);
+  const tasks = await rememberedTasks(
+    db,
+    page.flatMap(([, , , taskId]) => taskId ?? []),
+  );
+  const items = page.map(([fireAt, outcome, reason, taskId, caughtUp, backfilled, version]): Fire => {
+    const task = taskId === null ? null : (tasks.get(taskId) ?? null);
+    return { fireAt, outcome, reason, task, caughtUp, backfilled, version };
+  });
+  return { items, next: rows.length > pageSize ? String(page.at(-1)![0]) : null };
+}
+
+function cursorOf(text: string): number {
+  const fireAt = Number(text);
+  if (!/^\d{1,16}$/.test(text)) throw invalid("pageToken", "malformed", "This page token was not made here.");
+  return fireAt;
+}
+
+export type RememberedTask = NonNullable<Fire["task"]>;
+
+/** What is known of these tasks; those that were forgotten are missing. */
+export async function rememberedTasks(db: Db, ids: Id[]): Promise<Map<Id, RememberedTask>> {
+  if (ids.length === 0) return new Map();
+  const oldest = Math.min(...ids.map(idCreatedAt));
+  const rows = await db.query<[Id, StoredState, number, number | null, number]>(selectTasks, [
+    ids,
+    oldest - createdSlackMs,
+  ]);
+  return new Map(
+    rows.map(([id, state, dueAt, startedAt, failures]) => [id, { id, state, dueAt, startedAt, failures }]),
+  );
+}
+
+const selectFires: Statement = {
+  name: "select_fires",
+  text: `
+select ${ms("fire_at")}, outcome, reason, task_id, caught_up, backfilled, version
+  from fire
+ where schedule_id = $1 and fire_at >= ${instant("$2")} and fire_at < ${instant("$3")}
+   and ($4::float8 is null or fire_at > ${instant("$4")})
+   and ($5::text is null or outcome = $5)
+ order by fire_at limit $6`,
+};
+
+/** `$2` spares the archive's older partitions. */
+const selectTasks: Statement = {
+  name: "select_remembered_tasks",
+  text: `
+select id, state, ${ms("due_at")}, ${ms("started_at")}, failures from task where id = any($1::bigint[])
+union all
+select id, state, ${ms("due_at")}, ${ms("started_at")}, failures
+  from archive where id = any($1::bigint[]) and finished_at >= ${instant("$2")}`,
+};

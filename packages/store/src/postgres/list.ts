@@ -1,0 +1,139 @@
+/** Tasks and their log lines, page by page. */
+import { finalStates, firstIdAt, type Id, idCreatedAt, invalid, liveStates, parseId } from "@carillon/core";
+import type { LogLine, Page, TaskFilter, TaskRecord } from "../store.ts";
+import type { Db, Statement } from "./db.ts";
+import { createdSlackMs, finalRows, instant, liveRows, ms, selectRecords, toRecord } from "./records.ts";
+
+/**
+ * One statement over both tables, so that a task which becomes final between two looks is neither missed nor seen twice. The cursor is the
+ * last id: tasks created meanwhile have greater ids and change nothing in the pages that follow.
+ */
+export async function listTasks(
+  db: Db,
+  namespace: string,
+  query: { filter: TaskFilter; now: number; pageSize: number; after: string | null },
+): Promise<Page<TaskRecord>> {
+  const { pageSize } = query;
+  const list = composeList(namespace, query);
+  if (!list) return { items: [], next: null };
+  const rows = await db.query(list.statement, list.values);
+  const items = rows.slice(0, pageSize).map(toRecord);
+  return { items, next: rows.length > pageSize ? String(items.at(-1)!.id) : null };
+}
+
+/** Null: no state that was asked for exists. */
+function composeList(
+  namespace: string,
+  { filter, now, pageSize, after }: { filter: TaskFilter; now: number; pageSize: number; after: string | null },
+): { statement: Statement; values: unknown[] } | null {
+  const values: unknown[] = [namespace, pageSize + 1];
+  const both = ["namespace = $1"];
+  const parameter = (value: unknown) => `$${values.push(value)}`;
+
+  if (after !== null) both.push(`id < ${parameter(cursorId(after))}`);
+  const { types, queues, schedule, tag, text, from, to } = filter;
+  if (from !== undefined) both.push(`id >= ${parameter(firstIdAt(Math.ceil(from)))}`);
+  if (to !== undefined) both.push(`id < ${parameter(firstIdAt(Math.ceil(to)))}`);
+  if (types) both.push(lanesWith(`type = any(${parameter(types)}::text[])`));
+  if (queues) both.push(lanesWith(`queue = any(${parameter(queues)}::text[])`));
+  if (schedule !== undefined) {
+    // Also earlier ones of that name, which were deleted: their tasks still show it.
+    const named = `select id from schedule where namespace = $1 and name = ${parameter(schedule)}`;
+    both.push(`schedule_id = any(array(${named}))`);
+  }
+  if (tag !== undefined) both.push(`${parameter(tag)}::text = any(tags)`);
+  if (text !== undefined) both.push(hasText(parameter(text), parameter(parseId("task", text))));
+
+  const sides: string[] = [];
+  const live = liveStates.filter((state) => filter.states?.includes(state) ?? true);
+  if (live.length > 0) {
+    const where = [...both];
+    if (live.length < liveStates.length) where.push(`state = any(${parameter(live)}::task_state[])`);
+    // There is an index for these few.
+    if (live.every((state) => state === "claimed" || state === "running")) where.push("session is not null");
+    if (filter.waiting) where.push(narrowed(filter.waiting, () => parameter(now)));
+    sides.push(newest(liveRows, where));
+  }
+  const final = finalStates.filter((state) => filter.states?.includes(state) ?? true);
+  if (final.length > 0) {
+    const where = [...both];
+    if (final.length < finalStates.length) where.push(`state = any(${parameter(final)}::task_state[])`);
+    if (from !== undefined) where.push(`finished_at >= ${instant(parameter(from - createdSlackMs))}`);
+    sides.push(newest(finalRows, where));
+  }
+  if (sides.length === 0) return null;
+  const rows = `${sides.join("\nunion all\n")}\norder by id desc limit $2`;
+  const columns = { payload: "null::text", result: "null::text" };
+  const statement = { name: "", text: `${selectRecords(rows, columns)}\n order by t.id desc` };
+  return { statement, values };
+}
+
+const newest = (rows: string, where: string[]) =>
+  `(${rows}\n where ${where.join("\n   and ")}\n order by id desc limit $2)`;
+
+const lanesWith = (condition: string) =>
+  `lane_id = any(array(select lane.id from lane where lane.namespace = $1 and lane.${condition}))`;
+
+function narrowed(waiting: NonNullable<TaskFilter["waiting"]>, now: () => string): string {
+  const kinds = {
+    scheduled: () => `failures = 0 and due_at > ${instant(now())}`,
+    queued: () => `failures = 0 and due_at <= ${instant(now())}`,
+    retrying: () => "failures > 0",
+  };
+  const wanted = waiting.map((kind) => ` or (${kinds[kind]()})`).join("");
+  return `(state not in ('pending', 'waiting', 'claimed')${wanted})`;
+}
+
+function hasText(text: string, id: string): string {
+  const holds = (column: string) => `strpos(lower(${column}), lower(${text}::text)) > 0`;
+  return `(id = ${id}::bigint
+    or lane_id = any(array(select lane.id from lane where lane.namespace = $1 and ${holds("lane.type")}))
+    or ${holds("payload")}
+    or ${holds("error")}
+    or (blobs & 1 = 1 and exists (select from blob where task_id = id and kind = 1 and ${holds("data")})))`;
+}
+
+function cursorId(text: string): Id {
+  const id = /^\d{1,19}$/.test(text) ? BigInt(text) : -1n;
+  if (id < 0n || id >= 1n << 63n) throw malformedCursor();
+  return id;
+}
+
+const malformedCursor = () => invalid("pageToken", "malformed", "This page token was not made here.");
+
+// --------------------------------------------------------------------------------------------------------------------- logs
+
+type LogRow = [at: number, level: LogLine["level"], message: string, attempt: number, seq: number];
+
+/** Oldest first. */
+export async function taskLogs(
+  db: Db,
+  namespace: string,
+  id: Id,
+  { pageSize, after }: { pageSize: number; after: string | null },
+): Promise<Page<LogLine>> {
+  const [at, seq] = after === null ? [0, -1] : cursorLine(after);
+  const beganAt = idCreatedAt(id) - createdSlackMs;
+  const rows = await db.query<LogRow>(selectLines, [namespace, id, Math.max(at, beganAt), seq, pageSize + 1]);
+  const page = rows.slice(0, pageSize);
+  const items = page.map(([at, level, message, attempt]) => ({ at, level, message, attempt }));
+  const last = page.at(-1);
+  return { items, next: last && rows.length > pageSize ? `${last[0]}:${last[4]}` : null };
+}
+
+function cursorLine(text: string): [at: number, seq: number] {
+  const [, at, seq] = text.match(/^(\d{1,16}(?:\.\d{1,9})?):(\d{1,9})$/) ?? [];
+  if (at === undefined || seq === undefined) throw malformedCursor();
+  return [Number(at), Number(seq)];
+}
+
+const selectLines: Statement = {
+  name: "select_log_lines",
+  text: `
+select ${ms("at")}, level, message, attempt, seq
+  from log_line
+ where task_id = $2 and at >= ${instant("$3")} and (at, seq) > (${instant("$3")}, $4)
+   and (exists (select from task where namespace = $1 and id = $2)
+        or exists (select from archive where namespace = $1 and id = $2))
+ order by at, seq limit $5`,
+};

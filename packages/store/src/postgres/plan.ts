@@ -1,0 +1,103 @@
+/**
+ * The planner's transaction. Schedules are taken with `skip locked`, so that planners share the work and never wait; their rows stay
+ * locked until fires, tasks and mark are committed together, so that an edit, a pause or another planner sees all of a plan or nothing.
+ */
+import type { Id } from "@carillon/core";
+import type { NewTask, PlannedFire, SchedulePlan, ScheduleRecord } from "../store.ts";
+import type { Db, Statement } from "./db.ts";
+import { insertTasks } from "./insert.ts";
+import type { Catalog } from "./lanes.ts";
+import { withPartitions } from "./partitions.ts";
+import { instant, ms } from "./records.ts";
+import { scheduleColumns, toSchedule } from "./schedules.ts";
+
+type Plan = (schedule: ScheduleRecord) => SchedulePlan;
+type Planned = { schedule: ScheduleRecord; plan: SchedulePlan };
+
+/** `plan` is asked again when the transaction has to begin anew, for a day of the ledger that had no partition yet. */
+export async function planSchedules(
+  db: Db,
+  catalog: Catalog,
+  { before, limit }: { before: number; limit: number; now: number },
+  plan: Plan,
+): Promise<{ schedules: number; tasks: NewTask[] }> {
+  return withPartitions(db, () =>
+    db.transaction(async (tx) => {
+      const rows = await tx.query(takeSchedules, [before, limit]);
+      const planned = rows.map(toSchedule).map((schedule) => ({ schedule, plan: plan(schedule) }));
+      if (planned.length === 0) return { schedules: 0, tasks: [] };
+      const tasks = await recordFires(tx, planned);
+      await insertTasks(tx, catalog, tasks);
+      await moveMarks(tx, planned, tasks);
+      return { schedules: planned.length, tasks };
+    }),
+  );
+}
+
+/** The tasks of those fires that had no row yet, or one that was withdrawn. */
+async function recordFires(tx: Db, planned: Planned[]): Promise<NewTask[]> {
+  const fires = new Map<string, PlannedFire & { schedule: ScheduleRecord }>();
+  for (const { schedule, plan } of planned) {
+    for (const fire of plan.fires) fires.set(fireKey(schedule.id, fire.fireAt), { ...fire, schedule });
+  }
+  if (fires.size === 0) return [];
+  const all = [...fires.values()];
+  const recorded = await tx.query<[schedule: Id, fireAt: number]>(insertFires, [
+    all.map((fire) => fire.schedule.id),
+    all.map((fire) => fire.fireAt),
+    all.map((fire) => fire.outcome),
+    all.map((fire) => fire.task?.id ?? null),
+    all.map((fire) => fire.schedule.version),
+    all.map((fire) => fire.reason),
+    all.map((fire) => fire.caughtUp),
+  ]);
+  return recorded.flatMap(([schedule, fireAt]) => fires.get(fireKey(schedule, fireAt))!.task ?? []);
+}
+
+const fireKey = (schedule: Id, fireAt: number) => `${schedule}/${fireAt}`;
+
+async function moveMarks(tx: Db, planned: Planned[], tasks: NewTask[]): Promise<void> {
+  const counts = new Map<Id, number>();
+  for (const { scheduleId } of tasks) counts.set(scheduleId!, (counts.get(scheduleId!) ?? 0) + 1);
+  await tx.query(markPlanned, [
+    planned.map(({ schedule }) => schedule.id),
+    planned.map(({ plan }) => plan.plannedUntil),
+    planned.map(({ plan }) => plan.nextFireAt),
+    planned.map(({ schedule }) => counts.get(schedule.id) ?? 0),
+  ]);
+}
+
+const takeSchedules: Statement = {
+  name: "take_schedules",
+  text: `
+select ${scheduleColumns}
+  from schedule
+ where deleted_at is null and planned_until < ${instant("$1")}
+ order by planned_until limit $2
+   for update skip locked`,
+};
+
+const insertFires: Statement = {
+  name: "insert_fires",
+  text: `
+insert into fire (schedule_id, fire_at, outcome, task_id, version, reason, caught_up)
+select schedule_id, to_timestamp(fire_at / 1000), outcome, task_id, version, reason, caught_up
+  from unnest($1::bigint[], $2::float8[], $3::text[], $4::bigint[], $5::int[], $6::text[], $7::boolean[])
+    as planned (schedule_id, fire_at, outcome, task_id, version, reason, caught_up)
+ order by schedule_id, fire_at
+on conflict (schedule_id, fire_at) do update
+   set outcome = excluded.outcome, task_id = excluded.task_id, version = excluded.version, reason = excluded.reason,
+       caught_up = excluded.caught_up
+ where fire.outcome = 'withdrawn'
+returning schedule_id, ${ms("fire_at")}`,
+};
+
+const markPlanned: Statement = {
+  name: "mark_planned",
+  text: `
+update schedule
+   set planned_until = to_timestamp(planned.until / 1000), next_fire_at = to_timestamp(planned.next_fire_at / 1000),
+       fires = schedule.fires + planned.fires
+  from unnest($1::bigint[], $2::float8[], $3::float8[], $4::int[]) as planned (id, until, next_fire_at, fires)
+ where schedule.id = planned.id`,
+};

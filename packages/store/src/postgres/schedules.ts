@@ -1,0 +1,299 @@
+/**
+ * Schedules as people change them. Every change locks the schedule's row, as the planner does, so that a plan is either complete before
+ * it (and its future part is withdrawn) or made after it under the new version.
+ */
+import { CarillonError, type Id } from "@carillon/core";
+import type { Page, ScheduleDefinition, ScheduleRecord, ScheduleSummary, Store } from "../store.ts";
+import type { Db, Statement } from "./db.ts";
+import { type RememberedTask, rememberedTasks } from "./fires.ts";
+import { instant, ms } from "./records.ts";
+
+type PutRequest = Parameters<Store["putSchedule"]>[0];
+type PutAnswer = Awaited<ReturnType<Store["putSchedule"]>>;
+
+export async function putSchedule(db: Db, request: PutRequest): Promise<PutAnswer> {
+  for (let tries = 0; tries < 5; tries++) {
+    const answer = await db.transaction((tx) => put(tx, request));
+    if (answer) return answer;
+  }
+  throw new CarillonError("unavailable", {
+    detail: "The schedule changes faster than it can be read.",
+    retryAfterMs: 1_000,
+  });
+}
+
+/** Null: another request created it meanwhile. */
+async function put(tx: Db, request: PutRequest): Promise<PutAnswer | null> {
+  const { namespace, name, now, expect, nextFireAt } = request;
+  const definition = JSON.stringify(request.definition);
+  const existing = await lockSchedule(tx, namespace, name, definition);
+  if (expect === "create" && existing) return { kind: "exists" };
+  if (typeof expect === "number" && existing?.version !== expect) return { kind: "version_mismatch" };
+  if (!existing) {
+    const paused = request.paused ?? false;
+    const pause = paused ? pauseText(null, now) : null;
+    const values = [request.id, namespace, name, definition, paused, pause, now, nextFireAt];
+    const [created] = await tx.query(insertSchedule, values);
+    return created ? { kind: "created", schedule: toSchedule(created) } : null;
+  }
+  const pausing = request.paused !== undefined && request.paused !== existing.paused;
+  const changing = !existing.equal;
+  if (pausing) await pauseSchedule(tx, existing.id, { paused: request.paused!, reason: null, now });
+  if (changing) {
+    const fires = await withdraw(tx, withdrawPlanned, existing.id, now, ["edited"]);
+    await tx.query(redefineSchedule, [existing.id, now, definition, nextFireAt, fires]);
+  }
+  const schedule = toSchedule((await tx.query(selectById, [existing.id]))[0]!);
+  return { kind: pausing || changing ? "changed" : "unchanged", schedule };
+}
+
+export async function setPaused(
+  db: Db,
+  namespace: string,
+  name: string,
+  request: { paused: boolean; reason: string | null; now: number },
+): Promise<ScheduleRecord | null> {
+  return db.transaction(async (tx) => {
+    const existing = await lockSchedule(tx, namespace, name);
+    if (!existing) return null;
+    if (existing.paused !== request.paused) await pauseSchedule(tx, existing.id, request);
+    return toSchedule((await tx.query(selectById, [existing.id]))[0]!);
+  });
+}
+
+/** Future fires are planned anew: as skipped while paused, as tasks afterwards. Earlier ones that wait to be planned stay to be planned. */
+async function pauseSchedule(
+  tx: Db,
+  id: Id,
+  { paused, reason, now }: { paused: boolean; reason: string | null; now: number },
+): Promise<void> {
+  const fires = paused ? await withdraw(tx, unplan, id, now) : 0n;
+  if (!paused) await tx.query(unskip, [id, now]);
+  await tx.query(changePause, [id, now, paused, paused ? pauseText(reason, now) : null, fires]);
+}
+
+export async function deleteSchedule(db: Db, namespace: string, name: string, now: number): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const existing = await lockSchedule(tx, namespace, name);
+    if (!existing) return false;
+    const fires = await withdraw(tx, withdrawPlanned, existing.id, now, ["deleted"]);
+    await tx.query(markDeleted, [existing.id, now, fires]);
+    return true;
+  });
+}
+
+export async function getSchedule(
+  db: Db,
+  namespace: string,
+  name: string,
+  now: number,
+): Promise<ScheduleSummary | null> {
+  const [schedule] = await summaries(db, await db.query(selectOne, [namespace, now, name]));
+  return schedule ?? null;
+}
+
+export async function listSchedules(
+  db: Db,
+  namespace: string,
+  { now, pageSize, after, text }: { now: number; pageSize: number; after: string | null; text?: string },
+): Promise<Page<ScheduleSummary>> {
+  const rows = await db.query(selectPage, [namespace, now, after, text ?? null, pageSize + 1]);
+  const items = await summaries(db, rows.slice(0, pageSize));
+  return { items, next: rows.length > pageSize ? items.at(-1)!.name : null };
+}
+
+// --------------------------------------------------------------------------------------------------------------------- rows
+
+/** In the order of `scheduleColumns`; what follows is the caller's. */
+export function toSchedule(row: unknown[]): ScheduleRecord {
+  const [
+    id,
+    namespace,
+    name,
+    version,
+    definition,
+    paused,
+    pause,
+    plannedUntil,
+    fires,
+    nextFireAt,
+    createdAt,
+    updatedAt,
+  ] = row as [
+    Id,
+    string,
+    string,
+    number,
+    string,
+    boolean,
+    string | null,
+    number,
+    bigint,
+    number | null,
+    number,
+    number,
+  ];
+  return {
+    id,
+    namespace,
+    name,
+    version,
+    definition: JSON.parse(definition) as ScheduleDefinition,
+    paused,
+    pause: pause === null ? null : JSON.parse(pause),
+    plannedUntil,
+    fires: Number(fires),
+    nextFireAt,
+    createdAt,
+    updatedAt,
+  };
+}
+
+export const scheduleColumns = `schedule.id, schedule.namespace, schedule.name, schedule.version, schedule.definition,
+       schedule.paused, schedule.pause, ${ms("schedule.planned_until")}, schedule.fires, ${ms("schedule.next_fire_at")},
+       ${ms("schedule.created_at")}, ${ms("schedule.updated_at")}`;
+const columnCount = 12;
+
+const pauseText = (reason: string | null, at: number) => JSON.stringify({ reason, at });
+
+async function summaries(db: Db, rows: unknown[][]): Promise<ScheduleSummary[]> {
+  const lastFires = rows.map((row) => row.slice(columnCount) as [fireAt: number | null, taskId: Id | null]);
+  const tasks = await rememberedTasks(
+    db,
+    lastFires.flatMap(([, taskId]) => taskId ?? []),
+  );
+  return rows.map((row, index) => {
+    const [lastFireAt, taskId] = lastFires[index]!;
+    const task = taskId === null ? undefined : tasks.get(taskId);
+    return { ...toSchedule(row), lastFireAt, lastTask: task ? summaryOf(task) : null };
+  });
+}
+
+const summaryOf = ({ id, state, dueAt, failures }: RememberedTask) => ({ id, state, dueAt, failures });
+
+/** `equal`: whether this is its definition already, in whatever order its fields are. */
+async function lockSchedule(
+  tx: Db,
+  namespace: string,
+  name: string,
+  definition: string | null = null,
+): Promise<{ id: Id; version: number; paused: boolean; equal: boolean } | null> {
+  const [row] = await tx.query<[Id, number, boolean, boolean]>(lock, [namespace, name, definition]);
+  if (!row) return null;
+  const [id, version, paused, equal] = row;
+  return { id, version, paused, equal };
+}
+
+/** How many fires are no longer tasks. */
+async function withdraw(tx: Db, statement: Statement, id: Id, now: number, more: unknown[] = []): Promise<bigint> {
+  const [[tasks]] = (await tx.query<[bigint]>(statement, [id, now, ...more])) as [[bigint]];
+  await tx.query(unskip, [id, now]);
+  return tasks;
+}
+
+// --------------------------------------------------------------------------------------------------------------- statements
+
+const lock: Statement = {
+  name: "lock_schedule",
+  text: `
+select id, version, paused, definition = $3::jsonb
+  from schedule
+ where namespace = $1 and name = $2 and deleted_at is null
+   for update`,
+};
+
+const insertSchedule: Statement = {
+  name: "insert_schedule",
+  text: `
+insert into schedule (id, namespace, name, definition, paused, pause, planned_until, next_fire_at, created_at, updated_at)
+values ($1, $2, $3, $4::jsonb, $5, $6::jsonb, ${instant("$7")}, ${instant("$8")}, ${instant("$7")}, ${instant("$7")})
+on conflict (namespace, name) where deleted_at is null do nothing
+returning ${scheduleColumns}`,
+};
+
+const redefineSchedule: Statement = {
+  name: "redefine_schedule",
+  text: `
+update schedule
+   set definition = $3::jsonb, version = version + 1, planned_until = ${instant("$2")}, next_fire_at = ${instant("$4")},
+       fires = fires - $5, updated_at = ${instant("$2")}
+ where id = $1`,
+};
+
+const changePause: Statement = {
+  name: "pause_schedule",
+  text: `
+update schedule
+   set paused = $3, pause = $4::jsonb, planned_until = least(planned_until, ${instant("$2")}), fires = fires - $5,
+       updated_at = ${instant("$2")}
+ where id = $1`,
+};
+
+const markDeleted: Statement = {
+  name: "delete_schedule",
+  text: `
+update schedule set deleted_at = ${instant("$2")}, updated_at = ${instant("$2")}, fires = fires - $3 where id = $1`,
+};
+
+/** Tasks of fires after `$2` that nobody ever claimed. A claim that is about to commit is waited for, and keeps its task. */
+const gone = `
+locked as materialized (
+  select id from task
+   where schedule_id = $1 and fire_at > ${instant("$2")} and trigger = 'schedule' and state = 'pending' and attempt = 0
+   order by id
+     for update),
+gone as (
+  delete from task using locked
+   where task.id = locked.id and task.state = 'pending' and task.attempt = 0
+  returning task.id, task.fire_at)`;
+const theirFires = `fire.schedule_id = $1 and fire.fire_at > ${instant("$2")} and fire.fire_at = gone.fire_at and fire.task_id = gone.id`;
+
+const withdrawPlanned: Statement = {
+  name: "withdraw_planned",
+  text: `
+with ${gone},
+fires as (
+  update fire set outcome = 'withdrawn', task_id = null, reason = $3 from gone where ${theirFires})
+select count(*) from gone`,
+};
+
+const unplan: Statement = {
+  name: "unplan",
+  text: `
+with ${gone},
+fires as (
+  delete from fire using gone where ${theirFires})
+select count(*) from gone`,
+};
+
+/** What a pause would have skipped. */
+const unskip: Statement = {
+  name: "unskip",
+  text: `delete from fire where schedule_id = $1 and fire_at > ${instant("$2")} and outcome = 'skipped'`,
+};
+
+const selectById: Statement = {
+  name: "select_schedule_by_id",
+  text: `select ${scheduleColumns} from schedule where id = $1`,
+};
+
+/** `$2` now. */
+const withLastFire = `
+select ${scheduleColumns}, ${ms("last.fire_at")}, last.task_id
+  from schedule
+  left join lateral (
+    select fire_at, task_id from fire
+     where schedule_id = schedule.id and fire_at <= ${instant("$2")} and outcome = 'task'
+     order by fire_at desc limit 1) last on true
+ where namespace = $1 and deleted_at is null`;
+
+const selectOne: Statement = { name: "select_schedule", text: `${withLastFire} and name = $3` };
+
+const selectPage: Statement = {
+  name: "select_schedules",
+  text: `${withLastFire}
+   and ($3::text is null or name > $3)
+   and ($4::text is null or strpos(lower(name), lower($4)) > 0
+        or strpos(lower(definition -> 'task' ->> 'type'), lower($4)) > 0)
+ order by name limit $5`,
+};
