@@ -86,6 +86,7 @@ export class Worker {
   #logTimer: (() => void) | null = null;
   #link: Link<WorkerMessage> | null = null;
   #welcomed = false;
+  readonly #whenWelcomed: (() => void)[] = [];
   #heardAt = 0;
   #nodes: string[] = [];
   #failures = 0;
@@ -140,6 +141,11 @@ export class Worker {
   /** Like `run`, without waiting and without signal handlers. */
   start(): void {
     this.#running ??= this.#stayConnected();
+  }
+
+  /** Resolves when a node has welcomed it. */
+  connected(): Promise<void> {
+    return this.#welcomed ? Promise.resolve() : new Promise((resolve) => this.#whenWelcomed.push(resolve));
   }
 
   /** How many tasks it holds, outcomes that no node has recorded yet included. */
@@ -270,6 +276,7 @@ export class Worker {
 
   #welcome(nodes: string[]): void {
     this.#welcomed = true;
+    for (const resolve of this.#whenWelcomed.splice(0)) resolve();
     this.#failures = 0;
     this.#nodes = nodes;
     this.#outcomes = [...this.#held.values()].flatMap(({ outcome }) => (outcome ? [outcome] : []));
