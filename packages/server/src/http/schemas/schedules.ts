@@ -1,0 +1,231 @@
+/** Schedules in requests and answers. What makes a rule valid (cron, zone, range, interval) is core's `validateRule`. */
+import { limits } from "@carillon/core";
+import { z } from "zod";
+import { checkBuiltinPayload } from "./builtin.ts";
+import {
+  duration,
+  durationAnswer,
+  instant,
+  instantAnswer,
+  name,
+  nextPageToken,
+  pageQuery,
+  payload,
+  priority,
+  problem,
+  publicState,
+  queryText,
+  reason,
+  retry,
+  retryAnswer,
+  tags,
+  timeout,
+} from "./common.ts";
+
+const DAY_MS = 86_400_000;
+
+const cron = z
+  .string()
+  .max(limits.expressionLength)
+  .meta({
+    description: "5, 6 or 7 fields with names, ranges, steps, `L W #`, or `@daily` and the like.",
+    examples: ["0 2 * * *"],
+  });
+const every = z
+  .string()
+  .max(64)
+  .meta({ description: "A fixed interval, 1s to 366d.", examples: ["5m"] });
+const timeZone = z
+  .string()
+  .max(64)
+  .meta({ description: "An IANA time zone; UTC by default.", examples: ["Europe/Paris"] });
+const instantText = z
+  .string()
+  .max(128)
+  .meta({ description: "An instant, as for `dueAt`.", examples: ["2027-01-01T00:00:00Z"] });
+
+const dst = z
+  .strictObject({
+    gap: z.enum(["next", "skip", "shift"]).optional(),
+    overlap: z.enum(["first", "second", "both"]).optional(),
+  })
+  .meta({ description: "What happens to wall times that a change of the clock leaves out or repeats." });
+
+const rule = {
+  cron: cron.optional(),
+  every: every.optional(),
+  timeZone: timeZone.optional(),
+  dialect: z.enum(["ocps", "vixie"]).optional(),
+  dst: dst.optional(),
+  jitter: z
+    .string()
+    .max(64)
+    .meta({ description: "0s to 1d, never past the next fire.", examples: ["30s"] })
+    .optional(),
+  startAt: instantText.optional(),
+  endAt: instantText.optional(),
+  maxFires: z.int().min(1).max(1_000_000_000).optional(),
+};
+export type RuleInput = z.output<z.ZodObject<typeof rule>>;
+
+const scheduledTask = z
+  .strictObject({
+    type: name,
+    payload: payload.optional(),
+    queue: name.optional(),
+    priority: priority.optional(),
+    retry: retry.optional(),
+    timeout: timeout.optional(),
+    tags: tags.optional(),
+  })
+  .superRefine(checkBuiltinPayload);
+
+const definition = {
+  ...rule,
+  task: scheduledTask,
+  overlap: z.enum(["allow"]).optional(),
+  catchUp: z
+    .strictObject({
+      policy: z.enum(["skip", "last", "all"]).optional(),
+      window: duration([0, 366 * DAY_MS], "24h").optional(),
+      limit: z.int().min(1).max(1_000).optional(),
+    })
+    .meta({ description: "What happens to fires that no node was alive for." })
+    .optional(),
+  paused: z.boolean().optional(),
+};
+
+const example = {
+  cron: "0 2 * * *",
+  timeZone: "Europe/Paris",
+  task: { type: "send-invoice", payload: { customerId: "all" } },
+};
+
+export const createScheduleBody = z
+  .strictObject({ name, ...definition })
+  .meta({ id: "CreateSchedule", examples: [{ name: "nightly", ...example }] });
+
+/** `name` may be repeated from the path. */
+export const putScheduleBody = z
+  .strictObject({ name: name.optional(), ...definition })
+  .meta({ id: "PutSchedule", examples: [example] });
+export type PutSchedule = z.output<typeof putScheduleBody>;
+
+/** A merge patch (RFC 7396): what is left out stays, null is the default. The result is checked as a `PUT` would be. */
+export const patchScheduleBody = z
+  .strictObject(
+    Object.fromEntries(Object.keys(definition).map((field) => [field, z.unknown().optional()])) as Record<
+      keyof typeof definition,
+      z.ZodOptional<z.ZodUnknown>
+    >,
+  )
+  .meta({ id: "PatchSchedule", examples: [{ cron: "30 2 * * *", jitter: null }] });
+
+export const pauseScheduleBody = z
+  .strictObject({ reason: reason.optional() })
+  .meta({ examples: [{ reason: "upstream is down" }] });
+
+export const triggerScheduleBody = z
+  .strictObject({ payload: payload.optional() })
+  .meta({ examples: [{ payload: { customerId: "42" } }] });
+
+export const previewBody = z
+  .strictObject({
+    ...rule,
+    from: instant.meta({ description: "The first fire is the first at or after this; now by default." }).optional(),
+    count: z.int().min(1).max(limits.previewFires).meta({ description: "10 by default." }).optional(),
+  })
+  .meta({ examples: [{ cron: "30 2 * * *", timeZone: "Europe/Paris", count: 3 }] });
+export type Preview = z.output<typeof previewBody>;
+
+export const scheduleParams = z.object({ name: z.string().meta({ examples: ["nightly"] }) });
+
+export const listSchedulesQuery = z.strictObject({
+  q: queryText(256).meta({ description: "A part of the name or of the task type." }).optional(),
+  ...pageQuery,
+});
+export type ListSchedules = z.output<typeof listSchedulesQuery>;
+
+export const fireOutcome = z.enum(["expected", "task", "skipped", "missed", "withdrawn"]);
+
+export const listFiresQuery = z
+  .strictObject({
+    from: instant.meta({ description: "24 h before now by default." }).optional(),
+    to: instant.meta({ description: "After the next ten fires by default." }).optional(),
+    outcome: fireOutcome.optional(),
+    ...pageQuery,
+  })
+  .superRefine(({ from, to }, context) => {
+    if (from !== undefined && to !== undefined && to < from)
+      problem(context, "range_reversed", "`to` is before `from`.", ["to"]);
+  });
+export type ListFires = z.output<typeof listFiresQuery>;
+
+// Answers.
+
+export const scheduleAnswer = z
+  .strictObject({
+    name: z.string(),
+    namespace: z.string(),
+    version: z.int(),
+    words: z.string().meta({ examples: ["At 02:00"] }),
+    cron: z.string().nullable(),
+    every: z.string().nullable(),
+    rrule: z.null(),
+    rules: z.null(),
+    timeZone: z.string(),
+    task: z.strictObject({
+      type: z.string(),
+      payload: z.unknown(),
+      queue: z.string().nullable(),
+      priority: z.int(),
+      retry: retryAnswer.nullable(),
+      timeout: durationAnswer.nullable(),
+      startWithin: z.null(),
+      finishWithin: z.null(),
+      concurrencyKey: z.null(),
+      tags: z.array(z.string()),
+      requires: z.strictObject({}),
+    }),
+    overlap: z.enum(["allow"]),
+    catchUp: z.strictObject({ policy: z.enum(["skip", "last", "all"]), window: durationAnswer, limit: z.int() }),
+    dst: z.strictObject({ gap: z.enum(["next", "skip", "shift"]), overlap: z.enum(["first", "second", "both"]) }),
+    dialect: z.enum(["ocps", "vixie"]),
+    jitter: durationAnswer.nullable(),
+    startAt: instantAnswer.nullable(),
+    endAt: instantAnswer.nullable(),
+    maxFires: z.int().nullable(),
+    excludes: z.array(z.string()),
+    paused: z.boolean(),
+    pause: z.strictObject({ reason: z.string().nullable(), at: instantAnswer }).nullable(),
+    nextFireAt: instantAnswer.nullable(),
+    lastFireAt: instantAnswer.nullable(),
+    lastTask: z.strictObject({ id: z.string(), state: publicState }).nullable(),
+    createdAt: instantAnswer,
+    updatedAt: instantAnswer,
+  })
+  .meta({ id: "Schedule" });
+export type Schedule = z.output<typeof scheduleAnswer>;
+export const scheduleList = z.strictObject({ schedules: z.array(scheduleAnswer), nextPageToken });
+
+export const previewAnswer = z.strictObject({
+  words: z.string(),
+  fires: z.array(z.strictObject({ at: instantAnswer, local: z.string(), offset: z.string() })),
+  warnings: z.array(z.strictObject({ code: z.string(), message: z.string() })),
+});
+export type PreviewAnswer = z.output<typeof previewAnswer>;
+
+export const fire = z
+  .strictObject({
+    at: instantAnswer,
+    local: z.string().meta({ examples: ["2026-11-21T02:00:00+01:00[Europe/Paris]"] }),
+    outcome: fireOutcome,
+    reason: z.string().nullable(),
+    task: z.strictObject({ id: z.string(), state: publicState, latenessMs: z.number().nullable() }).nullable(),
+    caughtUp: z.boolean(),
+    backfilled: z.boolean(),
+    version: z.int(),
+  })
+  .meta({ id: "Fire" });
+export type FireAnswer = z.output<typeof fire>;
+export const fireList = z.strictObject({ fires: z.array(fire), nextPageToken });

@@ -1,0 +1,211 @@
+/** Tasks in requests and answers. */
+import { limits } from "@carillon/core";
+import { z } from "zod";
+import { checkBuiltinPayload } from "./builtin.ts";
+import {
+  duration,
+  durationAnswer,
+  instant,
+  instantAnswer,
+  name,
+  nextPageToken,
+  pageQuery,
+  payload,
+  priority,
+  problem,
+  publicState,
+  queryList,
+  queryText,
+  reason,
+  retry,
+  retryAnswer,
+  tags,
+  timeout,
+  uniqueKey,
+} from "./common.ts";
+
+/** What is left out comes from what a worker declared for the type, else from the defaults. */
+export const createTaskBody = z
+  .strictObject({
+    type: name,
+    payload: payload.optional(),
+    queue: name.optional(),
+    dueAt: instant.optional(),
+    delay: duration(limits.delayMs, "10m").optional(),
+    priority: priority.optional(),
+    uniqueKey: uniqueKey.optional(),
+    uniquePolicy: z.enum(["keep", "replace", "reject"]).optional(),
+    retry: retry.optional(),
+    timeout: timeout.optional(),
+    tags: tags.optional(),
+  })
+  .superRefine((task, context) => {
+    if (task.dueAt !== undefined && task.delay !== undefined) {
+      problem(context, "exclusive", "Give either dueAt or delay, not both.", ["delay"]);
+    }
+    if (task.uniquePolicy !== undefined && task.uniqueKey === undefined) {
+      problem(context, "required", "A unique policy needs a unique key.", ["uniqueKey"]);
+    }
+    checkBuiltinPayload(task, context);
+  })
+  .meta({
+    id: "CreateTask",
+    examples: [{ type: "send-invoice", payload: { customerId: "42" }, delay: "10m", tags: ["invoices"] }],
+  });
+export type CreateTask = z.output<typeof createTaskBody>;
+
+export const createTasksBody = z
+  .strictObject({ tasks: z.array(createTaskBody).min(1).max(limits.batchTasks) })
+  .meta({ examples: [{ tasks: [{ type: "send-invoice", payload: { customerId: "42" } }] }] });
+
+export const patchTaskBody = z
+  .strictObject({
+    priority: priority.optional(),
+    dueAt: instant.optional(),
+    payload: payload.optional(),
+    queue: name.optional(),
+  })
+  .meta({ examples: [{ priority: 1 }] });
+export type PatchTask = z.output<typeof patchTaskBody>;
+
+export const cancelTaskBody = z
+  .strictObject({ reason: reason.optional() })
+  .meta({ examples: [{ reason: "customer left" }] });
+
+export const listTasksQuery = z
+  .strictObject({
+    state: queryList(publicState).optional(),
+    type: queryList(name).optional(),
+    queue: queryList(name).optional(),
+    schedule: name.optional(),
+    tag: queryText(limits.tagLength).optional(),
+    q: queryText(256).meta({ description: "A part of the type, payload or error, or a task id." }).optional(),
+    from: instant.meta({ description: "Created at or after." }).optional(),
+    to: instant.meta({ description: "Created before." }).optional(),
+    ...pageQuery,
+  })
+  .superRefine(({ from, to }, context) => {
+    if (from !== undefined && to !== undefined && to < from)
+      problem(context, "range_reversed", "`to` is before `from`.", ["to"]);
+  });
+export type ListTasks = z.output<typeof listTasksQuery>;
+
+export const getTaskQuery = z.strictObject({
+  wait: duration([0, 60_000], "30s")
+    .meta({ description: "Answer when the task is final, at the latest after this long (at most 60s)." })
+    .optional(),
+});
+
+export const taskParams = z.object({ id: z.string().meta({ examples: ["task_01jd3v8q7x2m4"] }) });
+export const pageOnlyQuery = z.strictObject(pageQuery);
+export const logsQuery = z.strictObject({
+  ...pageQuery,
+  follow: z
+    .enum(["0", "1", "false", "true"])
+    .meta({ description: "1: a stream of server-sent events until the task is final." })
+    .optional(),
+});
+
+// Answers.
+
+export const taskError = z.strictObject({
+  code: z.string(),
+  name: z.string(),
+  message: z.string(),
+  stack: z.string().nullable(),
+});
+
+const id = z.string().meta({ examples: ["task_01jd3v8q7x2m4"] });
+
+const taskFields = {
+  id,
+  namespace: z.string(),
+  type: z.string(),
+  queue: z.string(),
+  state: publicState,
+  reason: z.string().nullable(),
+  priority: z.int(),
+  createdAt: instantAnswer,
+  dueAt: instantAnswer,
+  startedAt: instantAnswer.nullable(),
+  finishedAt: instantAnswer.nullable(),
+  latenessMs: z.number().nullable(),
+  attempt: z.int(),
+  maxAttempts: z.int(),
+  lost: z.int(),
+  progress: z.null(),
+  retry: retryAnswer,
+  timeout: durationAnswer,
+  startWithin: z.null(),
+  finishWithin: z.null(),
+  trigger: z.enum(["api", "sql", "schedule", "backfill", "manual", "workflow"]),
+  schedule: z.string().nullable(),
+  fireAt: instantAnswer.nullable(),
+  workflow: z.null(),
+  after: z.array(z.string()),
+  replayOf: z.string().nullable(),
+  uniqueKey: z.string().nullable(),
+  concurrencyKey: z.null(),
+  tags: z.array(z.string()),
+  requires: z.strictObject({}),
+  worker: z.string().nullable(),
+  cancelRequestedAt: instantAnswer.nullable(),
+};
+
+export const taskAnswer = z
+  .strictObject({ ...taskFields, payload: z.unknown(), result: z.unknown(), error: taskError.nullable() })
+  .meta({ id: "Task" });
+export type Task = z.output<typeof taskAnswer>;
+
+/** As lists show it: without payload, result and the error's stack. */
+export const taskSummary = z
+  .strictObject({ ...taskFields, error: taskError.omit({ stack: true }).nullable() })
+  .meta({ id: "TaskSummary" });
+export type TaskSummary = z.output<typeof taskSummary>;
+
+export const taskList = z.strictObject({ tasks: z.array(taskSummary), nextPageToken });
+
+export const createTasksAnswer = z.strictObject({ tasks: z.array(z.strictObject({ id, created: z.boolean() })) });
+
+export const attempt = z
+  .strictObject({
+    number: z.int(),
+    worker: z.string().nullable(),
+    node: z.string().nullable(),
+    dueAt: instantAnswer,
+    startedAt: instantAnswer.nullable(),
+    finishedAt: instantAnswer,
+    latenessMs: z.number().nullable(),
+    outcome: z.enum(["succeeded", "failed", "lost", "cancelled", "snoozed"]),
+    error: taskError.nullable(),
+  })
+  .meta({ id: "Attempt" });
+export type AttemptAnswer = z.output<typeof attempt>;
+export const attemptList = z.strictObject({ attempts: z.array(attempt), nextPageToken });
+
+export const logLine = z
+  .strictObject({
+    at: instantAnswer,
+    level: z.enum(["debug", "info", "warn", "error"]),
+    message: z.string(),
+    attempt: z.int(),
+  })
+  .meta({ id: "LogLine" });
+export type LogLineAnswer = z.output<typeof logLine>;
+export const logList = z.strictObject({ logs: z.array(logLine), nextPageToken });
+
+export const typeList = z.strictObject({
+  types: z.array(
+    z
+      .strictObject({
+        type: z.string(),
+        queue: z.string().nullable(),
+        retry: retryAnswer.nullable(),
+        timeout: durationAnswer.nullable(),
+        declaredAt: instantAnswer,
+      })
+      .meta({ id: "TaskType" }),
+  ),
+  nextPageToken,
+});
+export type TaskType = z.output<typeof typeList>["types"][number];

@@ -1,0 +1,114 @@
+/**
+ * From new tasks to rows. What is due now and has a free slot here is inserted as claimed by this node and handed out after the commit:
+ * one commit instead of two. Everything else waits in the store, and whoever dispatches its lane is told.
+ */
+import { CarillonError, formatId, publicState } from "@carillon/core";
+import type { ClaimedTask, CreateAnswer, CreateOptions, NewTask } from "@carillon/store";
+import type { Deps, LaneName, TaskDispatcher } from "./deps.ts";
+
+type InsertOptions = Omit<CreateOptions, "claim">;
+type Created = Extract<CreateAnswer, { kind: "created" }>;
+export type InsertAnswer = { kind: "created"; tasks: Created["tasks"] } | { kind: "replayed"; response: string };
+
+/** Answers in the order sent. Throws what a client must be told: `unique_conflict`, `idempotency_key_reused`. */
+export async function insertTasks(deps: Deps, tasks: NewTask[], options: InsertOptions): Promise<InsertAnswer> {
+  const reservations = options.idempotency ? null : reserve(deps.dispatcher, tasks, options.now);
+  const ordered = reservations ? reservations.tasks : tasks;
+  let claimed: ClaimedTask[] = [];
+  let answer: CreateAnswer;
+  try {
+    const claim = reservations && { session: reservations.session, count: reservations.count };
+    answer = await deps.store.createTasks(ordered, { ...options, claim });
+    if (answer.kind === "created") claimed = answer.claimed;
+  } finally {
+    releaseUnused(deps.dispatcher, reservations, claimed);
+  }
+  if (answer.kind === "key_reused") {
+    throw new CarillonError("idempotency_key_reused", {
+      detail: "This idempotency key was used for another request in the last 24 hours.",
+    });
+  }
+  if (answer.kind === "unique_conflict") {
+    throw new CarillonError("unique_conflict", {
+      detail: `Task ${formatId("task", answer.id)} holds the unique key and is not final.`,
+    });
+  }
+  if (answer.kind === "replayed") return answer;
+  if (claimed.length > 0) deps.dispatcher?.handOut(claimed);
+  announce(deps, ordered, answer, claimed, options);
+  return { kind: "created", tasks: inOrderSent(tasks, ordered, answer.tasks) };
+}
+
+interface Reservations {
+  session: bigint;
+  /** Those to be claimed first. */
+  tasks: NewTask[];
+  count: number;
+  lanes: Map<string, { lane: LaneName; count: number }>;
+}
+
+function reserve(dispatcher: TaskDispatcher | null, tasks: NewTask[], now: number): Reservations | null {
+  const session = dispatcher?.session ?? null;
+  if (!dispatcher || session === null) return null;
+  const startable = tasks.filter((task) => task.dueAt <= now && task.uniqueKey === null);
+  const wanted = new Map<string, { lane: LaneName; count: number }>();
+  for (const task of startable) {
+    const entry = wanted.get(laneKey(task));
+    if (entry) entry.count++;
+    else wanted.set(laneKey(task), { lane: laneOf(task), count: 1 });
+  }
+  const lanes: Reservations["lanes"] = new Map();
+  const left = new Map<string, number>();
+  for (const [key, { lane, count }] of wanted) {
+    const got = dispatcher.reserve(lane, count);
+    if (got > 0) lanes.set(key, { lane, count: got });
+    left.set(key, got);
+  }
+  if (lanes.size === 0) return null;
+  const first: NewTask[] = [];
+  const rest: NewTask[] = [];
+  for (const task of tasks) {
+    const free = task.dueAt <= now && task.uniqueKey === null ? (left.get(laneKey(task)) ?? 0) : 0;
+    if (free > 0) left.set(laneKey(task), free - 1);
+    (free > 0 ? first : rest).push(task);
+  }
+  return { session, tasks: [...first, ...rest], count: first.length, lanes };
+}
+
+function releaseUnused(
+  dispatcher: TaskDispatcher | null,
+  reservations: Reservations | null,
+  claimed: readonly ClaimedTask[],
+): void {
+  if (!dispatcher || !reservations) return;
+  for (const { lane, count } of reservations.lanes.values()) {
+    const used = claimed.filter(({ lane: held }) => laneKey(held) === laneKey(lane)).length;
+    if (count > used) dispatcher.release(lane, count - used);
+  }
+}
+
+const laneOf = ({ namespace, queue, type }: LaneName): LaneName => ({ namespace, queue, type });
+const laneKey = ({ namespace, queue, type }: LaneName) => `${namespace}/${queue}/${type}`;
+
+function announce(
+  deps: Deps,
+  ordered: NewTask[],
+  answer: Created,
+  claimed: ClaimedTask[],
+  { now, uniquePolicy }: InsertOptions,
+): void {
+  const held = new Set(claimed.map(({ id }) => id));
+  const replaced = uniquePolicy === "replace";
+  const waiting = ordered.filter((task, index) => (answer.tasks[index]!.created || replaced) && !held.has(task.id));
+  if (waiting.length > 0) deps.dispatcher?.noticeCreated(waiting);
+  for (const [index, task] of ordered.entries()) {
+    const { id } = answer.tasks[index]!;
+    deps.feed.taskChanged(id, task.namespace, publicState({ state: "pending", dueAt: task.dueAt, failures: 0 }, now));
+  }
+}
+
+function inOrderSent(sent: NewTask[], ordered: NewTask[], answers: Created["tasks"]): Created["tasks"] {
+  if (sent === ordered) return answers;
+  const byTask = new Map(ordered.map((task, index) => [task, answers[index]!]));
+  return sent.map((task) => byTask.get(task)!);
+}

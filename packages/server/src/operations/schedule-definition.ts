@@ -1,0 +1,128 @@
+/** A checked request as the definition that is stored: defaults filled in, instants and durations in their one written form. */
+import {
+  CarillonError,
+  canonicalTimeZone,
+  defaultDst,
+  type FieldError,
+  formatDuration,
+  formatInstant,
+  parseDuration,
+  parseInstant,
+  type ScheduleRule,
+  validateRule,
+} from "@carillon/core";
+import type { ScheduleDefinition } from "@carillon/store";
+import type { PutSchedule, RuleInput } from "../http/schemas/schedules.ts";
+import { completeRetry, DEFAULT_PRIORITY, defaultPolicyOf } from "./new-task.ts";
+
+export const defaultCatchUp: ScheduleDefinition["catchUp"] = { policy: "last", windowMs: 86_400_000, limit: 100 };
+
+/** The rule as it was sent; what cannot be read stays as it is for `validateRule` to name. */
+export function toRule(input: RuleInput): ScheduleRule {
+  return {
+    cron: input.cron ?? null,
+    every: rewrite(input.every, parseDuration, formatDuration),
+    timeZone: input.timeZone === undefined ? "UTC" : (canonicalTimeZone(input.timeZone) ?? input.timeZone),
+    dialect: input.dialect ?? "ocps",
+    dst: { gap: input.dst?.gap ?? defaultDst.gap, overlap: input.dst?.overlap ?? defaultDst.overlap },
+    jitter: rewrite(input.jitter, parseDuration, formatDuration),
+    startAt: rewrite(input.startAt, parseInstant, formatInstant),
+    endAt: rewrite(input.endAt, parseInstant, formatInstant),
+    maxFires: input.maxFires ?? null,
+  };
+}
+
+function rewrite(
+  text: string | undefined,
+  parse: (text: string) => number | null,
+  format: (ms: number) => string,
+): string | null {
+  if (text === undefined) return null;
+  const ms = parse(text);
+  return ms === null ? text : format(ms);
+}
+
+/** Throws `invalid_request` for a rule that cannot be read or, with `now`, never fires from then on. */
+export function checkRule(rule: ScheduleRule, now: number | null): void {
+  const errors = [
+    ...(now === null
+      ? validateRule(rule).filter(({ code }) => code !== "cron_never_fires")
+      : // The fire of this very millisecond counts.
+        validateRule(rule, now - 1)),
+  ];
+  if (errors.length > 0) throw ruleInvalid(errors);
+}
+
+function ruleInvalid(errors: FieldError[]): CarillonError {
+  const { pointer, message } = errors[0]!;
+  return new CarillonError("invalid_request", { detail: `${pointer}: ${message}`, errors });
+}
+
+export function toDefinition(input: PutSchedule): ScheduleDefinition {
+  const { task, catchUp } = input;
+  return {
+    rule: toRule(input),
+    catchUp: {
+      policy: catchUp?.policy ?? defaultCatchUp.policy,
+      windowMs: catchUp?.window ?? defaultCatchUp.windowMs,
+      limit: catchUp?.limit ?? defaultCatchUp.limit,
+    },
+    overlap: input.overlap ?? "allow",
+    task: {
+      type: task.type,
+      payload: task.payload ?? null,
+      queue: task.queue ?? null,
+      priority: task.priority ?? DEFAULT_PRIORITY,
+      retry: task.retry ? completeRetry(task.retry, defaultPolicyOf(task.type).retry) : null,
+      timeoutMs: task.timeout ?? null,
+      tags: task.tags ?? [],
+    },
+  };
+}
+
+/** The definition as a `PUT` that would make it, without what is default null: what a merge patch is applied to. */
+export function toPutBody({ rule, catchUp, overlap, task }: ScheduleDefinition): Record<string, unknown> {
+  const { retry } = task;
+  return withoutNulls({
+    ...rule,
+    overlap,
+    catchUp: { policy: catchUp.policy, window: formatDuration(catchUp.windowMs), limit: catchUp.limit },
+    task: withoutNulls({
+      type: task.type,
+      payload: task.payload === null ? null : JSON.parse(task.payload),
+      queue: task.queue,
+      priority: task.priority,
+      retry: retry && {
+        maxAttempts: retry.maxAttempts,
+        backoff: {
+          kind: retry.backoff.kind,
+          initial: formatDuration(retry.backoff.initialMs),
+          factor: retry.backoff.factor,
+          max: formatDuration(retry.backoff.maxMs),
+          jitter: retry.backoff.jitter,
+        },
+      },
+      timeout: task.timeoutMs === null ? null : formatDuration(task.timeoutMs),
+      tags: task.tags,
+    }),
+  });
+}
+
+function withoutNulls(object: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null));
+}
+
+/** RFC 7396: null removes, objects are merged, everything else replaces. */
+export function mergePatch(target: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return patch;
+  const merged = new Map(isObject(target) ? Object.entries(target) : []);
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(key);
+    else merged.set(key, mergePatch(merged.get(key), value));
+  }
+  return Object.fromEntries(merged);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
