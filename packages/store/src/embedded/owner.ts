@@ -13,7 +13,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { CarillonError } from "@carillon/core";
 import { inspectProcess, processSpace } from "./process.ts";
-import { repeat, until } from "./timers.ts";
+import { pause, repeat, until } from "./timers.ts";
 
 /**
  * One process owns a data folder: the one named in `carillon.lock`.
@@ -28,7 +28,7 @@ import { repeat, until } from "./timers.ts";
 export interface Ownership {
   /** The owner that was killed without releasing; null when there was none. */
   previous: Owner | null;
-  /** Whether the folder is still ours. It is not, if we stood still for so long that another machine took it. */
+  /** False: we stood still for so long that a process of another machine took the folder over. */
   stillOurs(): boolean;
   release(): void;
 }
@@ -47,12 +47,12 @@ export interface Owner {
 
 const refreshEveryMs = 5_000;
 /** Four missed refreshes: longer than a busy disk or a paused virtual machine's hiccup. */
-const watchMs = 20_000;
+const defaultWatchMs = 20_000;
 
 export async function takeOwnership(
   dataDir: string,
   socketDir: string,
-  log: (line: string) => void,
+  { log = () => {}, watchMs = defaultWatchMs }: { log?: (line: string) => void; watchMs?: number } = {},
 ): Promise<Ownership> {
   const path = join(dataDir, "carillon.lock");
   const us: Owner = {
@@ -67,7 +67,7 @@ export async function takeOwnership(
   const mine = `${path}.${process.pid}-${socketDir.slice(-6)}`;
   writeFileSync(mine, text, { mode: 0o600 });
   try {
-    const previous = await acquire(path, mine, dataDir, log);
+    const previous = await acquire(path, mine, dataDir, { log, watchMs });
     const file = openSync(path, "r+");
     // Writing the same bytes again changes nothing but the time of the last change, which is what others watch.
     const stopRefreshing = repeat(refreshEveryMs, () => {
@@ -80,7 +80,13 @@ export async function takeOwnership(
     let released = false;
     return {
       previous,
-      stillOurs: () => !released && readText(path) === text,
+      stillOurs() {
+        try {
+          return [text, null].includes(readText(path));
+        } catch {
+          return true; // Unreadable for a moment; nobody took it.
+        }
+      },
       release() {
         if (released) return;
         stopRefreshing();
@@ -94,18 +100,13 @@ export async function takeOwnership(
   }
 }
 
-async function acquire(
-  path: string,
-  mine: string,
-  dataDir: string,
-  log: (line: string) => void,
-): Promise<Owner | null> {
-  for (;;) {
+async function acquire(path: string, mine: string, dataDir: string, watch: Watch): Promise<Owner | null> {
+  for (let tries = 0; tries < 500; tries += 1) {
     if (linkOnce(mine, path)) return null;
     const found = readText(path);
     if (found === null) continue;
     const owner = parseOwner(found);
-    if (owner && (await isAlive(owner, path, log))) {
+    if (owner && (await isAlive(owner, path, watch))) {
       throw new CarillonError("unavailable", {
         detail:
           `The data folder ${dataDir} is in use by process ${owner.pid}` +
@@ -114,7 +115,11 @@ async function acquire(
       });
     }
     if (replaceOnce(path, mine, found)) return owner;
+    await pause(10);
   }
+  throw new CarillonError("unavailable", {
+    detail: `Others keep taking over the data folder ${dataDir}. If no other Carillon starts on it, remove ${path}.takeover.`,
+  });
 }
 
 /** True: `path` held `found` until the moment it became ours. */
@@ -137,7 +142,12 @@ function replaceOnce(path: string, mine: string, found: string): boolean {
   }
 }
 
-async function isAlive(owner: Owner, path: string, log: (line: string) => void): Promise<boolean> {
+interface Watch {
+  log: (line: string) => void;
+  watchMs: number;
+}
+
+async function isAlive(owner: Owner, path: string, { log, watchMs }: Watch): Promise<boolean> {
   const here = processSpace();
   if (owner.host === hostname()) {
     if (owner.boot !== here.boot) return false;

@@ -8,11 +8,11 @@ import { findBinaries } from "./binaries.ts";
 import type { Exit } from "./child.ts";
 import { checkMajor, dataOwner, prepareCluster } from "./cluster.ts";
 import { diskWarnings } from "./disk.ts";
-import { diskFull, isDiskFull } from "./failure.ts";
+import { diskFull, explainFailure, isDiskFull } from "./failure.ts";
 import { clearLeftovers } from "./leftover.ts";
 import { serverLog } from "./log.ts";
 import { takeOwnership } from "./owner.ts";
-import { launchServer } from "./server.ts";
+import { endServer, launchServer } from "./server.ts";
 import { serverSettings } from "./settings.ts";
 import { repeat } from "./timers.ts";
 
@@ -25,7 +25,7 @@ export interface EmbeddedOptions {
   settings?: Record<string, string>;
   log?: (line: string) => void;
   /** The database ended although nobody stopped it. The data folder is free again by then. */
-  onExit?: (info: Exit) => void;
+  onExit?: (info: Exit & { reason: string }) => void;
 }
 
 export interface EmbeddedPostgres {
@@ -75,6 +75,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
 
 async function start(dataDir: string, options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const say = options.log ?? (() => {});
+  if (process.platform === "win32") {
+    throw new CarillonError("unavailable", {
+      detail:
+        "The embedded PostgreSQL does not run on Windows. Use WSL or a container, or set CARILLON_DATABASE_URL to a PostgreSQL server.",
+    });
+  }
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const account = chooseAccount(dataOwner(dataDir));
   const binaries = await findBinaries(options.postgresBin, dataDir, account);
@@ -85,7 +91,7 @@ async function start(dataDir: string, options: EmbeddedOptions): Promise<Embedde
     for (const step of undo.splice(0).reverse()) step();
   };
   try {
-    const ownership = await takeOwnership(dataDir, socketDir, say);
+    const ownership = await takeOwnership(dataDir, socketDir, { log: say });
     undo.push(() => ownership.release());
     const log = serverLog(join(dataDir, "postgres.log"));
     log.trim();
@@ -95,28 +101,30 @@ async function start(dataDir: string, options: EmbeddedOptions): Promise<Embedde
     if (ownership.previous) removeSocketFolder(ownership.previous.socketDir);
 
     const settings = serverSettings(socketDir, options.settings);
-    const server = await launchServer({
-      binDir: binaries.binDir,
-      cluster: cluster.path,
-      dataDir,
-      account,
-      settings,
-      log,
-    });
-    const stopWatching = repeat(watchEveryMs, () => {
-      log.trim();
-      // Somebody else's by now: end at once, without writing.
-      if (!ownership.stillOurs()) server.kill("SIGQUIT");
-    });
-    undo.push(stopWatching);
+    const launch = { binDir: binaries.binDir, cluster: cluster.path, dataDir, socketDir, account, settings, log };
+    const launching = launchServer(launch);
+    const warnings = diskWarnings(dataDir);
+    const server = await launching;
+    const written = log.mark();
+    undo.push(
+      repeat(watchEveryMs, () => {
+        log.trim();
+        // Somebody else's by now: end at once, without writing.
+        if (!ownership.stillOurs()) server.kill("SIGQUIT");
+      }),
+    );
     let stopping = false;
-    server.exited.then((info) => {
+    server.exited.then((exit) => {
       free();
-      if (!stopping) options.onExit?.(info);
+      if (stopping) return;
+      const doing = `PostgreSQL ended by itself (${exit.signal ?? `code ${exit.code}`})`;
+      const { message: reason } = explainFailure(doing, written(), dataDir, log.path);
+      options.onExit?.({ ...exit, reason });
     });
     const stop = async () => {
       stopping = true;
-      await server.stop();
+      await endServer(server);
+      await server.exited;
     };
 
     const connection = { host: socketDir, port: 5432, user: "carillon", database: "carillon" };
@@ -135,7 +143,7 @@ async function start(dataDir: string, options: EmbeddedOptions): Promise<Embedde
       firstStart: cluster.isNew,
       recovered,
       survives: whatSurvives(settings),
-      warnings: diskWarnings(dataDir),
+      warnings,
       stop,
     };
   } catch (error) {

@@ -69,9 +69,7 @@ export function testServers(): TestServers {
       return (await started.get(version)!)?.connectionString ?? null;
     },
     async stop() {
-      for (const server of await Promise.allSettled(started.values())) {
-        if (server.status === "fulfilled") await server.value?.stop();
-      }
+      await Promise.allSettled([...started.values()].map(async (server) => (await server)?.stop()));
       for (const folder of folders) rmSync(folder, { recursive: true, force: true });
     },
   };
