@@ -1,0 +1,155 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { viewerZone, wallTime } from "../format/instant.ts";
+import { useZone } from "../services/display-zone.ts";
+import { type LogLine, useTaskLog } from "../services/logs.ts";
+import { CopyButton } from "./copy-button.tsx";
+import { LinkedText } from "./linked-text.tsx";
+
+const levelColours: Record<string, string> = {
+  debug: "text-muted",
+  info: "text-info",
+  warn: "text-warn",
+  error: "text-bad",
+};
+
+interface LogViewerProps {
+  taskId: string;
+  final: boolean;
+  scheduleZone: string | null;
+}
+
+/** The log of a task, following its end until the reader scrolls away from it. */
+export function LogViewer({ taskId, final, scheduleZone }: LogViewerProps) {
+  const log = useTaskLog(taskId, final);
+  const [errorsOnly, setErrorsOnly] = useState(false);
+  const lines = useMemo(
+    () => (errorsOnly ? log.lines.filter((line) => line.level === "error") : log.lines),
+    [log.lines, errorsOnly],
+  );
+  const zone = useZone(scheduleZone);
+
+  return (
+    <section className="card overflow-hidden" aria-label="Log">
+      <header className="flex flex-wrap items-center gap-2 border-b border-line px-4 py-2">
+        <h2 className="mr-auto">
+          Log <span className="ml-1 text-xs font-normal text-muted">{zone}</span>
+        </h2>
+        <span className="text-xs text-muted" aria-live="polite">
+          {statusWords(log.status, final)}
+        </span>
+        <button type="button" className="chip" aria-pressed={errorsOnly} onClick={() => setErrorsOnly(!errorsOnly)}>
+          Errors only
+        </button>
+        <CopyButton
+          text={lines.map((line) => `${line.at} ${line.level} ${line.message}`).join("\n")}
+          label="Copy log"
+        />
+      </header>
+      {lines.length === 0 ? (
+        <p className="px-4 py-6 text-muted">
+          {errorsOnly && log.lines.length > 0
+            ? "No error lines."
+            : final
+              ? "This task logged nothing."
+              : "Lines appear here as the task logs them."}
+        </p>
+      ) : (
+        <Lines lines={lines} dropped={log.dropped} zone={zone} />
+      )}
+    </section>
+  );
+}
+
+function statusWords(status: "connecting" | "following" | "ended", final: boolean): string {
+  if (status === "following" && !final) return "Following";
+  return status === "connecting" ? "Connecting" : "";
+}
+
+function Lines({ lines, dropped, zone }: { lines: LogLine[]; dropped: number; zone: string }) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [following, setFollowing] = useState(true);
+  const [seen, setSeen] = useState(0);
+  const total = dropped + lines.length;
+  const virtual = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => 22,
+    overscan: 20,
+  });
+
+  useEffect(() => {
+    if (!following) return;
+    setSeen(total);
+    if (lines.length > 0) virtual.scrollToIndex(lines.length - 1, { align: "end" });
+  }, [following, total, lines.length, virtual]);
+
+  function onScroll(): void {
+    const view = scroller.current;
+    if (view) setFollowing(view.scrollHeight - view.scrollTop - view.clientHeight < 40);
+  }
+
+  return (
+    <div className="relative">
+      {dropped > 0 && (
+        <p className="border-b border-line px-4 py-1.5 text-xs text-muted">
+          The first {dropped.toLocaleString("en")} lines are no longer shown here.
+        </p>
+      )}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and must do so by keyboard */}
+      <div
+        ref={scroller}
+        onScroll={onScroll}
+        className="max-h-96 overflow-auto py-2"
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        aria-label="Log lines"
+      >
+        <div className="relative" style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((item) => (
+            <div
+              key={item.key}
+              ref={virtual.measureElement}
+              data-index={item.index}
+              className="absolute inset-x-0 top-0"
+              style={{ transform: `translateY(${item.start}px)` }}
+            >
+              <Line line={lines[item.index]!} zone={zone} />
+            </div>
+          ))}
+        </div>
+      </div>
+      {!following && (
+        <button
+          type="button"
+          className="button button-small absolute right-4 bottom-3 shadow-md"
+          onClick={() => setFollowing(true)}
+        >
+          {total > seen ? `${(total - seen).toLocaleString("en")} new lines, go to the end` : "Go to the end"}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Line({ line, zone }: { line: LogLine; zone: string }): ReactNode {
+  const at = Date.parse(line.at);
+  const wall = Number.isNaN(at) ? null : wallTime(at, zone || viewerZone, at, true);
+  return (
+    <div className="code flex gap-3 px-4 py-0.5 hover:bg-hover">
+      <time
+        dateTime={line.at}
+        className="shrink-0 text-muted tabular-nums"
+        title={wall ? `${wall.date} ${wall.zone}` : ""}
+      >
+        {wall?.time}
+      </time>
+      <span className={`w-9 shrink-0 ${levelColours[line.level] ?? "text-muted"}`}>{line.level}</span>
+      <span className="min-w-0 flex-1 break-words whitespace-pre-wrap">
+        <LinkedText text={line.message} />
+      </span>
+      {line.attempt > 1 && <span className="shrink-0 text-xs text-muted">attempt {line.attempt}</span>}
+    </div>
+  );
+}

@@ -1,0 +1,104 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import {
+  deleteSchedule,
+  pauseSchedule,
+  resumeSchedule,
+  type Schedule,
+  triggerSchedule,
+} from "../services/schedules.ts";
+import { ConfirmDialog } from "./confirm-dialog.tsx";
+import { Icon } from "./icons.tsx";
+
+interface ScheduleActionsProps {
+  schedule: Schedule;
+  /** Small and without Edit, for a row of a list. */
+  compact?: boolean;
+  onError: (error: unknown) => void;
+  onTriggered?: (taskId: string) => void;
+  onDeleted?: () => void;
+}
+
+export function ScheduleActions({ schedule, compact = false, onError, onTriggered, onDeleted }: ScheduleActionsProps) {
+  const queryClient = useQueryClient();
+  const [confirming, setConfirming] = useState(false);
+  const { name, paused } = schedule;
+  const settle = {
+    onMutate: () => onError(null),
+    onError,
+    onSettled: () =>
+      Promise.all([
+        queryClient.invalidateQueries({ queryKey: ["schedules"] }),
+        queryClient.invalidateQueries({ queryKey: ["schedule", name] }),
+      ]),
+  };
+  const trigger = useMutation({
+    mutationFn: () => triggerSchedule(name),
+    ...settle,
+    onSuccess: (task) => onTriggered?.(task.id),
+  });
+  const toggle = useMutation({ mutationFn: () => (paused ? resumeSchedule(name) : pauseSchedule(name)), ...settle });
+  const remove = useMutation({
+    mutationFn: () => deleteSchedule(name),
+    onMutate: settle.onMutate,
+    onError,
+    onSuccess: () => {
+      onDeleted?.();
+      return queryClient.invalidateQueries({ queryKey: ["schedules"] });
+    },
+  });
+  const button = `button ${compact ? "button-small" : ""}`;
+  const iconSize = compact ? "size-3.5" : "";
+
+  return (
+    <div className="flex flex-wrap gap-1.5">
+      <button
+        type="button"
+        className={button}
+        disabled={trigger.isPending}
+        onClick={() => trigger.mutate()}
+        aria-label={`Trigger ${name}`}
+      >
+        <Icon name="bolt" className={iconSize} />
+        Trigger
+      </button>
+      <button
+        type="button"
+        className={button}
+        disabled={toggle.isPending}
+        onClick={() => toggle.mutate()}
+        aria-label={`${paused ? "Resume" : "Pause"} ${name}`}
+      >
+        <Icon name={paused ? "play" : "paused"} className={iconSize} />
+        {paused ? "Resume" : "Pause"}
+      </button>
+      {!compact && (
+        <Link to="/schedules/$name/edit" params={{ name }} className={button}>
+          <Icon name="edit" />
+          Edit
+        </Link>
+      )}
+      <button
+        type="button"
+        className={`${button} button-danger`}
+        disabled={remove.isPending}
+        onClick={() => setConfirming(true)}
+        aria-label={`Delete ${name}`}
+        title={compact ? "Delete" : undefined}
+      >
+        <Icon name="trash" className={iconSize} />
+        {compact ? "" : "Delete"}
+      </button>
+      <ConfirmDialog
+        open={confirming}
+        title={`Delete the schedule ${name}?`}
+        action="Delete the schedule"
+        onConfirm={() => remove.mutate()}
+        onClose={() => setConfirming(false)}
+      >
+        It creates no more tasks. Those that it created stay and finish. To stop it for a while, pause it instead.
+      </ConfirmDialog>
+    </div>
+  );
+}

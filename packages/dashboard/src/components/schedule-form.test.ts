@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { readDefinition } from "./schedule-form.tsx";
+
+const rule = { kind: "every", cron: "0 2 * * *", every: "5m", zone: "Europe/Paris" } as const;
+const template = { type: "report", payload: '{"a":1}', queue: "", priority: "3", tags: "x, y," };
+
+test("saving keeps what the form does not show and drops what was emptied", () => {
+  const base = {
+    cron: "0 2 * * *",
+    timeZone: "UTC",
+    jitter: "30s",
+    task: { type: "old", payload: { b: 2 }, queue: "slow", priority: 9, retry: { maxAttempts: 2 } },
+  };
+  expect(readDefinition(base, rule, template)).toEqual({
+    every: "5m",
+    timeZone: "Europe/Paris",
+    jitter: "30s",
+    task: { type: "report", payload: { a: 1 }, priority: 3, tags: ["x", "y"], retry: { maxAttempts: 2 } },
+  });
+});
+
+test("a new schedule holds only what was given", () => {
+  expect(readDefinition(null, rule, { ...template, payload: "", priority: "", tags: "" })).toEqual({
+    every: "5m",
+    timeZone: "Europe/Paris",
+    task: { type: "report" },
+  });
+});

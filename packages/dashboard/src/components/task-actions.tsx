@@ -1,0 +1,51 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { changeTask, type Task, type TaskVerb, taskQuery, verbsFor } from "../services/tasks.ts";
+import { ConfirmDialog } from "./confirm-dialog.tsx";
+import { Icon, type IconName } from "./icons.tsx";
+
+const looks: Record<TaskVerb, { label: string; icon: IconName; className: string }> = {
+  "run-now": { label: "Run now", icon: "bolt", className: "" },
+  retry: { label: "Retry", icon: "retrying", className: "" },
+  cancel: { label: "Cancel", icon: "cancelled", className: "button-danger" },
+};
+
+/** The buttons that would do something to the task in its present state. */
+export function TaskActions({ task, onError }: { task: Task; onError: (error: unknown) => void }) {
+  const queryClient = useQueryClient();
+  const [confirming, setConfirming] = useState(false);
+  const change = useMutation({
+    mutationFn: (verb: TaskVerb) => changeTask(task.id, verb),
+    onMutate: () => onError(null),
+    onSuccess: (answer) =>
+      queryClient.setQueryData(taskQuery(task.id).queryKey, (old) => (old ? { ...old, ...answer } : answer)),
+    onError,
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ["task", task.id] }),
+  });
+
+  return (
+    <>
+      {verbsFor(task).map((verb) => (
+        <button
+          key={verb}
+          type="button"
+          className={`button ${looks[verb].className}`}
+          disabled={change.isPending}
+          onClick={() => (verb === "cancel" && task.state === "running" ? setConfirming(true) : change.mutate(verb))}
+        >
+          <Icon name={looks[verb].icon} />
+          {looks[verb].label}
+        </button>
+      ))}
+      <ConfirmDialog
+        open={confirming}
+        title="Cancel this task while it runs?"
+        action="Cancel the task"
+        onConfirm={() => change.mutate("cancel")}
+        onClose={() => setConfirming(false)}
+      >
+        Its handler is asked to stop. What it has done so far stays done; after 30 seconds the attempt is abandoned.
+      </ConfirmDialog>
+    </>
+  );
+}

@@ -1,0 +1,192 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { createRoute, Link } from "@tanstack/react-router";
+import { useMemo, useState } from "react";
+import { type Column, DataTable } from "../components/data-table.tsx";
+import { EmptyState, LoadingRows } from "../components/empty-state.tsx";
+import { Icon } from "../components/icons.tsx";
+import { Page } from "../components/page.tsx";
+import { ProblemNotice } from "../components/problem-notice.tsx";
+import { ScheduleActions } from "../components/schedule-actions.tsx";
+import { StateBadge } from "../components/state-badge.tsx";
+import { Time } from "../components/time.tsx";
+import { curlCommand } from "../format/shell.ts";
+import { type Schedule, schedulesQuery } from "../services/schedules.ts";
+import { rootRoute } from "./root.tsx";
+
+export const schedulesRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/schedules",
+  validateSearch: (search: Record<string, unknown>): { page?: string } =>
+    typeof search["page"] === "string" ? { page: search["page"] } : {},
+  component: SchedulesPage,
+});
+
+interface Notice {
+  error?: unknown;
+  triggered?: { name: string; taskId: string };
+}
+
+function columnsWith(notify: (notice: Notice) => void): Column<Schedule>[] {
+  return [
+    {
+      id: "name",
+      header: "Schedule",
+      cell: ({ row: { original: schedule } }) => (
+        <div className="min-w-0">
+          <Link
+            to="/schedules/$name"
+            params={{ name: schedule.name }}
+            data-row-link
+            className="font-medium break-words hover:underline"
+          >
+            {schedule.name}
+          </Link>
+          <div className="max-w-80 text-xs break-words text-muted">{schedule.words}</div>
+        </div>
+      ),
+    },
+    {
+      id: "next",
+      header: "Next fire",
+      cell: ({ row: { original: schedule } }) =>
+        schedule.paused ? (
+          <StateBadge state="paused" />
+        ) : schedule.nextFireAt === null ? (
+          <span className="text-muted">never again</span>
+        ) : (
+          <Time at={schedule.nextFireAt} scheduleZone={schedule.timeZone} />
+        ),
+    },
+    {
+      id: "zone",
+      header: "Zone",
+      cell: ({ row: { original: schedule } }) => <span className="break-words">{schedule.timeZone}</span>,
+    },
+    {
+      id: "type",
+      header: "Task type",
+      cell: ({ row: { original: schedule } }) => <span className="break-words">{schedule.task.type}</span>,
+    },
+    {
+      id: "last",
+      header: "Last result",
+      cell: ({ row: { original: schedule } }) =>
+        schedule.lastTask === null ? (
+          <span className="text-muted">none yet</span>
+        ) : (
+          <Link to="/tasks/$id" params={{ id: schedule.lastTask.id }} className="hover:underline">
+            <StateBadge state={schedule.lastTask.state} />
+          </Link>
+        ),
+    },
+    {
+      id: "actions",
+      header: "Actions",
+      cell: ({ row: { original: schedule } }) => (
+        <ScheduleActions
+          compact
+          schedule={schedule}
+          onError={(error) => notify(error === null ? {} : { error })}
+          onTriggered={(taskId) => notify({ triggered: { name: schedule.name, taskId } })}
+        />
+      ),
+    },
+  ];
+}
+
+function SchedulesPage() {
+  const { page } = schedulesRoute.useSearch();
+  const schedules = useQuery({ ...schedulesQuery({ pageToken: page }), placeholderData: keepPreviousData });
+  const [notice, setNotice] = useState<Notice>({});
+  const columns = useMemo(() => columnsWith(setNotice), []);
+
+  return (
+    <Page
+      title="Schedules"
+      tabTitle="Schedules"
+      actions={
+        <Link to="/new-schedule" className="button button-primary">
+          <Icon name="plus" />
+          New schedule
+        </Link>
+      }
+    >
+      <div aria-live="polite" className="empty:hidden">
+        {notice.triggered && (
+          <p className="mb-4 rounded-lg bg-good-soft px-4 py-2.5">
+            {notice.triggered.name} was triggered:{" "}
+            <Link to="/tasks/$id" params={{ id: notice.triggered.taskId }} className="link">
+              see the task
+            </Link>
+          </p>
+        )}
+      </div>
+      {notice.error !== undefined && (
+        <div className="mb-4">
+          <ProblemNotice error={notice.error} />
+        </div>
+      )}
+      {schedules.error && <ProblemNotice error={schedules.error} onRetry={() => void schedules.refetch()} />}
+      {schedules.isPending ? (
+        <div className="card">
+          <LoadingRows />
+        </div>
+      ) : (
+        schedules.data && (
+          <>
+            <div className="card overflow-x-auto">
+              {schedules.data.schedules.length === 0 ? (
+                <NoSchedules />
+              ) : (
+                <DataTable
+                  caption="Schedules by name"
+                  columns={columns}
+                  rows={schedules.data.schedules}
+                  rowId={({ name }) => name}
+                />
+              )}
+            </div>
+            <nav className="mt-3 flex justify-end gap-2" aria-label="Pages">
+              {page && (
+                <Link to="/schedules" search={{}} className="button button-small">
+                  First page
+                </Link>
+              )}
+              {schedules.data.nextPageToken !== null && (
+                <Link to="/schedules" search={{ page: schedules.data.nextPageToken }} className="button button-small">
+                  Next page
+                  <Icon name="arrow" className="size-3.5" />
+                </Link>
+              )}
+            </nav>
+          </>
+        )
+      )}
+    </Page>
+  );
+}
+
+function NoSchedules() {
+  return (
+    <EmptyState
+      title="No schedules yet"
+      commands={[
+        "npx carillon schedules put nightly --cron '0 2 * * *' --tz Europe/Paris --type noop",
+        curlCommand("PUT", `${location.origin}/api/v1/schedules/nightly`, {
+          cron: "0 2 * * *",
+          timeZone: "Europe/Paris",
+          task: { type: "noop" },
+        }),
+      ]}
+      action={
+        <Link to="/new-schedule" className="button">
+          <Icon name="plus" />
+          New schedule
+        </Link>
+      }
+    >
+      A schedule is a recurring rule, a cron expression or an interval in a time zone, that creates one task each time
+      it fires.
+    </EmptyState>
+  );
+}

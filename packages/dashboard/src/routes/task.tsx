@@ -1,0 +1,186 @@
+import { useQuery } from "@tanstack/react-query";
+import { createRoute, Link } from "@tanstack/react-router";
+import { type ReactNode, useState } from "react";
+import { AttemptsTable } from "../components/attempts-table.tsx";
+import { CopyButton } from "../components/copy-button.tsx";
+import { EmptyState, LoadingRows } from "../components/empty-state.tsx";
+import { ErrorView } from "../components/error-view.tsx";
+import { Fact, Facts } from "../components/facts.tsx";
+import { Icon } from "../components/icons.tsx";
+import { JsonView } from "../components/json-view.tsx";
+import { LogViewer } from "../components/log-viewer.tsx";
+import { Page } from "../components/page.tsx";
+import { ProblemNotice } from "../components/problem-notice.tsx";
+import { StateBadge } from "../components/state-badge.tsx";
+import { TaskActions } from "../components/task-actions.tsx";
+import { TaskWords } from "../components/task-words.tsx";
+import { Timing } from "../components/timing.tsx";
+import { curlCommand } from "../format/shell.ts";
+import { isNotFound } from "../services/problem.ts";
+import { scheduleQuery } from "../services/schedules.ts";
+import { isFinal, type Task, taskQuery } from "../services/tasks.ts";
+import { rootRoute } from "./root.tsx";
+
+export const taskRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/tasks/$id",
+  component: TaskPage,
+});
+
+function TaskPage() {
+  const { id } = taskRoute.useParams();
+  const task = useQuery(taskQuery(id));
+  const above = (
+    <Link to="/tasks" className="link mb-3 inline-flex items-center gap-1 text-xs">
+      <Icon name="back" className="size-3.5" />
+      Tasks
+    </Link>
+  );
+  if (task.data) return <TaskDetail key={id} task={task.data} above={above} />;
+  return (
+    <Page title="Task" tabTitle="Task" above={above}>
+      <div className="card">
+        {task.isPending ? (
+          <LoadingRows />
+        ) : isNotFound(task.error) ? (
+          <EmptyState
+            title="There is no such task"
+            action={
+              <Link to="/tasks" className="button">
+                Go to tasks
+              </Link>
+            }
+          >
+            It may have been forgotten: final tasks are kept for the time that the server's retention says.
+          </EmptyState>
+        ) : (
+          <ProblemNotice error={task.error} onRetry={() => void task.refetch()} />
+        )}
+      </div>
+    </Page>
+  );
+}
+
+function TaskDetail({ task, above }: { task: Task; above: ReactNode }) {
+  const [error, setError] = useState<unknown>(null);
+  const schedule = useQuery({ ...scheduleQuery(task.schedule ?? ""), enabled: task.schedule !== null });
+  const scheduleZone = schedule.data?.timeZone ?? null;
+
+  return (
+    <Page
+      above={above}
+      tabTitle={`${task.type} ${task.state}`}
+      title={
+        <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
+          {task.type}
+          <StateBadge state={task.state} />
+        </span>
+      }
+      subtitle={<TaskWords task={task} />}
+      actions={
+        <>
+          <TaskActions task={task} onError={setError} />
+          <CopyButton
+            visible
+            label="Copy as curl"
+            text={curlCommand("POST", `${location.origin}/api/v1/tasks`, recreate(task))}
+          />
+        </>
+      }
+    >
+      <div className="space-y-4">
+        {error !== null && <ProblemNotice error={error} />}
+        <TaskFacts task={task} />
+        <Timing task={task} scheduleZone={scheduleZone} />
+        {task.error && (
+          <section className="card" aria-label="Error">
+            <h2 className="border-b border-line px-4 py-2.5">{task.state === "failed" ? "Error" : "Latest error"}</h2>
+            <ErrorView error={task.error} />
+          </section>
+        )}
+        <div className={`grid gap-4 ${task.state === "succeeded" ? "md:grid-cols-2" : ""}`}>
+          <Json title="Payload" value={task.payload} />
+          {task.state === "succeeded" && <Json title="Result" value={task.result} />}
+        </div>
+        <AttemptsTable taskId={task.id} scheduleZone={scheduleZone} />
+        <LogViewer taskId={task.id} final={isFinal(task.state)} scheduleZone={scheduleZone} />
+      </div>
+    </Page>
+  );
+}
+
+/** The request that makes another task like this one, due now. */
+function recreate(task: Task): Record<string, unknown> {
+  return {
+    type: task.type,
+    queue: task.queue,
+    priority: task.priority,
+    ...(task.payload === null ? {} : { payload: task.payload }),
+    ...(task.tags.length === 0 ? {} : { tags: task.tags }),
+  };
+}
+
+function Json({ title, value }: { title: string; value: unknown }) {
+  return (
+    <section className="card min-w-0" aria-label={title}>
+      <h2 className="border-b border-line px-4 py-2.5">{title}</h2>
+      {value === null || value === undefined ? (
+        <p className="px-4 py-3 text-muted">None</p>
+      ) : (
+        <JsonView value={value} label={title.toLowerCase()} />
+      )}
+    </section>
+  );
+}
+
+function TaskFacts({ task }: { task: Task }) {
+  return (
+    <Facts>
+      <Fact name="Id">
+        <span className="inline-flex max-w-full items-center gap-1">
+          <code className="code min-w-0 break-all">{task.id}</code>
+          <CopyButton text={task.id} label="Copy id" />
+        </span>
+      </Fact>
+      <Fact name="Attempt">
+        <span className="tabular-nums">
+          {task.attempt} of {task.maxAttempts}
+          {task.lost > 0 && <span className="text-warn"> · {task.lost} lost</span>}
+        </span>
+      </Fact>
+      <Fact name="Queue">
+        <Link to="/tasks" search={{ queue: task.queue }} className="link">
+          {task.queue}
+        </Link>
+      </Fact>
+      <Fact name="Priority">{task.priority}</Fact>
+      <Fact name="Trigger">{task.trigger}</Fact>
+      {task.schedule !== null && (
+        <Fact name="Schedule">
+          <Link to="/schedules/$name" params={{ name: task.schedule }} className="link">
+            {task.schedule}
+          </Link>
+        </Fact>
+      )}
+      {task.worker !== null && <Fact name="Worker">{task.worker}</Fact>}
+      {task.timeout !== null && <Fact name="Timeout">{task.timeout}</Fact>}
+      {task.uniqueKey !== null && <Fact name="Unique key">{task.uniqueKey}</Fact>}
+      {task.tags.length > 0 && (
+        <Fact name="Tags">
+          <span className="flex flex-wrap gap-1.5">
+            {task.tags.map((tag) => (
+              <Link
+                key={tag}
+                to="/tasks"
+                search={{ tag }}
+                className="rounded bg-idle-soft px-1.5 text-xs break-all text-idle hover:underline"
+              >
+                {tag}
+              </Link>
+            ))}
+          </span>
+        </Fact>
+      )}
+    </Facts>
+  );
+}
