@@ -107,7 +107,7 @@ function splitUser(text: string): { user: string | null; rest: string } {
 /** Only `\%` is an escape; every other backslash is the shell's. */
 function splitInput(text: string): { command: string; stdin: string | null } {
   const parts = [""];
-  for (const piece of text.match(/\\[^]|[^]/g) ?? []) {
+  for (const piece of text.match(/\\.|./gs) ?? []) {
     if (piece === "%") parts.push("");
     else parts[parts.length - 1] += piece === "\\%" ? "%" : piece;
   }

@@ -51,10 +51,12 @@ export interface FirePlan {
 }
 
 export function planFires(schedule: PlanningSchedule, time: PlanningTime): FirePlan {
-  const { rule, catchUp, plannedUntil: mark, paused } = schedule;
-  const { now, limit } = time;
+  const { rule, catchUp, paused } = schedule;
+  const { limit } = time;
+  const now = Math.floor(time.now);
+  const mark = Math.floor(schedule.plannedUntil);
   const until = Math.max(mark, now + time.horizonMs);
-  const missedBefore = Math.min(now, time.aliveSince ?? now) - MISSED_AFTER_MS;
+  const missedBefore = Math.floor(Math.min(now, time.aliveSince ?? now)) - MISSED_AFTER_MS;
   let left = rule.maxFires === null ? Number.POSITIVE_INFINITY : rule.maxFires - schedule.firesSoFar;
 
   // The same fires are chosen however the stretch is cut into answers, because all of it is looked at each time.

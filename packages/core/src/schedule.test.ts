@@ -1,0 +1,149 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { parseInstant } from "./instant.ts";
+import {
+  defaultDst,
+  firesBetween,
+  jitteredDueAt,
+  lastFiresBetween,
+  nextFireAt,
+  type ScheduleRule,
+} from "./schedule.ts";
+
+const base: ScheduleRule = {
+  cron: null,
+  every: null,
+  timeZone: "UTC",
+  dialect: "ocps",
+  dst: defaultDst,
+  jitter: null,
+  startAt: null,
+  endAt: null,
+  maxFires: null,
+};
+const at = (text: string) => parseInstant(text)!;
+const DAY = 86_400_000;
+
+test("an interval without a start counts from the Unix epoch", () => {
+  const rule = { ...base, every: "5m" };
+  expect(nextFireAt(rule, at("2026-11-21T01:02:03Z"))).toBe(at("2026-11-21T01:05:00Z"));
+  expect(nextFireAt(rule, at("2026-11-21T01:05:00Z"))).toBe(at("2026-11-21T01:10:00Z"));
+});
+
+test("an interval with a start begins there and counts elapsed time, whatever the clocks do", () => {
+  const rule = { ...base, every: "24h", startAt: "2026-10-24T02:30[Europe/Paris]", timeZone: "Europe/Paris" };
+  expect(firesBetween(rule, 0, Number.POSITIVE_INFINITY, 3)).toEqual([
+    at("2026-10-24T00:30:00Z"),
+    at("2026-10-25T00:30:00Z"),
+    at("2026-10-26T00:30:00Z"),
+  ]);
+});
+
+test("fires lie from the start on, and before the end", () => {
+  const rule = { ...base, cron: "0 * * * *", startAt: "2026-01-01T05:00:00Z", endAt: "2026-01-01T07:00:00Z" };
+  expect(firesBetween(rule, 0, Number.POSITIVE_INFINITY, 10)).toEqual([
+    at("2026-01-01T05:00:00Z"),
+    at("2026-01-01T06:00:00Z"),
+  ]);
+  expect(nextFireAt(rule, at("2026-01-01T06:00:00Z"))).toBeNull();
+});
+
+test("a stretch excludes its beginning, includes its end, and is cut at the limit", () => {
+  const rule = { ...base, every: "1s" };
+  expect(firesBetween(rule, 1_000, 4_000, 10)).toEqual([2_000, 3_000, 4_000]);
+  expect(firesBetween(rule, 1_000, 4_000, 2)).toEqual([2_000, 3_000]);
+  expect(firesBetween(rule, 1_000, 1_000, 10)).toEqual([]);
+});
+
+const rules = fc.record({
+  cron: fc.constantFrom(
+    "* * * * *",
+    "*/7 * * * *",
+    "0 2 * * *",
+    "30 1,2 * * *",
+    "15 0 1,15 * 1",
+    "*/20 * * * * *",
+    "0 0 L * *",
+    null,
+  ),
+  every: fc.constantFrom("1s", "7m", "90m", "25h"),
+  timeZone: fc.constantFrom("UTC", "Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"),
+  startAt: fc.constantFrom(null, "2026-03-01T00:00:07Z"),
+  endAt: fc.constantFrom(null, "2027-12-01T00:00:00Z"),
+});
+const aRule = rules.map(
+  (given): ScheduleRule => ({ ...base, ...given, every: given.cron === null ? given.every : null }),
+);
+const anInstant = fc.integer({ min: at("2026-01-01T00:00:00Z"), max: at("2027-12-31T00:00:00Z") });
+
+test("a stretch has the same fires in one piece, in two, and one at a time", () => {
+  fc.assert(
+    fc.property(
+      aRule,
+      anInstant,
+      fc.integer({ min: 0, max: 3 * 3_600_000 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (rule, from, length, share) => {
+        const until = from + length;
+        const whole = firesBetween(rule, from, until, 20_000);
+        expect(whole).toEqual([...new Set(whole)].sort((a, b) => a - b));
+        const middle = from + Math.floor(length * share);
+        expect([...firesBetween(rule, from, middle, 20_000), ...firesBetween(rule, middle, until, 20_000)]).toEqual(
+          whole,
+        );
+        let cursor = from;
+        for (const fire of whole.slice(0, 50)) {
+          expect(nextFireAt(rule, cursor)).toBe(fire);
+          cursor = fire;
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("the last fires of a stretch are the end of all its fires", () => {
+  fc.assert(
+    fc.property(
+      aRule,
+      anInstant,
+      fc.integer({ min: 0, max: 2 * 3_600_000 }),
+      fc.integer({ min: 0, max: 20 }),
+      (rule, from, length, count) => {
+        const whole = firesBetween(rule, from, from + length, 20_000);
+        expect(lastFiresBetween(rule, from, from + length, count)).toEqual(count === 0 ? [] : whole.slice(-count));
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test("the last fires of ten years of seconds cost no more than a moment", () => {
+  const started = performance.now();
+  const last = lastFiresBetween({ ...base, cron: "* * * * * *" }, 0, 10 * 365 * DAY, 100);
+  expect(last).toHaveLength(100);
+  expect(last.at(-1)).toBe(10 * 365 * DAY);
+  expect(performance.now() - started).toBeLessThan(500);
+});
+
+test("jitter is the same for the same fire, differs between schedules, and stays before the next fire", () => {
+  const rule = { ...base, every: "1m", jitter: "10m" };
+  const dues = Array.from({ length: 500 }, (_, id) => jitteredDueAt(rule, BigInt(id) << 22n, 60_000));
+  expect(new Set(dues).size).toBeGreaterThan(400);
+  expect(Math.min(...dues)).toBeGreaterThanOrEqual(60_000);
+  expect(Math.max(...dues)).toBeLessThan(120_000);
+  const mean = dues.reduce((sum, due) => sum + due - 60_000, 0) / dues.length;
+  expect(mean).toBeGreaterThan(25_000);
+  expect(mean).toBeLessThan(35_000);
+  expect(jitteredDueAt(rule, 7n, 60_000)).toBe(jitteredDueAt({ ...rule }, 7n, 60_000));
+});
+
+test("jitter uses its whole length, differs between fires, and none means none", () => {
+  const rule = { ...base, cron: "0 * * * *", jitter: "30s" };
+  const dues = firesBetween(rule, 0, 300 * 3_600_000, 300).map((fire) => jitteredDueAt(rule, 42n, fire) - fire);
+  expect(Math.max(...dues)).toBeLessThanOrEqual(30_000);
+  expect(Math.max(...dues)).toBeGreaterThan(28_000);
+  expect(Math.min(...dues)).toBeLessThan(2_000);
+  expect(jitteredDueAt({ ...rule, jitter: null }, 42n, 3_600_000)).toBe(3_600_000);
+  expect(jitteredDueAt({ ...rule, jitter: "0s" }, 42n, 3_600_000)).toBe(3_600_000);
+});
