@@ -18,10 +18,13 @@ import { exitWith, USAGE } from "./exit.ts";
 const program = new Command("carillon")
   .description("A distributed task scheduler. Without a command: dev.")
   .version(version)
-  .option("--url <url...>", "address of a node, or several (CARILLON_URL)")
+  .option(
+    "--url <url>",
+    "address of a node; several by repeating it (CARILLON_URL)",
+    (url: string, urls: string[] = []) => [...urls, url],
+  )
   .option("--api-key <key>", "API key (CARILLON_API_KEY)")
   .option("--json", "print data as JSON")
-  .enablePositionalOptions()
   .showSuggestionAfterError()
   .exitOverride();
 

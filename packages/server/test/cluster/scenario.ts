@@ -1,0 +1,204 @@
+/** Load on a small cluster, faults in the middle, and the history afterwards. */
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { Carillon } from "@carillon/client";
+import { formatId } from "@carillon/core";
+import { type EmbeddedPostgres, startEmbedded } from "@carillon/store";
+import pg from "pg";
+import type { History, JournalLine } from "./check.ts";
+import { type Running, type RunningNode, startNodeProcess, startWorkerProcess } from "./processes.ts";
+
+export interface ScenarioOptions {
+  nodes: number;
+  workers: number;
+  tasks: number;
+  schedules: number;
+  /** Over how long the instants of tasks and fires are spread. */
+  seconds: number;
+  /** How long a task holds its worker, at most; 0: tasks end at once. */
+  holdMs?: number;
+  seed: number;
+}
+
+/** Reproducible randomness (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export class Cluster {
+  readonly folder: string;
+  database: EmbeddedPostgres;
+  readonly nodes: RunningNode[] = [];
+  readonly workers: Running[] = [];
+  readonly acknowledged: { id: string; dueAt: number }[] = [];
+  readonly random: () => number;
+  readonly #options: ScenarioOptions;
+  #fires: { first: number; last: number } | null = null;
+
+  private constructor(folder: string, database: EmbeddedPostgres, options: ScenarioOptions) {
+    this.folder = folder;
+    this.database = database;
+    this.#options = options;
+    this.random = seeded(options.seed);
+  }
+
+  static async start(options: ScenarioOptions): Promise<Cluster> {
+    const folder = await mkdtemp(join(tmpdir(), "carillon-cluster-"));
+    const database = await startEmbedded({ dataDir: join(folder, "data") });
+    const cluster = new Cluster(folder, database, options);
+    for (let i = 0; i < options.nodes; i++) cluster.nodes.push(await cluster.startNode());
+    for (let i = 0; i < options.workers; i++) cluster.workers.push(cluster.startWorker());
+    return cluster;
+  }
+
+  /** On the port of the node it replaces, so that workers and clients find it again. */
+  startNode(replaced?: RunningNode): Promise<RunningNode> {
+    const port = replaced ? Number(new URL(replaced.url).port) : 0;
+    return startNodeProcess({ databaseUrl: this.database.connectionString, port });
+  }
+
+  startWorker(): Running {
+    const journal = join(this.folder, `journal-${this.workers.length}-${Math.floor(performance.now())}.jsonl`);
+    return startWorkerProcess({ urls: this.nodes.map(({ url }) => url), journal });
+  }
+
+  async restartNode(index: number): Promise<void> {
+    const old = this.nodes[index]!;
+    await old.kill("SIGKILL");
+    this.nodes[index] = await this.startNode(old);
+  }
+
+  async restartWorker(index: number): Promise<void> {
+    await this.workers[index]!.kill("SIGKILL");
+    this.workers[index] = this.startWorker();
+  }
+
+  /** Registers all tasks and schedules; resolves with the instant at which the last of them is due. */
+  async load(): Promise<number> {
+    const { tasks, schedules, seconds, holdMs = 0 } = this.#options;
+    const client = new Carillon({ url: this.nodes.map(({ url }) => url) });
+    const startAt = Math.ceil(Date.now() / 1_000) * 1_000 + 3_000 + Math.ceil(schedules / 50) * 1_000;
+    this.#fires = schedules > 0 ? { first: startAt, last: startAt + (seconds - 1) * 1_000 } : null;
+    const define = (name: string) =>
+      client.schedules.put(name, {
+        every: "1s",
+        startAt: new Date(startAt).toISOString(),
+        endAt: new Date(startAt + seconds * 1_000).toISOString(),
+        task: { type: "tick" },
+      });
+    for (let i = 0; i < schedules; i += 20) {
+      await Promise.all(Array.from({ length: Math.min(20, schedules - i) }, (_, j) => define(`s-${i + j}`)));
+    }
+    const type = holdMs > 0 ? "hold" : "tick";
+    for (let sent = 0; sent < tasks; ) {
+      const batch = Array.from({ length: Math.min(500, tasks - sent) }, (_, i) => ({
+        dueAt: startAt + Math.floor(this.random() * seconds * 1_000),
+        payload: holdMs > 0 ? { ms: Math.floor(this.random() * holdMs) } : { n: sent + i },
+      }));
+      const answer = await client.tasks.createMany(
+        type,
+        batch.map(({ dueAt, payload }) => ({ dueAt: new Date(dueAt), payload })),
+      );
+      for (const [i, { id }] of answer.entries()) this.acknowledged.push({ id, dueAt: batch[i]!.dueAt });
+      sent += batch.length;
+    }
+    return startAt + seconds * 1_000;
+  }
+
+  /** Until nothing is left to do, or the deadline (ms from now) has passed. */
+  async untilFinished(deadlineMs: number): Promise<void> {
+    const { schedules, seconds, tasks } = this.#options;
+    const expected = tasks + schedules * seconds;
+    const endAt = performance.now() + deadlineMs;
+    while (performance.now() < endAt) {
+      const done = await this.#query<{ n: string }>("select count(*) n from carillon.archive").catch(() => []);
+      if (Number(done[0]?.n ?? 0) >= expected) return;
+      await pause(250);
+    }
+  }
+
+  async history(): Promise<History> {
+    const archived = await this.#query<{
+      id: string;
+      state: string;
+      token: string;
+      attempt: number;
+      started_at: Date | null;
+      schedule: string | null;
+      fire_at: Date | null;
+    }>(
+      `select a.id, a.state, a.token, a.attempt, a.started_at, s.name schedule, a.fire_at
+         from carillon.archive a left join carillon.schedule s on s.id = a.schedule_id`,
+    );
+    const unfinished = await this.#query<{ id: string }>("select id from carillon.task");
+    const ledger = await this.#query<{ schedule: string; fire_at: Date; outcome: string; task_id: string | null }>(
+      "select s.name schedule, f.fire_at, f.outcome, f.task_id from carillon.fire f join carillon.schedule s on s.id = f.schedule_id",
+    );
+    const shown = (id: string) => formatId("task", BigInt(id));
+    return {
+      acknowledged: this.acknowledged,
+      archived: archived.map(({ id, state, token, attempt, started_at, schedule, fire_at }) => ({
+        id: shown(id),
+        state,
+        token,
+        attempt,
+        startedAt: started_at?.getTime() ?? null,
+        schedule,
+        fireAt: fire_at?.getTime() ?? null,
+      })),
+      unfinished: unfinished.map(({ id }) => shown(id)),
+      ledger: ledger.map(({ schedule, fire_at, outcome, task_id }) => ({
+        schedule,
+        fireAt: fire_at.getTime(),
+        outcome,
+        task: task_id === null ? null : shown(task_id),
+      })),
+      expectedFires: this.#expectedFires(),
+      journal: await this.journal(),
+    };
+  }
+
+  #expectedFires(): { schedule: string; fireAt: number }[] {
+    if (!this.#fires) return [];
+    const { first, last } = this.#fires;
+    const count = (last - first) / 1_000 + 1;
+    return Array.from({ length: this.#options.schedules }, (_, i) =>
+      Array.from({ length: count }, (_, j) => ({ schedule: `s-${i}`, fireAt: first + j * 1_000 })),
+    ).flat();
+  }
+
+  /** A line that a kill cut in two is left out. */
+  async journal(): Promise<JournalLine[]> {
+    const files = (await readdir(this.folder)).filter((name) => name.endsWith(".jsonl"));
+    const texts = await Promise.all(files.map((name) => readFile(join(this.folder, name), "utf8")));
+    return texts
+      .flatMap((text) => text.split("\n").filter((line) => line.endsWith("}")))
+      .map((line) => JSON.parse(line) as JournalLine);
+  }
+
+  async #query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.database.connectionString });
+    client.on("error", () => {});
+    await client.connect();
+    try {
+      return (await client.query<Row>(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.workers, ...this.nodes].map((running) => running.kill("SIGKILL")));
+    await this.database.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
