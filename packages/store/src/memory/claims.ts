@@ -72,7 +72,7 @@ export function adopt(database: MemoryDatabase, session: Id, tasks: TaskRef[]): 
   if (!isLive(database, session)) return [];
   return held(database, tasks).map((row) => {
     changeTask(database, row, { session });
-    return claimedTask(row);
+    return claimedTask(database, row);
   });
 }
 

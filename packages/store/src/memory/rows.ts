@@ -50,7 +50,7 @@ export function changeTask(database: MemoryDatabase, row: TaskRow, change: Parti
 
 export function claimTask(database: MemoryDatabase, row: TaskRow, session: Id): ClaimedTask {
   changeTask(database, row, { state: "claimed", session, token: row.token + 1n, attempt: row.attempt + 1 });
-  return claimedTask(row);
+  return claimedTask(database, row);
 }
 
 /** Back to `pending`: nobody holds it, nobody is asked for anything. */
@@ -103,7 +103,7 @@ export function deleteTask(database: MemoryDatabase, row: TaskRow): void {
   removeLive(database, row);
 }
 
-export function claimedTask(row: TaskRow): ClaimedTask {
+export function claimedTask(database: MemoryDatabase, row: TaskRow): ClaimedTask {
   return {
     id: row.id,
     token: row.token,
@@ -116,10 +116,15 @@ export function claimedTask(row: TaskRow): ClaimedTask {
     lost: row.lost,
     payload: row.payload,
     scheduleId: row.scheduleId,
+    scheduleName: scheduleNameOf(database, row),
     fireAt: row.fireAt,
     finishBy: row.finishBy,
     startedAt: row.startedAt,
   };
+}
+
+export function scheduleNameOf(database: MemoryDatabase, { scheduleId }: TaskRow): string | null {
+  return scheduleId === null ? null : (database.schedules.get(scheduleId)?.name ?? null);
 }
 
 /** `row` if it is held with this token. */

@@ -1,6 +1,7 @@
 import { idCreatedAt, parseId, publicState } from "@carillon/core";
 import type { Page, TaskFilter, TaskRecord } from "../store.ts";
 import type { MemoryDatabase, TaskRow } from "./database.ts";
+import { scheduleNameOf } from "./rows.ts";
 import { taskRecord } from "./tasks.ts";
 
 export function listTasks(
@@ -27,7 +28,7 @@ function matches(database: MemoryDatabase, row: TaskRow, filter: TaskFilter, now
     (!waiting || isWaiting(row, waiting, now)) &&
     (!types || types.includes(row.lane.type)) &&
     (!queues || queues.includes(row.lane.queue)) &&
-    (schedule === undefined || scheduleName(database, row) === schedule) &&
+    (schedule === undefined || scheduleNameOf(database, row) === schedule) &&
     (tag === undefined || row.tags.includes(tag)) &&
     (text === undefined || hasText(row, text)) &&
     (from === undefined || createdAt >= from) &&
@@ -39,10 +40,6 @@ function matches(database: MemoryDatabase, row: TaskRow, filter: TaskFilter, now
 function isWaiting(row: TaskRow, wanted: readonly string[], now: number): boolean {
   if (row.state !== "pending" && row.state !== "waiting" && row.state !== "claimed") return true;
   return wanted.includes(publicState(row, now));
-}
-
-function scheduleName(database: MemoryDatabase, row: TaskRow): string | null {
-  return row.scheduleId === null ? null : (database.schedules.get(row.scheduleId)?.name ?? null);
 }
 
 function hasText(row: TaskRow, text: string): boolean {

@@ -2,7 +2,7 @@
 import { CarillonError, type Id, isFinal } from "@carillon/core";
 import type { TaskPatch, TaskRecord, VerbAnswer } from "../store.ts";
 import { internLane, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
-import { changeTask, finalAttempt, finishTask, reviveTask } from "./rows.ts";
+import { changeTask, finalAttempt, finishTask, reviveTask, scheduleNameOf } from "./rows.ts";
 
 export function getTask(database: MemoryDatabase, namespace: string, id: Id): TaskRecord | null {
   const row = findTask(database, namespace, id);
@@ -109,7 +109,7 @@ export function taskRecord(database: MemoryDatabase, row: TaskRow): TaskRecord {
     policy: row.policy,
     trigger: row.trigger,
     scheduleId: row.scheduleId,
-    scheduleName: row.scheduleId === null ? null : (database.schedules.get(row.scheduleId)?.name ?? null),
+    scheduleName: scheduleNameOf(database, row),
     fireAt: row.fireAt,
     uniqueKey: row.uniqueKey,
     tags: [...row.tags],

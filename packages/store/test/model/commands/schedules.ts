@@ -1,0 +1,190 @@
+import { defaultPolicy, nextFireAt, planFires } from "@carillon/core";
+import type { NewTask, ScheduleDefinition, SchedulePlan, ScheduleRecord } from "@carillon/store";
+import fc from "fast-check";
+import { command, nth } from "../command.ts";
+import { pick, plain, same, type World } from "../world.ts";
+import { everyPage } from "./people.ts";
+
+const HORIZON_MS = 60_000;
+
+const definition = fc
+  .record({
+    every: fc.constantFrom("7s", "20s", "1h"),
+    maxFires: fc.constantFrom(null, null, 4),
+    catchUp: fc.constantFrom("skip" as const, "last" as const, "all" as const),
+    priority: fc.constantFrom(2, 5),
+  })
+  .map(
+    ({ every, maxFires, catchUp, priority }): ScheduleDefinition => ({
+      rule: {
+        cron: null,
+        every,
+        timeZone: "UTC",
+        dialect: "vixie",
+        dst: { gap: "next", overlap: "first" },
+        jitter: null,
+        startAt: null,
+        endAt: null,
+        maxFires,
+      },
+      catchUp: { policy: catchUp, windowMs: 3_600_000, limit: 5 },
+      overlap: "allow",
+      task: { type: "report", payload: '{"of":"day"}', queue: null, priority, retry: null, timeoutMs: null, tags: [] },
+    }),
+  );
+
+const putSchedule = command(
+  "putSchedule",
+  fc.record({
+    name: nth,
+    definition,
+    paused: fc.constantFrom(undefined, undefined, true, false),
+    expect: fc.constantFrom(undefined, undefined, undefined, "create" as const, 1, 2),
+  }),
+  async (world, { name: n, definition, paused, expect }) => {
+    const { now } = world;
+    const [namespace] = world.namespaces;
+    const name = pick(world.scheduleNames, n)!;
+    const request = {
+      id: world.newId(),
+      namespace,
+      name,
+      definition,
+      now,
+      nextFireAt: nextFireAt(definition.rule, now),
+      ...(paused === undefined ? {} : { paused }),
+      ...(expect === undefined ? {} : { expect }),
+    };
+    const answer = await same(world, (store) => store.putSchedule(request));
+    if (answer?.kind === "created") world.scheduleIds.push(answer.schedule.id);
+  },
+);
+
+const deleteSchedule = command("deleteSchedule", nth, async (world, n) => {
+  const name = pick(world.scheduleNames, n)!;
+  await same(world, (store) => store.deleteSchedule(world.namespaces[0], name, world.now));
+});
+
+const setPaused = command(
+  "setPaused",
+  fc.record({ name: nth, paused: fc.boolean(), reason: fc.constantFrom(null, "holiday") }),
+  async (world, { name, paused, reason }) => {
+    const request = { paused, reason, now: world.now };
+    await same(world, (store) => store.setPaused(world.namespaces[0], pick(world.scheduleNames, name)!, request));
+  },
+);
+
+/** What a planner does, with ids that are the same on both sides. */
+const planSchedules = command(
+  "planSchedules",
+  fc.record({ limit: fc.constantFrom(1, 3, 50), aliveMs: fc.constantFrom(0, 60_000, 86_400_000) }),
+  async (world, { limit, aliveMs }) => {
+    const { now } = world;
+    const tasks = new Map<string, NewTask>();
+    const taskOf = (schedule: ScheduleRecord, fireAt: number): NewTask => {
+      const key = `${schedule.id} ${fireAt}`;
+      let task = tasks.get(key);
+      if (!task) {
+        task = fireTask(world, schedule, fireAt);
+        tasks.set(key, task);
+      }
+      return task;
+    };
+    const plan = (schedule: ScheduleRecord): SchedulePlan => {
+      const { id, definition, plannedUntil, fires: firesSoFar, paused } = schedule;
+      const { rule, catchUp } = definition;
+      const planned = planFires(
+        { id, rule, catchUp, plannedUntil, firesSoFar, paused },
+        { now, horizonMs: HORIZON_MS, aliveSince: now - aliveMs, limit },
+      );
+      return {
+        plannedUntil: planned.plannedUntil,
+        nextFireAt: planned.nextFireAt,
+        fires: planned.fires.map(({ fireAt, outcome, reason, caughtUp }) => ({
+          fireAt,
+          outcome,
+          reason,
+          caughtUp,
+          task: outcome === "task" ? taskOf(schedule, fireAt) : null,
+        })),
+      };
+    };
+    await same(
+      world,
+      async (store) => {
+        const asked: ScheduleRecord[] = [];
+        const request = { before: now + HORIZON_MS, limit: 100, now };
+        const answer = await store.planSchedules(request, (schedule) => {
+          asked.push(schedule);
+          return plan(schedule);
+        });
+        return { ...answer, asked };
+      },
+      ({ schedules, tasks, asked }, side) => ({
+        schedules,
+        tasks: tasks.map((task) => `${task.id}`).sort(),
+        asked: asked.map((schedule) => JSON.stringify(plain(side, schedule))).sort(),
+      }),
+    );
+    for (const { namespace, id } of tasks.values()) world.tasks.push({ namespace, id });
+  },
+);
+
+function fireTask(world: World, schedule: ScheduleRecord, fireAt: number): NewTask {
+  const { type, payload, priority, tags } = schedule.definition.task;
+  return {
+    id: world.newId(),
+    namespace: schedule.namespace,
+    type,
+    queue: "default",
+    priority,
+    dueAt: fireAt,
+    policy: defaultPolicy,
+    payload,
+    trigger: "schedule",
+    scheduleId: schedule.id,
+    fireAt,
+    uniqueKey: null,
+    tags,
+    replayOf: null,
+  };
+}
+
+const getSchedule = command("getSchedule", nth, async (world, n) => {
+  const name = pick(world.scheduleNames, n)!;
+  await same(world, (store) => store.getSchedule(world.namespaces[0], name, world.now));
+});
+
+export async function listFires(world: World, schedule: bigint, filter: { outcome?: "task" | "withdrawn" } = {}) {
+  const range = { from: world.now - 2 * 86_400_000, to: world.now + 2 * HORIZON_MS, ...filter };
+  await everyPage(world, (store, after) => store.listFires(schedule, { ...range, pageSize: 20, after }));
+}
+
+const fires = command(
+  "listFires",
+  fc.record({ schedule: nth, outcome: fc.constantFrom(undefined, "task", "withdrawn") }),
+  async (world, { schedule, outcome }) => {
+    const id = pick(world.scheduleIds, schedule);
+    if (id !== undefined) await listFires(world, id, outcome === undefined ? {} : { outcome: outcome as "task" });
+  },
+);
+
+const listSchedules = command(
+  "listSchedules",
+  fc.constantFrom(undefined, "OFT", "report", "nothing", "%"),
+  async (world, text) => {
+    const query = { now: world.now, pageSize: 2, ...(text === undefined ? {} : { text }) };
+    await everyPage(world, (store, after) => store.listSchedules(world.namespaces[0], { ...query, after }));
+  },
+);
+
+export const scheduleCommands = [
+  ...Array.from({ length: 5 }, () => putSchedule),
+  ...Array.from({ length: 6 }, () => planSchedules),
+  deleteSchedule,
+  setPaused,
+  setPaused,
+  getSchedule,
+  fires,
+  listSchedules,
+];

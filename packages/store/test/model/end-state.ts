@@ -1,0 +1,46 @@
+import { everyPage } from "./commands/people.ts";
+import { listFires } from "./commands/schedules.ts";
+import { listSessions } from "./commands/sessions.ts";
+import { laneId, laneNames, nextDueByName, same, unordered, type World } from "./world.ts";
+
+/** Everything that can be seen from outside, on both sides. */
+export async function compareEverything(world: World): Promise<void> {
+  for (const { namespace, id } of world.tasks) {
+    await same(world, (store) => store.getTask(namespace, id));
+  }
+  const filter = {};
+  for (const namespace of world.namespaces) {
+    await everyPage(world, (store, after) =>
+      store.listTasks(namespace, { filter, now: world.now, pageSize: 20, after }),
+    );
+    await same(world, (store) => store.types(namespace));
+  }
+  const names = await laneNames(world);
+  await same(
+    world,
+    (store, side) => store.nextDue(names.map((name) => laneId(side, name))),
+    (answer, side) => unordered(side, nextDueByName(side, answer)),
+  );
+  await same(
+    world,
+    (store) => store.depths(1_000),
+    (answer, side) =>
+      unordered(
+        side,
+        answer.filter((depth) => depth.count > 0),
+      ),
+  );
+  await listSessions(world);
+  for (const n of world.beats.keys()) {
+    await same(
+      world,
+      (store, side) => store.leases(side.sessions[n]!),
+      (refs, side) => unordered(side, refs),
+    );
+  }
+  for (const name of world.scheduleNames) {
+    await same(world, (store) => store.getSchedule(world.namespaces[0], name, world.now));
+  }
+  for (const schedule of world.scheduleIds) await listFires(world, schedule);
+  await same(world, (store) => store.downtimes(0));
+}
