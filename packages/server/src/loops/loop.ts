@@ -1,7 +1,7 @@
 /**
  * One loop of a node: runs a round, waits as long as the round says, runs again. A round that fails is logged once and tried again with
  * growing pauses; a loop never ends by itself. The pause is jittered so that nodes do not march in step, and no timer is longer than 1 s,
- * so that a machine which slept notices.
+ * so that a machine which slept notices; a longer pause is several of them.
  */
 import type { Clock } from "@carillon/core";
 
@@ -16,7 +16,8 @@ export interface LoopOptions {
   onError: (name: string, error: unknown) => void;
 }
 
-const MAX_PAUSE_MS = 1_000;
+const MAX_TIMER_MS = 1_000;
+const MAX_FAILURE_PAUSE_MS = 1_000;
 const JITTER = 0.2;
 
 export class Loop {
@@ -60,24 +61,30 @@ export class Loop {
       } catch (error) {
         if (failures === 0) this.#options.onError(this.name, error);
         failures++;
-        pauseMs = Math.min(MAX_PAUSE_MS, 50 * 2 ** Math.min(failures, 6));
+        pauseMs = Math.min(MAX_FAILURE_PAUSE_MS, 50 * 2 ** Math.min(failures, 6));
       }
       this.#options.onRound?.(this.name);
       if (!this.#stopped) await this.#pause(pauseMs);
     }
   }
 
-  #pause(pauseMs: number): Promise<void> {
-    if (this.#woken) return Promise.resolve();
+  async #pause(pauseMs: number): Promise<void> {
     const { clock, random } = this.#options;
-    const jitteredMs = Math.min(MAX_PAUSE_MS, pauseMs) * (1 - JITTER * random());
+    const until = clock.monotonic() + pauseMs * (1 - JITTER * random());
+    do {
+      await this.#sleep(Math.min(MAX_TIMER_MS, until - clock.monotonic()));
+    } while (!this.#woken && !this.#stopped && clock.monotonic() < until);
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    if (this.#woken) return Promise.resolve();
     return new Promise((resolve) => {
       const end = () => {
         cancel();
         this.#wake = null;
         resolve();
       };
-      const cancel = clock.after(jitteredMs, end);
+      const cancel = this.#options.clock.after(Math.max(0, delayMs), end);
       this.#wake = end;
     });
   }

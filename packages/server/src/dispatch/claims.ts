@@ -1,0 +1,156 @@
+/**
+ * Takes tasks from the store for this node's pools of workers, by two claims with budgets of their own. `due`: what is due now, for the
+ * free slots, and a little more than that while slots free up quickly, so that workers do not wait for the store. `ahead`: what comes due
+ * within the lookahead, for the slots that are expected to free up until then; it keeps no slot free. Each pool has at most one of either
+ * in flight, so that batches grow with the load, while what the last one brought is worked on.
+ */
+import { bandOf, type ClaimedTask } from "@carillon/store";
+import { allot } from "./allot.ts";
+import { type Demand, isComing, isDue, LOOKAHEAD_MS, type Pair, pairKey } from "./demand.ts";
+import { createHeldTask, freeCredits, type Hand, type Pool } from "./hand.ts";
+import type { DispatcherOptions } from "./options.ts";
+import type { Returns } from "./returns.ts";
+
+const MAX_BATCH = 2_000;
+/** A pool's tasks in the heap never exceed this. */
+const MAX_AHEAD = 5_000;
+/** So much work lies ready beyond the free slots, measured in time: about two round trips to the store. */
+const PREFETCH_MS = 20;
+/** An answer older than this may have been reconciled away meanwhile: what it brought goes back. */
+export const CLAIM_ANSWER_MS = 1_500;
+const FAILURE_PAUSE_MS = 100;
+
+type Kind = "due" | "ahead";
+
+export interface Claims {
+  /** Starts the claims that make sense now. */
+  pump(now: number): void;
+  /** Takes claimed tasks into the hand: those that are due to `ready`, the others ahead. */
+  settle(claimed: ClaimedTask[], pool: Pool): void;
+  /** No claim is in flight. */
+  idle(): Promise<void>;
+}
+
+export function createClaims(
+  options: DispatcherOptions,
+  { hand, demand, returns, changed }: { hand: Hand; demand: Demand; returns: Returns; changed: () => void },
+): Claims {
+  const { store, clock, random, metrics, log, session } = options;
+  const flights = new Set<Promise<void>>();
+  let pausedUntil = 0;
+
+  async function claim(pool: Pool, kind: Kind, pairs: Pair[], budget: number, now: number): Promise<void> {
+    const id = session.id!;
+    const until = kind === "due" ? now : now + LOOKAHEAD_MS;
+    const targets = allot(pairs, budget, { turn: pool.turn++, random });
+    const asked = new Map(
+      targets.map(({ laneId, band, limit }) => [pairKey(laneId, band), { limit, taken: 0, last: 0 }]),
+    );
+    const asking = pairs.filter((pair) => asked.has(pairKey(pair.lane.id, pair.band)));
+    const before = asking.map(({ dueAt }) => dueAt);
+    for (const pair of asking) {
+      pair.claiming = true;
+      pair.dueAt = Number.POSITIVE_INFINITY;
+    }
+    const promised = kind === "due" ? budget : 0;
+    pool.reserved += promised;
+    const sentAt = clock.monotonic();
+    try {
+      const claimed = await store.claim({ session: id, targets, until, limit: budget, now });
+      for (const { lane, priority, dueAt } of claimed) {
+        const target = asked.get(pairKey(lane.id, bandOf(priority)));
+        if (!target) continue;
+        target.taken++;
+        target.last = Math.max(target.last, dueAt);
+      }
+      for (const pair of asking) {
+        const { limit, taken, last } = asked.get(pairKey(pair.lane.id, pair.band))!;
+        if (taken >= limit) {
+          pair.dueAt = Math.min(pair.dueAt, last);
+        } else {
+          pair.exploredUntil = Math.max(pair.exploredUntil, until);
+          pair.unsure = true;
+        }
+      }
+      if (claimed.length > 0) metrics.claimed(claimed.length);
+      const late = clock.monotonic() - sentAt > CLAIM_ANSWER_MS || session.id !== id;
+      settle(claimed, pool);
+      if (late) void returns.giveBack(claimed.flatMap((task) => hand.tasks.get(task.id) ?? []));
+    } catch (error) {
+      for (const [index, pair] of asking.entries()) pair.dueAt = Math.min(pair.dueAt, before[index]!);
+      if (clock.monotonic() >= pausedUntil) log.warn({ error }, "claiming failed");
+      pausedUntil = clock.monotonic() + FAILURE_PAUSE_MS;
+    } finally {
+      pool.reserved -= promised;
+      for (const pair of asking) pair.claiming = false;
+      if (kind === "due") pool.claimingDue = false;
+      else pool.claimingAhead = false;
+      changed();
+    }
+  }
+
+  function start(pool: Pool, kind: Kind, pairs: Pair[], budget: number, now: number): void {
+    if (kind === "due") pool.claimingDue = true;
+    else pool.claimingAhead = true;
+    const flight = claim(pool, kind, pairs, budget, now).finally(() => flights.delete(flight));
+    flights.add(flight);
+  }
+
+  function settle(claimed: ClaimedTask[], pool: Pool): void {
+    const since = clock.monotonic();
+    for (const task of claimed) {
+      const held = createHeldTask(task, pool, "ahead", since);
+      hand.tasks.set(task.id, held);
+      pool.ahead++;
+      hand.ahead.push(held);
+    }
+    // Its last worker left while the claim was in flight.
+    if (hand.pools.get(pool.key) !== pool) void returns.giveBack(claimed.flatMap(({ id }) => hand.tasks.get(id) ?? []));
+  }
+
+  return {
+    settle,
+    pump(now) {
+      if (session.id === null || clock.monotonic() < pausedUntil) return;
+      for (const pool of hand.pools.values()) {
+        if (pool.workers.length === 0) continue;
+        if (!pool.claimingDue) {
+          const budget = dueBudget(pool);
+          if (budget > 0) {
+            const pairs = select(demand, pool, (pair) => isDue(pair, now));
+            if (pairs.length > 0) start(pool, "due", pairs, budget, now);
+          }
+        }
+        if (!pool.claimingAhead) {
+          const budget = aheadBudget(pool);
+          if (budget > 0) {
+            const pairs = select(demand, pool, (pair) => isComing(pair, now));
+            if (pairs.length > 0) start(pool, "ahead", pairs, budget, now);
+          }
+        }
+      }
+    },
+    async idle() {
+      await Promise.all(flights);
+    },
+  };
+}
+
+function select(demand: Demand, pool: Pool, which: (pair: Pair) => boolean): Pair[] {
+  const pairs: Pair[] = [];
+  for (const pair of demand.pairs.values()) if (which(pair) && pair.pools.includes(pool)) pairs.push(pair);
+  return pairs;
+}
+
+function dueBudget(pool: Pool): number {
+  const free = freeCredits(pool);
+  const prefetch = Math.floor(pool.rate * PREFETCH_MS);
+  // Small top-ups of what lies ready would cost a statement each.
+  if (free <= 0 && free + prefetch < prefetch / 2) return 0;
+  return Math.min(MAX_BATCH, free + prefetch);
+}
+
+function aheadBudget(pool: Pool): number {
+  const expected = Math.max(freeCredits(pool), Math.floor(pool.rate * LOOKAHEAD_MS));
+  return Math.min(MAX_BATCH, Math.min(MAX_AHEAD, expected) - pool.ahead);
+}

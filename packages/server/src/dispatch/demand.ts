@@ -1,0 +1,217 @@
+/**
+ * Which (lane, band) pairs have work, and from when on. The truth is read from the store at most once a second; in between, what this node
+ * inserts, what others hint at and what claims find out moves it. Only lanes that a connected worker serves are looked at, so what nobody
+ * serves costs nobody anything.
+ */
+import { type Band, bandOf, type Hint, type Lane, type Store } from "@carillon/store";
+import { type Hand, type Pool, serves } from "./hand.ts";
+
+/** How far ahead of its instant a task may be claimed. */
+export const LOOKAHEAD_MS = 300;
+/** A pair that claims have emptied is looked at again when so little of what they covered is left. */
+const EXPLORE_AGAIN_MS = 200;
+/** Others find out by themselves within this time. */
+const POLL_MS = 1_000 + LOOKAHEAD_MS;
+/** Notices about lanes that are not known yet. */
+const MAX_UNKNOWN = 1_000;
+
+export interface Pair {
+  readonly lane: Lane;
+  readonly band: Band;
+  pools: readonly Pool[];
+  /** A pending task is known, or believed, to be due at this instant; Infinity for none. */
+  dueAt: number;
+  /** Claims have taken everything due until then. */
+  exploredUntil: number;
+  /** What is due after `exploredUntil` is not known until the next scan. */
+  unsure: boolean;
+  /** One claim at a time. */
+  claiming: boolean;
+}
+
+export interface CreatedTask {
+  namespace: string;
+  queue: string;
+  type: string;
+  priority: number;
+  dueAt: number;
+}
+
+export interface Demand {
+  readonly pairs: ReadonlyMap<number, Pair>;
+  lane(namespace: string, queue: string, type: string): Lane | null;
+  /** Pools whose workers run tasks of this lane. */
+  servedBy(lane: Lane): readonly Pool[];
+  /** Something is pending since, or from, this instant. */
+  notice(lane: Lane, band: Band, dueAt: number): void;
+  /** Like `notice` for tasks that this node inserted or returned; tells other nodes when they may be needed. */
+  created(tasks: readonly CreatedTask[], now: number): void;
+  hinted(hint: Hint): void;
+  /** Workers came or went. */
+  poolsChanged(): void;
+  /** Reads lanes and due instants from the store. */
+  scan(): Promise<void>;
+  /** When a pair that is not due yet wants to be claimed; Infinity for none. */
+  nextAt(now: number): number;
+}
+
+/** `changed`: look at the pairs again. `scanSoon`: a lane is not known. */
+export function createDemand(
+  { store, hand }: { store: Store; hand: Hand },
+  { changed, scanSoon }: { changed: () => void; scanSoon: () => void },
+): Demand {
+  const pairs = new Map<number, Pair>();
+  const lanes = new Map<number, Lane>();
+  const lanesByName = new Map<string, Lane>();
+  /** Pools by lane, filled when asked. */
+  const poolsOf = new Map<number, Pool[]>();
+  /** Notices since the scan in progress began: its answer may not have seen them. */
+  let noticed: { lane: Lane; band: Band; dueAt: number }[] | null = null;
+  let unknown: CreatedTask[] = [];
+
+  function servedBy(lane: Lane): Pool[] {
+    let pools = poolsOf.get(lane.id);
+    if (!pools) {
+      pools = [...hand.pools.values()].filter((pool) => serves(pool, lane));
+      poolsOf.set(lane.id, pools);
+    }
+    return pools;
+  }
+
+  function pairOf(lane: Lane, band: Band): Pair | null {
+    const key = pairKey(lane.id, band);
+    const known = pairs.get(key);
+    if (known) return known;
+    const pools = servedBy(lane);
+    if (pools.length === 0) return null;
+    const pair: Pair = {
+      lane,
+      band,
+      pools,
+      dueAt: Number.POSITIVE_INFINITY,
+      exploredUntil: 0,
+      unsure: false,
+      claiming: false,
+    };
+    pairs.set(key, pair);
+    return pair;
+  }
+
+  function notice(lane: Lane, band: Band, dueAt: number): void {
+    noticed?.push({ lane, band, dueAt });
+    const pair = pairOf(lane, band);
+    if (!pair || pair.dueAt <= dueAt) return;
+    pair.dueAt = dueAt;
+    changed();
+  }
+
+  /** Whether this node can start a task of the lane itself. */
+  const hasRoom = (lane: Lane) =>
+    servedBy(lane).some((pool) => pool.workers.some((worker) => worker.slots > worker.tasks.size));
+
+  function created(tasks: readonly CreatedTask[], now: number): void {
+    const due = new Map<number, { laneId: number; band: Band; dueAt: number }>();
+    for (const task of tasks) {
+      const lane = lanesByName.get(laneName(task.namespace, task.queue, task.type));
+      if (!lane) {
+        if (unknown.length < MAX_UNKNOWN) unknown.push(task);
+        continue;
+      }
+      const band = bandOf(task.priority);
+      notice(lane, band, task.dueAt);
+      if (task.dueAt > now + POLL_MS || hasRoom(lane)) continue;
+      const key = pairKey(lane.id, band);
+      const known = due.get(key);
+      if (!known || known.dueAt > task.dueAt) due.set(key, { laneId: lane.id, band, dueAt: task.dueAt });
+    }
+    if (due.size > 0) store.hints.publish({ due: [...due.values()] });
+    if (unknown.length > 0) scanSoon();
+  }
+
+  async function scan(): Promise<void> {
+    const since: NonNullable<typeof noticed> = [];
+    noticed = since;
+    const waiting = unknown;
+    unknown = [];
+    try {
+      for (const lane of await store.lanes()) {
+        if (lanes.has(lane.id)) continue;
+        lanes.set(lane.id, lane);
+        lanesByName.set(laneName(lane.namespace, lane.queue, lane.type), lane);
+      }
+      const served = [...lanes.values()].filter((lane) => servedBy(lane).length > 0);
+      const found = served.length > 0 ? await store.nextDue(served.map(({ id }) => id)) : [];
+      noticed = null;
+      for (const pair of pairs.values()) {
+        pair.dueAt = Number.POSITIVE_INFINITY;
+        pair.unsure = pair.claiming;
+      }
+      for (const { laneId, band, dueAt } of found) notice(lanes.get(laneId)!, band, dueAt);
+      for (const { lane, band, dueAt } of since) notice(lane, band, dueAt);
+      for (const [key, pair] of pairs) {
+        if (pair.dueAt === Number.POSITIVE_INFINITY && !pair.claiming) pairs.delete(key);
+      }
+    } catch (error) {
+      unknown = [...waiting, ...unknown].slice(0, MAX_UNKNOWN);
+      throw error;
+    } finally {
+      noticed = null;
+    }
+    for (const task of waiting) {
+      const lane = lanesByName.get(laneName(task.namespace, task.queue, task.type));
+      if (!lane) continue;
+      const band = bandOf(task.priority);
+      if (!hasRoom(lane)) store.hints.publish({ due: [{ laneId: lane.id, band, dueAt: task.dueAt }] });
+    }
+  }
+
+  return {
+    pairs,
+    lane: (namespace, queue, type) => lanesByName.get(laneName(namespace, queue, type)) ?? null,
+    servedBy,
+    notice,
+    created,
+    hinted(hint) {
+      for (const { laneId, band, dueAt } of hint.due ?? []) {
+        const lane = lanes.get(laneId);
+        if (lane) notice(lane, band, dueAt);
+        else scanSoon();
+      }
+    },
+    poolsChanged() {
+      poolsOf.clear();
+      for (const [key, pair] of pairs) {
+        pair.pools = servedBy(pair.lane);
+        if (pair.pools.length === 0 && !pair.claiming) pairs.delete(key);
+      }
+      scanSoon();
+    },
+    scan,
+    nextAt(now) {
+      let at = Number.POSITIVE_INFINITY;
+      for (const pair of pairs.values()) {
+        if (pair.claiming) continue;
+        // What could be claimed already waits for a slot, not for a time.
+        const claimAt = pair.dueAt - LOOKAHEAD_MS;
+        if (pair.dueAt > now) at = Math.min(at, claimAt > now ? claimAt : pair.dueAt);
+        const exploreAt = pair.exploredUntil - EXPLORE_AGAIN_MS;
+        if (pair.unsure && exploreAt > now) at = Math.min(at, exploreAt);
+      }
+      return at;
+    },
+  };
+}
+
+/** Due now: worth a slot. */
+export const isDue = (pair: Pair, now: number): boolean => !pair.claiming && pair.dueAt <= now;
+
+/** Something may come due within the lookahead, and nothing is due already. */
+export function isComing(pair: Pair, now: number): boolean {
+  if (pair.claiming || pair.dueAt <= now) return false;
+  return pair.dueAt <= now + LOOKAHEAD_MS || (pair.unsure && pair.exploredUntil <= now + EXPLORE_AGAIN_MS);
+}
+
+export const pairKey = (laneId: number, band: Band): number => laneId * 4 + band;
+
+/** No name contains a space. */
+const laneName = (namespace: string, queue: string, type: string): string => `${namespace} ${queue} ${type}`;

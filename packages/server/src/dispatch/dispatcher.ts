@@ -1,0 +1,257 @@
+/**
+ * How a task reaches a worker on time. The parts, in the order a task meets them: `demand` knows where work is due, `claims` takes it from
+ * the store, `hand-out` releases it at its instant, `gate` talks to workers, `endings` decides what follows, `outcomes` writes it.
+ *
+ * Everything that changes something ends with `changed()`; one turn then does whatever has become possible, and arms the one timer for the
+ * next instant at which something will. Nothing is handed out unless the node's session was renewed recently and its clock is certain.
+ */
+import type { WorkerGate } from "@carillon/client";
+import { delay, type Id } from "@carillon/core";
+import type { ClaimedTask, Hint, Recall } from "@carillon/store";
+import { Loop } from "../loops/loop.ts";
+import { createAdoption } from "./adoption.ts";
+import { CLAIM_ANSWER_MS, createClaims } from "./claims.ts";
+import { type CreatedTask, createDemand } from "./demand.ts";
+import { createEndings } from "./endings.ts";
+import { createGate, type Gate } from "./gate.ts";
+import { createHand, freeCredits, type HeldTask, type Pool } from "./hand.ts";
+import { createHandOut } from "./hand-out.ts";
+import { createLogs } from "./logs.ts";
+import type { DispatcherOptions } from "./options.ts";
+import { createOutcomes } from "./outcomes.ts";
+import { createRecalls } from "./recalls.ts";
+import { createReconciliation } from "./reconcile.ts";
+import { createReturns } from "./returns.ts";
+import { createWatch, TICK_MS } from "./watch.ts";
+
+const SCAN_MS = 1_000;
+/** Scans asked for come at most so often. */
+const SCAN_SOON_MS = 50;
+const RECONCILE_MS = 2_000;
+
+/** Slots kept for tasks that are about to be inserted as claimed. Ends with `handOut` or `release`, once. */
+export interface Reservation {
+  readonly session: Id;
+  readonly count: number;
+  /** The dispatcher's own. */
+  readonly pool: Pool;
+  readonly madeAt: number;
+}
+
+export interface WorkerView {
+  name: string;
+  namespace: string;
+  version: string;
+  queues: string[];
+  types: string[];
+  labels: Record<string, string>;
+  slots: number;
+  busy: number;
+  connectedAt: number;
+}
+
+export interface Dispatcher extends WorkerGate {
+  start(): void;
+  /** Takes nothing more, gives back what has not started, sends workers to other nodes and waits for what still runs. */
+  drain(timeoutMs: number): Promise<void>;
+  stop(): Promise<void>;
+  /** Up to `count` free slots for tasks of a lane that are due now; null: none, insert them as pending. */
+  reserve(lane: { namespace: string; queue: string; type: string }, count: number): Reservation | null;
+  handOut(reservation: Reservation, claimed: ClaimedTask[]): void;
+  release(reservation: Reservation): void;
+  /** After an insert: this node looks at once, others are told if they may be needed. */
+  noticeCreated(tasks: readonly CreatedTask[]): void;
+  /** Asked for by operations on this node, or learnt with a renewal. */
+  recall(recalls: readonly Recall[]): void;
+  /** The session is another one than before: what runs moves to it. */
+  sessionOpened(): void;
+  /** Another part made tasks pending; look soon. */
+  lookSoon(): void;
+  workers(): WorkerView[];
+}
+
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { store, clock, random, metrics, log, session, peers } = options;
+  const hand = createHand();
+  let draining = false;
+  let stopped = false;
+  let queued = false;
+  let timer: { at: number; cancel: () => void } | null = null;
+  let lastScanAt = Number.NEGATIVE_INFINITY;
+  let scanAsked = false;
+
+  const demand = createDemand({ store, hand }, { changed, scanSoon });
+  const returns = createReturns(options, { hand, demand });
+  const handOut = createHandOut(options, { hand, returns });
+  const claims = createClaims(options, { hand, demand, returns, changed });
+  const logs = createLogs(options);
+  const outcomes = createOutcomes(options, { hand, demand, logs });
+  const endings = createEndings(options, { outcomes, changed });
+  const adoption = createAdoption(options, { hand, endings, changed });
+  const gate: Gate = createGate(options, { hand, demand, endings, adoption, logs, returnAll, changed });
+  const watch = createWatch(options, { hand, gate: () => gate, endings });
+  const recalls = createRecalls(options, { hand, returns, markRunning: watch.markRunning });
+  const reconcile = createReconciliation(options, { hand, adoption });
+
+  const loop = (name: string, round: () => Promise<number>) =>
+    new Loop({
+      name,
+      clock,
+      random,
+      round,
+      onRound: (loop) => metrics.loopRan(loop, clock.now() / 1_000),
+      onError: (loop, error) => log.warn({ error, loop }, "a round failed"),
+    });
+  const scanLoop = loop("scan", async () => {
+    lastScanAt = clock.monotonic();
+    if (hand.pools.size > 0 || demand.pairs.size > 0) await demand.scan();
+    changed();
+    return SCAN_MS;
+  });
+  const watchLoop = loop("watch", async () => {
+    watch.tick();
+    changed();
+    return TICK_MS;
+  });
+  const reconcileLoop = loop("reconcile", async () => {
+    await reconcile();
+    changed();
+    return RECONCILE_MS;
+  });
+  const loops = [scanLoop, watchLoop, reconcileLoop];
+  let unsubscribe = () => {};
+
+  /** One turn, after everything of this moment has happened. */
+  function changed(): void {
+    if (queued || stopped) return;
+    queued = true;
+    queueMicrotask(turn);
+  }
+
+  function turn(): void {
+    queued = false;
+    if (stopped) return;
+    const now = clock.now();
+    const open = mayHandOut();
+    if (open) {
+      handOut.release(now);
+      for (const pool of hand.pools.values()) handOut.assign(pool);
+    }
+    for (const pool of hand.pools.values()) handOut.returnUnserved(pool);
+    if (!open) return;
+    claims.pump(now);
+    arm(now);
+  }
+
+  function mayHandOut(): boolean {
+    return !draining && session.safe() && clock.certain() && !outcomes.full();
+  }
+
+  function arm(now: number): void {
+    const first = hand.ahead.peek()?.claimed.dueAt ?? Number.POSITIVE_INFINITY;
+    const at = Math.min(first, demand.nextAt(now), now + handOut.nextReturnInMs());
+    if (at === Number.POSITIVE_INFINITY || (timer && timer.at <= at)) return;
+    timer?.cancel();
+    const cancel = clock.after(Math.min(SCAN_MS, Math.max(0, at - now)), () => {
+      timer = null;
+      turn();
+    });
+    timer = { at, cancel };
+  }
+
+  function scanSoon(): void {
+    if (scanAsked || stopped) return;
+    scanAsked = true;
+    const sinceMs = clock.monotonic() - lastScanAt;
+    clock.after(Math.max(0, SCAN_SOON_MS - sinceMs), () => {
+      scanAsked = false;
+      scanLoop.wake();
+    });
+  }
+
+  function returnAll(pool: Pool | null): void {
+    const tasks: HeldTask[] = [];
+    for (const held of hand.tasks.values()) if (pool === null || held.pool === pool) tasks.push(held);
+    void returns.giveBack(tasks);
+  }
+
+  function freePool(lane: { namespace: string; queue: string; type: string }): Pool | null {
+    const known = demand.lane(lane.namespace, lane.queue, lane.type);
+    if (!known) return null;
+    let best: Pool | null = null;
+    for (const pool of demand.servedBy(known)) if (!best || freeCredits(pool) > freeCredits(best)) best = pool;
+    return best;
+  }
+
+  return {
+    accept: (link, namespace) => gate.accept(link, namespace),
+    start() {
+      unsubscribe = store.hints.subscribe((hint: Hint) => demand.hinted(hint));
+      for (const each of loops) each.start();
+    },
+    async drain(timeoutMs) {
+      draining = true;
+      const until = clock.monotonic() + timeoutMs;
+      returnAll(null);
+      const nodes = peers();
+      if (nodes.length > 0) {
+        for (const worker of hand.workers) worker.link.send({ kind: "go-elsewhere", nodes });
+      }
+      await Promise.race([claims.idle(), delay(clock, CLAIM_ANSWER_MS)]);
+      returnAll(null);
+      while (hand.tasks.size > 0 && clock.monotonic() < until) await delay(clock, 20);
+      await Promise.race([outcomes.idle(), delay(clock, Math.max(0, until - clock.monotonic()))]);
+    },
+    async stop() {
+      stopped = true;
+      timer?.cancel();
+      unsubscribe();
+      for (const worker of hand.workers) if (worker.state !== "gone") worker.link.close();
+      await Promise.all(loops.map((each) => each.stop()));
+    },
+    reserve(lane, count) {
+      if (!mayHandOut() || session.id === null) return null;
+      const pool = freePool(lane);
+      const free = pool ? Math.min(count, freeCredits(pool)) : 0;
+      if (!pool || free <= 0) return null;
+      pool.reserved += free;
+      return { session: session.id, count: free, pool, madeAt: clock.monotonic() };
+    },
+    handOut(reservation, claimed) {
+      const { pool, madeAt } = reservation;
+      pool.reserved -= reservation.count;
+      claims.settle(claimed, pool);
+      const late = clock.monotonic() - madeAt > CLAIM_ANSWER_MS || session.id !== reservation.session;
+      if (late) void returns.giveBack(claimed.flatMap(({ id }) => hand.tasks.get(id) ?? []));
+      changed();
+    },
+    release({ pool, count }) {
+      pool.reserved -= count;
+      changed();
+    },
+    noticeCreated(tasks) {
+      demand.created(tasks, clock.now());
+    },
+    recall: (asked) => recalls.recall(asked),
+    sessionOpened() {
+      returnAll(null);
+      adoption.renew();
+      changed();
+    },
+    lookSoon: scanSoon,
+    workers: () =>
+      [...hand.workers]
+        .filter((worker) => worker.state === "open" || worker.state === "leaving")
+        .map((worker) => ({
+          name: worker.name,
+          namespace: worker.namespace,
+          version: worker.version,
+          queues: [...(worker.pool?.queues ?? [])],
+          types: [...(worker.pool?.types ?? [])],
+          labels: worker.labels,
+          slots: worker.slots,
+          busy: worker.tasks.size + worker.presented,
+          connectedAt: worker.connectedAt,
+        })),
+  };
+}

@@ -1,0 +1,109 @@
+/** Decides what follows the end of an attempt, and hands that to be written. The slot is free from here on. */
+import type { ReportedOutcome } from "@carillon/client";
+import { type AttemptReport, decideLoss, decideOutcome, idCreatedAt, type OutcomeDecision } from "@carillon/core";
+import { type HeldTask, leaveWorker } from "./hand.ts";
+import type { DispatcherOptions } from "./options.ts";
+import type { Outcomes } from "./outcomes.ts";
+
+export interface Endings {
+  /** The worker said how it ended. */
+  reported(held: HeldTask, reported: ReportedOutcome): void;
+  /** Its worker's process is gone with it. */
+  lost(held: HeldTask): void;
+  /** Its worker does not have it, through no fault of the task: pending again, nothing counted. */
+  released(held: HeldTask): void;
+  /** It was asked to stop and did not; whatever it still says is refused. */
+  abandoned(held: HeldTask, why: "cancelled" | "timeout"): void;
+  /** Its start, for the lateness figures; once. */
+  started(held: HeldTask, startedAt: number): void;
+}
+
+export function createEndings(
+  { clock, random, metrics, session }: DispatcherOptions,
+  { outcomes, changed }: { outcomes: Outcomes; changed: () => void },
+): Endings {
+  function end(
+    held: HeldTask,
+    decision: OutcomeDecision,
+    facts: { startedAt: number | null; finishedAt: number; lost?: boolean; onlyIfHeldHere?: boolean },
+  ): void {
+    const { id, token } = held.claimed;
+    held.outcome = {
+      id,
+      token,
+      decision,
+      startedAt: facts.startedAt,
+      finishedAt: facts.finishedAt,
+      worker: held.worker?.name ?? null,
+      lost: facts.lost ?? false,
+      ...(facts.onlyIfHeldHere && session.id !== null ? { session: session.id } : {}),
+    };
+    held.phase = "ending";
+    leaveWorker(held);
+    if (held.pool) held.pool.ended++;
+    outcomes.record(held);
+    changed();
+  }
+
+  function decide(held: HeldTask, report: AttemptReport, now: number): OutcomeDecision {
+    const { policy, failures, dueAt, finishBy } = held.claimed;
+    const cancelReason = held.cancel?.reason ?? null;
+    return decideOutcome({ policy, failures, dueAt, finishBy, cancelReason }, report, now, random());
+  }
+
+  function started(held: HeldTask, startedAt: number): void {
+    const { id, dueAt, lane } = held.claimed;
+    metrics.taskStarted(lane.queue, Math.max(0, startedAt - Math.max(dueAt, idCreatedAt(id))) / 1_000);
+  }
+
+  return {
+    started,
+    reported(held, { report, waitedMs, ranMs }) {
+      const now = clock.now();
+      if (report.kind === "released" && ranMs === 0) {
+        return end(held, decide(held, report, now), { startedAt: null, finishedAt: now });
+      }
+      // An adopted task may have started before this node had it.
+      const startedAt = Math.min(held.handedOutAt + waitedMs, now - ranMs);
+      if (!held.running) started(held, startedAt);
+      end(held, decide(held, report, now), { startedAt, finishedAt: Math.min(now, startedAt + ranMs) });
+    },
+    lost(held) {
+      const now = clock.now();
+      const facts = { startedAt: held.handedOutAt, finishedAt: now, lost: true, onlyIfHeldHere: true };
+      if (held.cancel) end(held, cancelled(held), facts);
+      else if (decideLoss(held.claimed) === "quarantine") end(held, quarantined(held), facts);
+      else end(held, { kind: "again", as: "released", dueAt: now, error: null }, facts);
+    },
+    released(held) {
+      const { dueAt } = held.claimed;
+      const decision = { kind: "again", as: "released", dueAt, error: null } as const;
+      end(held, decision, {
+        startedAt: held.running ? held.handedOutAt : null,
+        finishedAt: clock.now(),
+        onlyIfHeldHere: true,
+      });
+    },
+    abandoned(held, why) {
+      const now = clock.now();
+      const message = `The attempt did not stop at its timeout of ${held.claimed.policy.timeoutMs} ms.`;
+      const error = { code: "timeout", name: "Error", message, stack: null } as const;
+      const timeout = { kind: "failed", error, retryable: true, retryAfterMs: null } as const;
+      const decision = why === "cancelled" ? cancelled(held) : decide(held, timeout, now);
+      const { worker } = held;
+      end(held, decision, { startedAt: held.handedOutAt, finishedAt: now });
+      const { id, token } = held.claimed;
+      worker?.link.send({ kind: "lost", tasks: [{ id, token }] });
+    },
+  };
+}
+
+function cancelled(held: HeldTask): OutcomeDecision {
+  return { kind: "final", state: "cancelled", result: null, error: null, reason: held.cancel?.reason ?? null };
+}
+
+function quarantined(held: HeldTask): OutcomeDecision {
+  const message = `${held.claimed.lost + 1} workers were lost while they ran this task.`;
+  const error = { code: "worker_lost", name: "WorkerLost", message, stack: null } as const;
+  return { kind: "final", state: "failed", result: null, error, reason: null };
+}

@@ -1,0 +1,233 @@
+/**
+ * Where workers come in. A link begins with a hello, carries tasks one way and outcomes the other, and ends; its worker may outlive it.
+ * A worker whose link broke gets a short grace to come back, to this node or to another one (which then adopts its tasks). What it still
+ * holds here afterwards is lost with it, unless it said goodbye.
+ */
+import type {
+  Hello,
+  Link,
+  LinkListener,
+  NodeMessage,
+  ReportedOutcome,
+  TaskRef,
+  WorkerGate,
+  WorkerMessage,
+} from "@carillon/client";
+import { delay } from "@carillon/core";
+import type { Adoption } from "./adoption.ts";
+import type { Demand } from "./demand.ts";
+import type { Endings } from "./endings.ts";
+import { type ConnectedWorker, createPool, findHeld, type Hand, joinWorker, type Pool } from "./hand.ts";
+import type { Logs } from "./logs.ts";
+import type { DispatcherOptions } from "./options.ts";
+
+const GRACE_MS = 750;
+/** For a worker that fell silent, which may be busy, or said that it goes elsewhere. */
+const LONG_GRACE_MS = 5_000;
+
+export interface Gate extends WorkerGate {
+  /** A link on which nothing is heard any more. */
+  silent(worker: ConnectedWorker): void;
+  /** Ends the wait for workers whose grace is over. */
+  expire(): void;
+}
+
+export function createGate(
+  { store, clock, log, node, peers }: DispatcherOptions,
+  parts: {
+    hand: Hand;
+    demand: Demand;
+    endings: Endings;
+    adoption: Adoption;
+    logs: Logs;
+    returnAll: (pool: Pool) => void;
+    changed: () => void;
+  },
+): Gate {
+  const { hand, demand, endings, adoption, logs, changed } = parts;
+
+  function hello(worker: ConnectedWorker, hello: Hello): void {
+    Object.assign(worker, { name: hello.worker, version: hello.version, labels: hello.labels, slots: hello.slots });
+    const earlier = [...hand.workers].filter(
+      (other) => other !== worker && other.name === worker.name && other.namespace === worker.namespace,
+    );
+    worker.state = "open";
+    hand.workers.add(worker);
+    join(worker, hello);
+    worker.link.send({ kind: "welcome", node, nodes: peers(), now: clock.now() });
+    const brought: TaskRef[] = [];
+    for (const ref of hello.held) {
+      const held = findHeld(hand, ref.id, ref.token);
+      if (held?.phase === "ending") held.worker = worker;
+      else if (held?.phase === "assigned" && !adoption.has(ref.id)) {
+        joinWorker(held, worker);
+        held.pool = worker.pool;
+        if (held.claimed.lost > 0) worker.suspect = held;
+        if (held.stop) sendCancel(worker, ref, held.cancel?.reason ?? null);
+      } else brought.push(ref);
+    }
+    // One process has one name: the link it had before is over. What it does not name it never got, unless it is a new process.
+    for (const other of earlier) {
+      if (hello.held.length > 0) other.alive = true;
+      if (other.state !== "gone") over(other, GRACE_MS, true);
+    }
+    if (brought.length > 0) adoption.present(worker, brought);
+    void declare(worker, hello);
+    changed();
+  }
+
+  function join(worker: ConnectedWorker, { queues, types }: Hello): void {
+    const names = types.map(({ type }) => type);
+    const key = JSON.stringify([worker.namespace, [...queues].sort(), [...names].sort()]);
+    let pool = hand.pools.get(key);
+    if (!pool) {
+      pool = createPool(key, worker.namespace, queues, names);
+      hand.pools.set(key, pool);
+      demand.poolsChanged();
+    }
+    pool.workers.push(worker);
+    worker.pool = pool;
+  }
+
+  function leave(worker: ConnectedWorker): void {
+    const { pool } = worker;
+    if (!pool) return;
+    worker.pool = null;
+    pool.workers.splice(pool.workers.indexOf(worker), 1);
+    if (pool.workers.length > 0) return;
+    hand.pools.delete(pool.key);
+    parts.returnAll(pool);
+    demand.poolsChanged();
+  }
+
+  /** What a worker says about its types is what creates that leave fields out go by. */
+  async function declare(worker: ConnectedWorker, { types }: Hello): Promise<void> {
+    const declarations = types.map(({ type, queue, retry, timeoutMs }) => ({
+      type,
+      queue,
+      policy: { retry, timeoutMs },
+    }));
+    while (worker.state === "open") {
+      try {
+        await store.declareTypes(worker.namespace, declarations, clock.now());
+        store.hints.publish({ types: true });
+        return;
+      } catch (error) {
+        log.warn({ error, worker: worker.name }, "could not store what a worker declares");
+        await delay(clock, 1_000);
+      }
+    }
+  }
+
+  function outcomes(worker: ConnectedWorker, reported: readonly ReportedOutcome[]): void {
+    for (const outcome of reported) {
+      const held = findHeld(hand, outcome.id, outcome.token);
+      if (held?.phase === "assigned") {
+        joinWorker(held, worker);
+        adoption.ended(outcome);
+        endings.reported(held, outcome);
+      } else if (held) {
+        held.worker = worker;
+      } else if (!adoption.holdOutcome(worker, outcome)) {
+        adoption.present(worker, [outcome]);
+        adoption.holdOutcome(worker, outcome);
+      }
+    }
+  }
+
+  function receive(worker: ConnectedWorker, message: WorkerMessage): void {
+    if (worker.state === "gone") return;
+    worker.heardAt = clock.monotonic();
+    if (message.kind === "hello") {
+      if (worker.state === "new") hello(worker, message.hello);
+      return;
+    }
+    if (worker.state === "new") return;
+    switch (message.kind) {
+      case "capacity":
+        worker.slots = message.slots;
+        changed();
+        return;
+      case "outcomes":
+        outcomes(worker, message.outcomes);
+        return;
+      case "logs":
+        for (const line of message.lines) {
+          const held = findHeld(hand, line.id, line.token);
+          if (held) logs.add(held, line);
+        }
+        return;
+      case "leaving":
+        worker.state = "leaving";
+        worker.alive = true;
+        return;
+      case "ping":
+        return;
+    }
+  }
+
+  /** The link is over; its worker may come back. */
+  function over(worker: ConnectedWorker, graceMs: number, close: boolean): void {
+    if (worker.state === "gone") return;
+    worker.state = "gone";
+    leave(worker);
+    if (close) worker.link.close();
+    worker.awaitedUntil = clock.monotonic() + graceMs;
+    if (worker.tasks.size + worker.presented === 0) hand.workers.delete(worker);
+    else clock.after(graceMs, expire);
+    changed();
+  }
+
+  function expire(): void {
+    for (const worker of hand.workers) {
+      if (worker.state !== "gone" || worker.awaitedUntil > clock.monotonic()) continue;
+      for (const held of [...worker.tasks]) {
+        if (worker.alive) endings.released(held);
+        else endings.lost(held);
+      }
+      if (worker.presented === 0) hand.workers.delete(worker);
+    }
+  }
+
+  return {
+    accept(link, namespace): LinkListener<WorkerMessage> {
+      const worker = createWorker(link, namespace, clock.monotonic(), clock.now());
+      return {
+        message: (message) => receive(worker, message),
+        closed: () => over(worker, worker.state === "leaving" ? LONG_GRACE_MS : GRACE_MS, false),
+      };
+    },
+    silent: (worker) => over(worker, LONG_GRACE_MS, true),
+    expire,
+  };
+}
+
+export function sendCancel(worker: ConnectedWorker, { id, token }: TaskRef, reason: string | null): void {
+  worker.link.send({ kind: "cancels", cancels: [{ id, token, reason }] });
+}
+
+function createWorker(
+  link: Link<NodeMessage>,
+  namespace: string,
+  heardAt: number,
+  connectedAt: number,
+): ConnectedWorker {
+  return {
+    link,
+    namespace,
+    connectedAt,
+    state: "new",
+    name: "",
+    version: "",
+    labels: {},
+    slots: 0,
+    pool: null,
+    tasks: new Set(),
+    presented: 0,
+    heardAt,
+    awaitedUntil: 0,
+    suspect: null,
+    alive: false,
+    outbox: [],
+  };
+}

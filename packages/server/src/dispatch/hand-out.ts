@@ -1,0 +1,156 @@
+/**
+ * From the node's hand into a worker's: releases what is due, never before its instant, and gives it to workers with a free slot, the most
+ * urgent first. A task that took a worker with it before (`lost > 0`) runs alone: it waits for a worker that holds nothing, for which one
+ * is emptied, and that worker gets nothing else until the task has ended.
+ */
+import type { AssignedTask } from "@carillon/client";
+import { type ConnectedWorker, freeSlots, type Hand, type HeldTask, joinWorker, type Pool } from "./hand.ts";
+import type { DispatcherOptions } from "./options.ts";
+import type { Returns } from "./returns.ts";
+
+/** Without a slot, a due task goes back so soon that another node may start it. */
+export const RETURN_AFTER_MS = 50;
+/** A suspect stays longer, because a worker must first become empty. */
+const RETURN_SUSPECT_AFTER_MS = 30_000;
+/** So long one worker gets nothing new in order to become empty; then it goes on until the suspect comes again. */
+const EMPTYING_MS = 5_000;
+
+export interface HandOut {
+  /** Moves what is due from the heap to its pool. */
+  release(now: number): void;
+  /** Gives a pool's ready tasks to its free workers. */
+  assign(pool: Pool): void;
+  /** Gives back what has waited too long for a slot. */
+  returnUnserved(pool: Pool): void;
+  /** In how many milliseconds the next ready task goes back; Infinity: none waits. */
+  nextReturnInMs(): number;
+}
+
+export function createHandOut(
+  { clock, feed }: Pick<DispatcherOptions, "clock" | "feed">,
+  { hand, returns }: { hand: Hand; returns: Returns },
+): HandOut {
+  function ready(held: HeldTask, pool: Pool): void {
+    held.phase = "ready";
+    held.since = clock.monotonic();
+    if (held.claimed.lost > 0) pool.suspects.push(held);
+    else pool.ready.push(held);
+  }
+
+  function give(held: HeldTask, worker: ConnectedWorker): void {
+    joinWorker(held, worker);
+    held.phase = "assigned";
+    held.since = clock.monotonic();
+    held.handedOutAt = clock.now();
+    worker.outbox.push(assignedTask(held));
+    const { id, lane } = held.claimed;
+    feed.taskChanged(id, lane.namespace, "running");
+  }
+
+  function assignSuspects(pool: Pool): void {
+    for (let index = 0; index < pool.suspects.length; ) {
+      const held = pool.suspects[index]!;
+      if (held.phase !== "ready") {
+        pool.suspects.splice(index, 1);
+        continue;
+      }
+      const worker = pool.workers.find((worker) => isEmptyFor(worker, held));
+      if (worker) {
+        pool.suspects.splice(index, 1);
+        give(held, worker);
+        worker.suspect = held;
+        continue;
+      }
+      emptyOne(pool, held);
+      index++;
+    }
+  }
+
+  /** Keeps the least busy worker free of new work for a while, or ends that. */
+  function emptyOne(pool: Pool, held: HeldTask): void {
+    const emptied = pool.workers.find((worker) => worker.suspect === held);
+    const waitedMs = clock.monotonic() - held.since;
+    if (waitedMs > EMPTYING_MS) {
+      if (emptied) emptied.suspect = null;
+      return;
+    }
+    if (emptied || pool.workers.some((worker) => worker.suspect?.phase === "ready")) return;
+    const candidates = pool.workers.filter((worker) => !worker.suspect && worker.slots > 0 && worker.state === "open");
+    candidates.sort((a, b) => a.tasks.size + a.presented - (b.tasks.size + b.presented));
+    if (candidates[0]) candidates[0].suspect = held;
+  }
+
+  return {
+    release(now) {
+      for (let held = hand.ahead.peek(); held; held = hand.ahead.peek()) {
+        if (held.phase === "ahead" && held.claimed.dueAt > now) return;
+        hand.ahead.pop();
+        if (held.phase !== "ahead" || !held.pool) continue;
+        held.pool.ahead--;
+        ready(held, held.pool);
+      }
+    },
+    assign(pool) {
+      if (pool.suspects.length > 0) assignSuspects(pool);
+      while (pool.ready.size > 0) {
+        if (pool.ready.peek()!.phase !== "ready") {
+          pool.ready.pop();
+          continue;
+        }
+        const worker = nextFreeWorker(pool);
+        if (!worker) break;
+        give(pool.ready.pop()!, worker);
+      }
+      for (const worker of pool.workers) {
+        if (worker.outbox.length > 0) worker.link.send({ kind: "tasks", tasks: worker.outbox.splice(0) });
+      }
+    },
+    returnUnserved(pool) {
+      const before = clock.monotonic();
+      const late = pool.ready.remove((held) => held.phase !== "ready" || before - held.since >= RETURN_AFTER_MS);
+      const lateSuspects = pool.suspects.filter((held) => before - held.since >= RETURN_SUSPECT_AFTER_MS);
+      if (late.length + lateSuspects.length > 0) void returns.giveBack([...late, ...lateSuspects]);
+    },
+    nextReturnInMs() {
+      let since = Number.POSITIVE_INFINITY;
+      for (const pool of hand.pools.values()) {
+        for (const held of pool.ready.values()) since = Math.min(since, held.since);
+      }
+      return since === Number.POSITIVE_INFINITY ? since : Math.max(1, since + RETURN_AFTER_MS - clock.monotonic());
+    },
+  };
+}
+
+/** Round robin over the workers with a free slot. */
+function nextFreeWorker(pool: Pool): ConnectedWorker | null {
+  const { workers } = pool;
+  for (let step = 0; step < workers.length; step++) {
+    const worker = workers[(pool.nextWorker + step) % workers.length]!;
+    if (freeSlots(worker) === 0) continue;
+    pool.nextWorker = (pool.nextWorker + step + 1) % workers.length;
+    return worker;
+  }
+  return null;
+}
+
+function isEmptyFor(worker: ConnectedWorker, held: HeldTask): boolean {
+  if (worker.state !== "open" || worker.slots === 0 || worker.tasks.size + worker.presented > 0) return false;
+  return worker.suspect === null || worker.suspect === held;
+}
+
+function assignedTask({ claimed }: HeldTask): AssignedTask {
+  const { id, token, lane, policy, payload, attempt, dueAt, fireAt, scheduleName } = claimed;
+  return {
+    id,
+    token,
+    namespace: lane.namespace,
+    type: lane.type,
+    queue: lane.queue,
+    payload,
+    attempt,
+    dueAt,
+    fireAt,
+    schedule: scheduleName ?? null,
+    timeoutMs: policy.timeoutMs,
+  };
+}

@@ -1,0 +1,187 @@
+/**
+ * What a node holds and for whom: the state that the parts of the dispatcher share. Only plain data; each part says what it changes.
+ *
+ * A task goes `ahead` (claimed before its instant, in the heap) → `ready` (due, waits for a slot) → `assigned` (with a worker) →
+ * `ending` (its outcome is being written) → `gone`. It may enter at any step, and leave from the first two by being given back.
+ */
+import type { AssignedTask, Link, NodeMessage } from "@carillon/client";
+import type { Id } from "@carillon/core";
+import type { ClaimedTask, Outcome } from "@carillon/store";
+import { Heap } from "./heap.ts";
+
+export type Phase = "ahead" | "ready" | "assigned" | "ending" | "gone";
+
+export interface HeldTask {
+  readonly claimed: ClaimedTask;
+  phase: Phase;
+  /** Monotonic instant at which the phase began. */
+  since: number;
+  /** For whose workers it was claimed; null for one that came with its worker. */
+  pool: Pool | null;
+  worker: ConnectedWorker | null;
+  /** Node time; 0 before. */
+  handedOutAt: number;
+  /** The store knows it as running. */
+  running: boolean;
+  /** Somebody asked to cancel it. */
+  cancel: { reason: string | null } | null;
+  /** The worker was told to stop it, at this monotonic instant. */
+  stop: { why: "cancelled" | "timeout"; at: number } | null;
+  /** The number of its last log line that waits to be written. */
+  lastLogLine: number;
+  outcome: Outcome | null;
+}
+
+/** A worker process on an open link, or for a while after its link broke. */
+export interface ConnectedWorker {
+  readonly link: Link<NodeMessage>;
+  readonly namespace: string;
+  readonly connectedAt: number;
+  /** `new` before its hello; `leaving` after its last word; `gone` with its link closed. */
+  state: "new" | "open" | "leaving" | "gone";
+  name: string;
+  version: string;
+  labels: Record<string, string>;
+  slots: number;
+  pool: Pool | null;
+  readonly tasks: Set<HeldTask>;
+  /** How many tasks it presented that are not adopted yet. */
+  presented: number;
+  /** Monotonic instant of its last message. */
+  heardAt: number;
+  /** Once its link is closed: until this monotonic instant it may come back with its tasks. */
+  awaitedUntil: number;
+  /** A task that took workers with it before; it runs, or waits to run, here and nothing else does. */
+  suspect: HeldTask | null;
+  /** What its last word, or its return on another link, says about the tasks it still has here: its process lives. */
+  alive: boolean;
+  /** What goes out at the end of the present turn. */
+  readonly outbox: AssignedTask[];
+}
+
+/** Workers of one namespace that serve the same queues and types: their slots are interchangeable. */
+export interface Pool {
+  readonly key: string;
+  readonly namespace: string;
+  readonly queues: ReadonlySet<string>;
+  readonly types: ReadonlySet<string>;
+  readonly workers: ConnectedWorker[];
+  /** Where the rotation over workers goes on. */
+  nextWorker: number;
+  /** Due, without a slot: by priority, then by instant. */
+  readonly ready: Heap<HeldTask>;
+  readonly suspects: HeldTask[];
+  /** Tasks of it in the heap. */
+  ahead: number;
+  /** Slots promised to claims in flight and to inserts. */
+  reserved: number;
+  claimingDue: boolean;
+  claimingAhead: boolean;
+  /** Counts its claims, so that each begins with another lane. */
+  turn: number;
+  /** Tasks ended since the last measurement. */
+  ended: number;
+  /** Tasks ended per millisecond, smoothed. */
+  rate: number;
+}
+
+export interface Hand {
+  readonly tasks: Map<Id, HeldTask>;
+  readonly workers: Set<ConnectedWorker>;
+  readonly pools: Map<string, Pool>;
+  /** Claimed ahead: by due instant. */
+  readonly ahead: Heap<HeldTask>;
+}
+
+export function createHand(): Hand {
+  return {
+    tasks: new Map(),
+    workers: new Set(),
+    pools: new Map(),
+    ahead: new Heap((a, b) => a.claimed.dueAt < b.claimed.dueAt),
+  };
+}
+
+export function createHeldTask(claimed: ClaimedTask, pool: Pool | null, phase: Phase, since: number): HeldTask {
+  return {
+    claimed,
+    phase,
+    since,
+    pool,
+    worker: null,
+    handedOutAt: 0,
+    running: claimed.startedAt !== null,
+    cancel: null,
+    stop: null,
+    lastLogLine: 0,
+    outcome: null,
+  };
+}
+
+export function createPool(key: string, namespace: string, queues: string[], types: string[]): Pool {
+  return {
+    key,
+    namespace,
+    queues: new Set(queues),
+    types: new Set(types),
+    workers: [],
+    nextWorker: 0,
+    ready: new Heap(
+      ({ claimed: a }, { claimed: b }) => a.priority < b.priority || (a.priority === b.priority && a.dueAt < b.dueAt),
+    ),
+    suspects: [],
+    ahead: 0,
+    reserved: 0,
+    claimingDue: false,
+    claimingAhead: false,
+    turn: 0,
+    ended: 0,
+    rate: 0,
+  };
+}
+
+/** The task if this node still holds it under this token. */
+export function findHeld(hand: Hand, id: Id, token: bigint): HeldTask | null {
+  const held = hand.tasks.get(id);
+  return held && held.claimed.token === token ? held : null;
+}
+
+/** Takes it out of memory; heaps pass over it later. */
+export function forget(hand: Hand, held: HeldTask): void {
+  if (held.phase === "ahead" && held.pool) held.pool.ahead--;
+  held.phase = "gone";
+  if (hand.tasks.get(held.claimed.id) === held) hand.tasks.delete(held.claimed.id);
+  leaveWorker(held);
+  // A worker may have been kept empty for it.
+  if (held.claimed.lost > 0) for (const worker of hand.workers) if (worker.suspect === held) worker.suspect = null;
+}
+
+export function joinWorker(held: HeldTask, worker: ConnectedWorker): void {
+  leaveWorker(held);
+  held.worker = worker;
+  worker.tasks.add(held);
+}
+
+/** Frees its slot. `held.worker` stays: it is still told what became of the task. */
+export function leaveWorker(held: HeldTask): void {
+  const worker = held.worker;
+  if (!worker) return;
+  worker.tasks.delete(held);
+  if (worker.suspect === held) worker.suspect = null;
+}
+
+export function freeSlots(worker: ConnectedWorker): number {
+  if (worker.state !== "open" || worker.suspect) return 0;
+  return Math.max(0, worker.slots - worker.tasks.size - worker.presented);
+}
+
+/** Slots that nobody has a claim on. May be negative. */
+export function freeCredits(pool: Pool): number {
+  let free = 0;
+  for (const worker of pool.workers) free += freeSlots(worker);
+  return free - pool.reserved - pool.ready.size;
+}
+
+export function serves(pool: Pool, lane: { namespace: string; queue: string; type: string }): boolean {
+  return pool.namespace === lane.namespace && pool.types.has(lane.type) && pool.queues.has(lane.queue);
+}

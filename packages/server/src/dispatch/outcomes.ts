@@ -1,0 +1,131 @@
+/**
+ * Writes what became of attempts, in batches, and tells their workers after the commit. While the store does not answer, outcomes stay here
+ * and are tried for ever: (id, token) makes a repetition harmless. Memory is bounded because nothing is handed out meanwhile.
+ */
+import { CarillonError, delay } from "@carillon/core";
+import type { Outcome } from "@carillon/store";
+import type { Demand } from "./demand.ts";
+import { type ConnectedWorker, forget, type Hand, type HeldTask } from "./hand.ts";
+import type { Logs } from "./logs.ts";
+import type { DispatcherOptions } from "./options.ts";
+
+const MAX_BATCH = 1_000;
+/** One commit on its way while the next batch fills. */
+const FLIGHTS = 2;
+const MAX_WAITING = 20_000;
+const RETRY_MAX_MS = 1_000;
+
+export interface Outcomes {
+  /** Writes `held.outcome`. */
+  record(held: HeldTask): void;
+  /** So many wait that nothing more should be handed out. */
+  full(): boolean;
+  /** Everything recorded so far is written. */
+  idle(): Promise<void>;
+}
+
+export function createOutcomes(
+  { store, clock, metrics, log, feed }: DispatcherOptions,
+  { hand, demand, logs }: { hand: Hand; demand: Demand; logs: Logs },
+): Outcomes {
+  const waiting: HeldTask[] = [];
+  const flights = new Set<Promise<void>>();
+  let queued = false;
+
+  function flush(): void {
+    queued = false;
+    while (waiting.length > 0 && flights.size < FLIGHTS) {
+      const batch = waiting.splice(0, MAX_BATCH);
+      const flight = send(batch).finally(() => {
+        flights.delete(flight);
+        flush();
+      });
+      flights.add(flight);
+    }
+  }
+
+  async function send(batch: HeldTask[]): Promise<void> {
+    await logs.written(batch);
+    for (let failures = 0; ; failures++) {
+      try {
+        settle(batch, await store.recordOutcomes(batch.map((held) => held.outcome!)));
+        return;
+      } catch (error) {
+        if (!CarillonError.from(error).retryable) return refused(batch, error);
+        if (failures === 0) log.warn({ error, outcomes: batch.length }, "outcomes wait for the database");
+        await delay(clock, Math.min(RETRY_MAX_MS, 20 * 2 ** failures));
+      }
+    }
+  }
+
+  /** The store will never take this batch: finds the guilty outcome, and writes that it could not be stored in its place. */
+  async function refused(batch: HeldTask[], error: unknown): Promise<void> {
+    if (batch.length > 1) {
+      const middle = batch.length >> 1;
+      await send(batch.slice(0, middle));
+      return send(batch.slice(middle));
+    }
+    const [held] = batch as [HeldTask];
+    const outcome = held.outcome!;
+    log.error({ error, task: outcome.id }, "an outcome could not be stored");
+    const { decision } = outcome;
+    if (decision.kind === "final" && decision.error?.code === "result_too_large") return settle(batch, [false]);
+    held.outcome = { ...outcome, decision: unstorable() };
+    return send(batch);
+  }
+
+  function settle(batch: HeldTask[], accepted: boolean[]): void {
+    const now = clock.now();
+    const answers = new Map<ConnectedWorker, { id: bigint; token: bigint; accepted: boolean }[]>();
+    const again: HeldTask[] = [];
+    for (const [index, held] of batch.entries()) {
+      const { id, token } = held.claimed;
+      const wasAccepted = accepted[index] === true;
+      forget(hand, held);
+      if (held.worker) {
+        const list = answers.get(held.worker);
+        if (list) list.push({ id, token, accepted: wasAccepted });
+        else answers.set(held.worker, [{ id, token, accepted: wasAccepted }]);
+      }
+      if (wasAccepted && tell(held, held.outcome!)) again.push(held);
+    }
+    for (const [worker, outcomes] of answers) worker.link.send({ kind: "recorded", outcomes });
+    if (again.length > 0) {
+      demand.created(
+        again.map(({ claimed: { lane, priority }, outcome }) => ({ ...lane, priority, dueAt: dueAgainAt(outcome!) })),
+        now,
+      );
+    }
+  }
+
+  /** Metrics and screens. True: it will be pending again. */
+  function tell(held: HeldTask, { decision, startedAt, finishedAt, lost }: Outcome): boolean {
+    const { id, lane } = held.claimed;
+    const again = decision.kind === "again";
+    const name = lost ? "lost" : !again ? decision.state : decision.as === "failed" ? "retried" : decision.as;
+    metrics.taskEnded(lane.queue, lane.type, name, startedAt === null ? null : (finishedAt - startedAt) / 1_000);
+    feed.taskChanged(id, lane.namespace, again ? (held.cancel ? "cancelled" : "pending") : decision.state);
+    return again && !held.cancel;
+  }
+
+  return {
+    record(held) {
+      waiting.push(held);
+      if (queued) return;
+      queued = true;
+      queueMicrotask(flush);
+    },
+    full: () => waiting.length > MAX_WAITING,
+    async idle() {
+      while (waiting.length > 0 || flights.size > 0) await Promise.race([...flights, delay(clock, 10)]);
+    },
+  };
+}
+
+const dueAgainAt = ({ decision }: Outcome): number => (decision.kind === "again" ? decision.dueAt : 0);
+
+function unstorable(): Outcome["decision"] {
+  const message = "The outcome could not be stored.";
+  const error = { code: "result_too_large", name: "Error", message, stack: null } as const;
+  return { kind: "final", state: "failed", result: null, error, reason: null };
+}

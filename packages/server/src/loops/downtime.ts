@@ -1,0 +1,45 @@
+/**
+ * Whether there was a time in which no node was alive. Asked once, when a node starts and the last sign of life before it is old: the answer
+ * comes when every earlier session has proved dead, or one of them moves. Nothing is planned or claimed before, because fires of that time
+ * are missed and the schedule's catch-up policy decides about them.
+ */
+import { type Clock, delay, type Id } from "@carillon/core";
+import type { OpenedSession, Store } from "@carillon/store";
+import type { Log } from "../dispatch/options.ts";
+
+/** A shorter absence makes nothing missed. */
+const DOWNTIME_MS = 10_000;
+const READ_MS = 300;
+
+export async function decideDowntime(
+  opened: OpenedSession,
+  { store, clock, log }: { store: Store; clock: Clock; log: Log },
+): Promise<void> {
+  const { id, lastSeenAt } = opened;
+  const startedAt = clock.now();
+  if (lastSeenAt === null || startedAt - lastSeenAt < DOWNTIME_MS) return;
+  const beats = new Map<Id, bigint>();
+  for (;;) {
+    const earlier = await readSessions(store, id);
+    const undead = earlier?.filter(({ deadAt }) => deadAt === null);
+    if (undead?.some((other) => (beats.get(other.id) ?? other.beat) !== other.beat)) return;
+    if (undead?.length === 0) {
+      const written = await store.recordDowntime({ from: lastSeenAt, until: startedAt }).then(
+        () => true,
+        () => false,
+      );
+      if (written) {
+        log.warn({ from: new Date(lastSeenAt), until: new Date(startedAt) }, "no node was alive");
+        return;
+      }
+    }
+    for (const other of undead ?? []) beats.set(other.id, other.beat);
+    await delay(clock, READ_MS);
+  }
+}
+
+/** Sessions older than this one; null when the store does not answer. The reaper, which already runs, marks the dead ones. */
+async function readSessions(store: Store, id: Id) {
+  const sessions = await store.sessions().catch(() => null);
+  return sessions?.filter((other) => other.id < id);
+}

@@ -1,0 +1,125 @@
+/**
+ * A node without its doors: session, dispatcher and loops, wired in the order in which they may begin. The session first; then the reaper,
+ * because somebody must notice that earlier nodes are dead; then, once it is known whether there was a downtime, claiming and planning.
+ */
+import { delay, type IdSource } from "@carillon/core";
+import { createDispatcher, type Dispatcher } from "../dispatch/dispatcher.ts";
+import type { DispatcherOptions } from "../dispatch/options.ts";
+import { decideDowntime } from "./downtime.ts";
+import { Loop } from "./loop.ts";
+import { maintainRound, vacuumRound } from "./maintain.ts";
+import { createPlanner } from "./planner.ts";
+import { createReaper } from "./reaper.ts";
+import { createSession, type NodeSession } from "./session.ts";
+
+export interface EngineOptions extends Omit<DispatcherOptions, "session" | "peers"> {
+  /** Where workers reach this node; null when they cannot. */
+  url: string | null;
+  cell?: number;
+  /** What this node does besides answering requests. */
+  roles: { dispatcher: boolean; planner: boolean };
+  retentionMs: number;
+  logRetentionMs: number;
+  /** Reads the database's clock; left out, `clock` needs no measuring. */
+  measureClock?: () => Promise<void>;
+}
+
+export interface Engine {
+  readonly dispatcher: Dispatcher;
+  readonly session: NodeSession;
+  readonly ids: IdSource;
+  /** Addresses of other living nodes. */
+  peers(): string[];
+  /** Schedules changed: plan now. */
+  planSoon(): void;
+  /** Resolves when the session is open; claiming and planning begin as soon as it is known whether there was a downtime. */
+  start(): Promise<void>;
+  /** Stops planning and claiming, lets tasks finish for so long, gives up the session, ends all loops. */
+  drain(timeoutMs: number): Promise<void>;
+  /** Ends at once; the session is found dead by others. */
+  stop(): Promise<void>;
+}
+
+const CLOCK_MS = 1_000;
+
+export function createEngine(options: EngineOptions): Engine {
+  const { store, clock, random, metrics, log, roles } = options;
+  const session = createSession({
+    store,
+    clock,
+    log,
+    node: options.node,
+    url: options.url,
+    ...(options.cell === undefined ? {} : { cell: options.cell }),
+    onRecalls: (recalls) => dispatcher.recall(recalls),
+    onReopened: () => dispatcher.sessionOpened(),
+  });
+  const reaper = createReaper({ store, clock, log, session, onTakenBack: () => dispatcher.lookSoon() });
+  const dispatcher: Dispatcher = createDispatcher({ ...options, session, peers: reaper.peers });
+  const planner = createPlanner({ store, clock, ids: session.ids, noticeCreated: dispatcher.noticeCreated });
+
+  const loop = (name: string, round: () => Promise<number>) =>
+    new Loop({
+      name,
+      clock,
+      random,
+      round,
+      onRound: (loop) => metrics.loopRan(loop, clock.now() / 1_000),
+      onError: (loop, error) => log.warn({ error, loop }, "a round failed"),
+    });
+  const { measureClock } = options;
+  const clockLoop = measureClock ? loop("clock", () => measureClock().then(() => CLOCK_MS)) : null;
+  const sessionLoop = loop("session", () => session.renew());
+  const reaperLoop = loop("reaper", () => reaper.round());
+  const planLoop = loop("planner", () => planner.round());
+  const workLoops = roles.planner ? [planLoop] : [];
+  const upkeepLoops =
+    roles.dispatcher || roles.planner
+      ? [loop("maintain", maintainRound(options)), loop("vacuum", vacuumRound(options))]
+      : [];
+  let stopped = false;
+
+  const unsubscribe = store.hints.subscribe((hint) => {
+    if (session.id !== null && hint.recall?.includes(session.id)) sessionLoop.wake();
+    if (hint.types) planner.forgetTypes();
+    if (hint.schedules) planLoop.wake();
+  });
+
+  async function begin(opened: Awaited<ReturnType<NodeSession["open"]>>): Promise<void> {
+    await decideDowntime(opened, { store, clock, log });
+    if (stopped) return;
+    if (roles.dispatcher) dispatcher.start();
+    for (const each of workLoops) each.start();
+  }
+
+  async function stop(): Promise<void> {
+    stopped = true;
+    unsubscribe();
+    const loops = [...workLoops, ...upkeepLoops, reaperLoop, sessionLoop, ...(clockLoop ? [clockLoop] : [])];
+    await Promise.all([dispatcher.stop(), ...loops.map((each) => each.stop())]);
+  }
+
+  return {
+    dispatcher,
+    session,
+    ids: session.ids,
+    peers: reaper.peers,
+    planSoon: () => planLoop.wake(),
+    async start() {
+      await measureClock?.();
+      const opened = await session.open();
+      for (const each of [...(clockLoop ? [clockLoop] : []), sessionLoop, reaperLoop, ...upkeepLoops]) each.start();
+      void begin(opened);
+    },
+    async drain(timeoutMs) {
+      await Promise.all(workLoops.map((each) => each.stop()));
+      await dispatcher.drain(timeoutMs);
+      await stop();
+      await Promise.race([
+        session.close().catch((error: unknown) => log.warn({ error }, "closing the session failed")),
+        delay(clock, 5_000),
+      ]);
+    },
+    stop,
+  };
+}

@@ -1,0 +1,135 @@
+/**
+ * Schedules become tasks, ahead of time. Every node plans; the store gives each schedule to one of them at a time, and a fire's row is
+ * unique for ever, so nothing here has to be in charge.
+ */
+import { type Clock, defaultPolicy, type IdSource, MISSED_AFTER_MS, planFires } from "@carillon/core";
+import type { NewTask, SchedulePlan, ScheduleRecord, Store, TypeDeclaration } from "@carillon/store";
+import type { CreatedTask } from "../dispatch/demand.ts";
+
+/** Fires become tasks so long before their instant. */
+const HORIZON_MS = 60_000;
+/** A schedule is planned again once less than this is planned. */
+const REPLAN_MS = 30_000;
+const SCHEDULES_A_ROUND = 500;
+const FIRES_A_SCHEDULE = 1_000;
+const PAUSE_MS = 1_000;
+const DECLARATIONS_AGE_MS = 5_000;
+/**
+ * A node that starts into a schedule left behind long ago lets the one that was first decide whether that time was a downtime: the decision
+ * takes as long as observing that all earlier nodes are dead.
+ */
+const DOWNTIME_DECISION_MS = 15_000;
+
+export interface Planner {
+  round(): Promise<number>;
+  /** A type was declared anew. */
+  forgetTypes(): void;
+}
+
+export function createPlanner(options: {
+  store: Store;
+  clock: Clock;
+  ids: IdSource;
+  noticeCreated: (tasks: readonly CreatedTask[]) => void;
+}): Planner {
+  const { store, clock, ids, noticeCreated } = options;
+  const startedAt = clock.monotonic();
+  const declared = new Map<string, { readAt: number; types: Map<string, TypeDeclaration> }>();
+  const wanted = new Set<string>();
+
+  /** Plans are made inside the store's transaction and cannot wait: what a namespace declares is read before. */
+  async function readTypes(): Promise<void> {
+    for (const namespace of wanted) {
+      const readAt = clock.monotonic();
+      const types = new Map((await store.types(namespace)).map((declaration) => [declaration.type, declaration]));
+      declared.set(namespace, { readAt, types });
+      wanted.delete(namespace);
+    }
+  }
+
+  const typesOf = (namespace: string) => {
+    const known = declared.get(namespace);
+    return known && clock.monotonic() - known.readAt < DECLARATIONS_AGE_MS ? known.types : null;
+  };
+
+  function plan(schedule: ScheduleRecord, now: number, downtimes: { from: number; until: number }[]): SchedulePlan {
+    const { plannedUntil: mark, definition } = schedule;
+    const types = typesOf(schedule.namespace);
+    const { nextFireAt } = schedule;
+    if (!types) {
+      wanted.add(schedule.namespace);
+      return { fires: [], plannedUntil: mark, nextFireAt };
+    }
+    const gaps = downtimes.filter(({ until }) => until > mark);
+    const leftBehind = mark < now - MISSED_AFTER_MS && gaps.length === 0;
+    if (leftBehind && clock.monotonic() - startedAt < DOWNTIME_DECISION_MS) {
+      return { fires: [], plannedUntil: mark, nextFireAt };
+    }
+    const planned = planFires(
+      {
+        id: schedule.id,
+        rule: definition.rule,
+        catchUp: definition.catchUp,
+        plannedUntil: mark,
+        firesSoFar: schedule.fires,
+        paused: schedule.paused,
+      },
+      { now, horizonMs: HORIZON_MS, aliveSince: gaps.at(-1)?.until ?? mark, limit: FIRES_A_SCHEDULE },
+    );
+    const declaration = types.get(definition.task.type) ?? null;
+    return {
+      plannedUntil: planned.plannedUntil,
+      nextFireAt: planned.nextFireAt,
+      fires: planned.fires.map(({ fireAt, dueAt, outcome, reason, caughtUp }) => ({
+        fireAt,
+        outcome,
+        reason,
+        caughtUp,
+        task: outcome === "task" ? fireTask(schedule, declaration, { id: ids.next(now), fireAt, dueAt }) : null,
+      })),
+    };
+  }
+
+  return {
+    async round() {
+      const now = clock.now();
+      const downtimes = await store.downtimes(0);
+      await readTypes();
+      const { schedules, tasks } = await store.planSchedules(
+        { before: now + REPLAN_MS, limit: SCHEDULES_A_ROUND, now },
+        (schedule) => plan(schedule, now, downtimes),
+      );
+      if (tasks.length > 0) noticeCreated(tasks);
+      return wanted.size > 0 || (schedules === SCHEDULES_A_ROUND && tasks.length > 0) ? 0 : PAUSE_MS;
+    },
+    forgetTypes: () => declared.clear(),
+  };
+}
+
+/** What a fire creates. A template leaves fields out as a create does: then the type's latest declaration counts, then the default. */
+function fireTask(
+  schedule: ScheduleRecord,
+  declaration: TypeDeclaration | null,
+  { id, fireAt, dueAt }: { id: bigint; fireAt: number; dueAt: number },
+): NewTask {
+  const { type, payload, queue, priority, retry, timeoutMs, tags } = schedule.definition.task;
+  return {
+    id,
+    namespace: schedule.namespace,
+    type,
+    queue: queue ?? declaration?.queue ?? "default",
+    priority,
+    dueAt,
+    policy: {
+      retry: retry ?? declaration?.policy.retry ?? defaultPolicy.retry,
+      timeoutMs: timeoutMs ?? declaration?.policy.timeoutMs ?? defaultPolicy.timeoutMs,
+    },
+    payload,
+    trigger: "schedule",
+    scheduleId: schedule.id,
+    fireAt,
+    uniqueKey: null,
+    tags,
+    replayOf: null,
+  };
+}

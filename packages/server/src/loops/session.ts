@@ -1,0 +1,96 @@
+/**
+ * A node's life as the others see it: a row whose beat it renews every second. Whoever reads the same beat for the whole time to live may
+ * mark it dead; until then a late renewal succeeds. So expiry is observed by others and merely anticipated here: hand-out stops while
+ * nobody can yet have taken the leases.
+ */
+import { type Clock, createIdSource, type Id, type IdSource } from "@carillon/core";
+import type { OpenedSession, Recall, Store } from "@carillon/store";
+import type { Lease, Log } from "../dispatch/options.ts";
+
+/** Others mark a session dead after reading the same beat for so long. */
+export const SESSION_TTL_MS = 3_000;
+const RENEW_MS = 1_000;
+/** What is handed out last must still have arrived when the leases can first be taken. */
+const SAFETY_MARGIN_MS = 500;
+
+export interface NodeSession extends Lease {
+  /** Makes ids with the slot of the present session. */
+  readonly ids: IdSource;
+  /** Opens the first session. Throws when the store does not answer. */
+  open(): Promise<OpenedSession>;
+  /** One round of the heartbeat: renews, passes recalls on, opens another session when this one was marked dead. Returns the pause. */
+  renew(): Promise<number>;
+  /** Gives the session up: nothing is left, or what is left shall be taken over by others. */
+  close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  store: Store;
+  clock: Clock;
+  log: Log;
+  /** Shown to people. */
+  node: string;
+  /** Where workers reach it; null when they cannot. */
+  url: string | null;
+  cell?: number;
+  onRecalls: (recalls: readonly Recall[]) => void;
+  /** Another session than before is open. */
+  onReopened: () => void;
+}
+
+export function createSession(options: SessionOptions): NodeSession {
+  const { store, clock, log, node, url, cell = 0 } = options;
+  let id: Id | null = null;
+  let source: IdSource | null = null;
+  /** When the last good renewal was sent, monotonic. */
+  let renewedAt = Number.NEGATIVE_INFINITY;
+
+  async function open(): Promise<OpenedSession> {
+    const sentAt = clock.monotonic();
+    const opened = await store.openSession({ node, url, now: clock.now() });
+    id = opened.id;
+    source = createIdSource({ cell, slot: opened.slot });
+    renewedAt = sentAt;
+    return opened;
+  }
+
+  const renewedWithin = (ms: number) => clock.monotonic() < renewedAt + ms;
+
+  return {
+    get id() {
+      return id;
+    },
+    ids: {
+      next(nowMs) {
+        if (!source) throw new Error("Ids are made after the session has been opened.");
+        return source.next(nowMs);
+      },
+    },
+    safe: () => id !== null && renewedWithin(SESSION_TTL_MS - SAFETY_MARGIN_MS),
+    cutOff: () => !renewedWithin(SESSION_TTL_MS / 2),
+    open,
+    async renew() {
+      if (id === null) {
+        await open();
+        options.onReopened();
+        return RENEW_MS;
+      }
+      const sentAt = clock.monotonic();
+      const { alive, recalls } = await store.renewSession(id, clock.now());
+      if (!alive) {
+        log.warn({ session: String(id) }, "this node was taken for dead: it goes on under a new session");
+        id = null;
+        return 0;
+      }
+      renewedAt = sentAt;
+      if (recalls.length > 0) options.onRecalls(recalls);
+      return RENEW_MS;
+    },
+    async close() {
+      if (id === null) return;
+      const closing = id;
+      id = null;
+      await store.closeSession(closing, clock.now());
+    },
+  };
+}
