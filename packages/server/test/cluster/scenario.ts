@@ -9,6 +9,7 @@ import { type EmbeddedPostgres, startEmbedded } from "@carillon/store";
 import pg from "pg";
 import type { History, JournalLine } from "./check.ts";
 import { type Running, type RunningNode, startNodeProcess, startWorkerProcess } from "./processes.ts";
+import { type Proxy, startProxy } from "./proxy.ts";
 
 export interface ScenarioOptions {
   nodes: number;
@@ -19,6 +20,8 @@ export interface ScenarioOptions {
   seconds: number;
   /** How long a task holds its worker, at most; 0: tasks end at once. */
   holdMs?: number;
+  /** Nodes reach the database by an address that outlives it. */
+  throughProxy?: boolean;
   seed: number;
 }
 
@@ -42,19 +45,21 @@ export class Cluster {
   readonly acknowledged: { id: string; dueAt: number }[] = [];
   readonly random: () => number;
   readonly #options: ScenarioOptions;
+  readonly #proxy: Proxy;
   #fires: { first: number; last: number } | null = null;
 
-  private constructor(folder: string, database: EmbeddedPostgres, options: ScenarioOptions) {
+  private constructor(folder: string, database: EmbeddedPostgres, proxy: Proxy, options: ScenarioOptions) {
     this.folder = folder;
     this.database = database;
     this.#options = options;
+    this.#proxy = proxy;
     this.random = seeded(options.seed);
   }
 
   static async start(options: ScenarioOptions): Promise<Cluster> {
     const folder = await mkdtemp(join(tmpdir(), "carillon-cluster-"));
     const database = await startEmbedded({ dataDir: join(folder, "data") });
-    const cluster = new Cluster(folder, database, options);
+    const cluster = new Cluster(folder, database, await startProxy(database.connection.host), options);
     for (let i = 0; i < options.nodes; i++) cluster.nodes.push(await cluster.startNode());
     for (let i = 0; i < options.workers; i++) cluster.workers.push(cluster.startWorker());
     return cluster;
@@ -63,7 +68,10 @@ export class Cluster {
   /** On the port of the node it replaces, so that workers and clients find it again. */
   startNode(replaced?: RunningNode): Promise<RunningNode> {
     const port = replaced ? Number(new URL(replaced.url).port) : 0;
-    return startNodeProcess({ databaseUrl: this.database.connectionString, port });
+    return startNodeProcess({
+      databaseUrl: this.#options.throughProxy ? this.#proxy.connectionString : this.database.connectionString,
+      port,
+    });
   }
 
   startWorker(): Running {
@@ -80,6 +88,15 @@ export class Cluster {
   async restartWorker(index: number): Promise<void> {
     await this.workers[index]!.kill("SIGKILL");
     this.workers[index] = this.startWorker();
+  }
+
+  /** The database goes away, killed or stopped, and comes back on the same data and behind the same address. */
+  async interruptDatabase({ signal, awayMs }: { signal: "SIGKILL" | "stop"; awayMs: number }): Promise<void> {
+    if (signal === "SIGKILL") process.kill(this.database.pid, "SIGKILL");
+    await this.database.stop();
+    await pause(awayMs);
+    this.database = await startEmbedded({ dataDir: join(this.folder, "data") });
+    this.#proxy.forwardTo(this.database.connection.host);
   }
 
   /** Registers all tasks and schedules; resolves with the instant at which the last of them is due. */
@@ -198,6 +215,7 @@ export class Cluster {
 
   async stop(): Promise<void> {
     await Promise.all([...this.workers, ...this.nodes].map((running) => running.kill("SIGKILL")));
+    this.#proxy.close();
     await this.database.stop();
     await rm(this.folder, { recursive: true, force: true });
   }
