@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 
-export interface Proxy {
+export interface DatabaseProxy {
   /** Stays the same while the database behind it comes and goes. */
   connectionString: string;
   /** From now on connections go to the socket in this folder. */
@@ -10,7 +10,7 @@ export interface Proxy {
 }
 
 /** A TCP address in front of an embedded database, whose own address is new at each start. */
-export async function startProxy(socketDir: string): Promise<Proxy> {
+export async function startProxy(socketDir: string): Promise<DatabaseProxy> {
   let target = socketDir;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {

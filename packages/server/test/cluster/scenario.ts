@@ -9,7 +9,7 @@ import { type EmbeddedPostgres, startEmbedded } from "@carillon/store";
 import pg from "pg";
 import type { History, JournalLine } from "./check.ts";
 import { type Running, type RunningNode, startNodeProcess, startWorkerProcess } from "./processes.ts";
-import { type Proxy, startProxy } from "./proxy.ts";
+import { type DatabaseProxy, startProxy } from "./proxy.ts";
 
 export interface ScenarioOptions {
   nodes: number;
@@ -45,10 +45,10 @@ export class Cluster {
   readonly acknowledged: { id: string; dueAt: number }[] = [];
   readonly random: () => number;
   readonly #options: ScenarioOptions;
-  readonly #proxy: Proxy;
+  readonly #proxy: DatabaseProxy;
   #fires: { first: number; last: number } | null = null;
 
-  private constructor(folder: string, database: EmbeddedPostgres, proxy: Proxy, options: ScenarioOptions) {
+  private constructor(folder: string, database: EmbeddedPostgres, proxy: DatabaseProxy, options: ScenarioOptions) {
     this.folder = folder;
     this.database = database;
     this.#options = options;
