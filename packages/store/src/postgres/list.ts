@@ -22,7 +22,7 @@ export async function listTasks(
 }
 
 /** Null: no state that was asked for exists. */
-function composeList(
+export function composeList(
   namespace: string,
   { filter, now, pageSize, after }: { filter: TaskFilter; now: number; pageSize: number; after: string | null },
 ): { statement: Statement; values: unknown[] } | null {
@@ -62,7 +62,8 @@ function composeList(
     sides.push(newest(finalRows, where));
   }
   if (sides.length === 0) return null;
-  const rows = `${sides.join("\nunion all\n")}\norder by id desc limit $2`;
+  const [only] = sides as [string];
+  const rows = sides.length === 1 ? only : `${sides.join("\nunion all\n")}\norder by id desc limit $2`;
   const columns = { payload: "null::text", result: "null::text" };
   const statement = { name: "", text: `${selectRecords(rows, columns)}\n order by t.id desc` };
   return { statement, values };

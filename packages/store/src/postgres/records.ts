@@ -108,7 +108,7 @@ const isTask = "namespace = $1 and id = $2";
 const soon = `finished_at >= ${instant("$3")} and finished_at < ${instant("$4")}`;
 
 const getLive: Statement = { name: "get_live_task", text: selectRecords(`${liveRows} where ${isTask}`, whole) };
-const getSoonFinal: Statement = {
+export const getSoonFinal: Statement = {
   name: "get_soon_final_task",
   text: selectRecords(`${finalRows} where ${isTask} and ${soon}`, whole),
 };
