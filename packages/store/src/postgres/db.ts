@@ -38,8 +38,10 @@ const poolSizes = {
   claims: 2,
   outcomes: 2,
   inserts: 4,
-  /** Inserts with a unique or idempotency key, which another transaction may hold up. */
+  /** Inserts with a unique or idempotency key. */
   keyed: 2,
+  /** The same, once a key has proved to be held by somebody else's transaction. */
+  blocked: 4,
   reads: 4,
 } as const;
 export type PoolName = keyof typeof poolSizes;
@@ -225,6 +227,17 @@ export function sqlState(error: unknown): string | null {
 /** Whether a statement that failed this way may have taken effect all the same: its connection broke before the answer. */
 export function isUnknown(error: unknown): boolean {
   return CarillonError.is(error) && (error.cause as { sent?: boolean } | undefined)?.sent === true;
+}
+
+/** Whether another transaction held a lock for longer than `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  return CarillonError.is(error) && error.cause instanceof Error && sqlState(error.cause.cause) === "55P03";
+}
+
+/** Two transactions were in each other's way, and this one gave in. */
+export function isDeadlock(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === "40P01" || state === "40001";
 }
 
 /** The connection is refused or gone, the server shuts down, recovers, is full, read-only, or somebody holds a lock for too long. */

@@ -16,7 +16,10 @@ export interface InsertOptions {
   skipTakenKeys?: boolean;
 }
 
-/** Plain, it answers no rows; with `skipTakenKeys`, the ids that were inserted; with `sessions`, those of them that are alive. */
+/**
+ * Plain, it answers no rows; with `skipTakenKeys`, `[id, claimed]` of the rows that were inserted; with `sessions` alone, of those that
+ * were claimed.
+ */
 export interface Insert {
   statement: Statement;
   values: unknown[];
@@ -29,9 +32,11 @@ export interface Insert {
 export async function insertTasks(tx: Db, catalog: Catalog, tasks: readonly NewTask[]): Promise<Set<Id>> {
   if (tasks.length === 0) return new Set();
   const { statement, values } = insertOf(tasks, await catalog.numbersOf(tasks), { skipTakenKeys: true });
-  const rows = await tx.query<[bigint]>(statement, values);
+  const rows = await tx.query<InsertedRow>(statement, values);
   return new Set(rows.map(([id]) => id));
 }
+
+export type InsertedRow = [id: Id, claimed: boolean];
 
 export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: InsertOptions = {}): Insert {
   const { sessions, skipTakenKeys = false } = options;
@@ -53,11 +58,10 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
   }
   /** A column that is the same for all, when all are alike. */
   function common(column: string, type: string, value: unknown, valueOfEach: () => Buffer): void {
-    if (!uniform) return each(column, type, valueOfEach(), `x.${column}::${type}`);
-    columns.push(column);
-    expressions.push(`$${values.push(value)}::${type}`);
+    if (uniform) computed(column, `$${values.push(value)}::${type}`);
+    else each(column, type === "task_trigger" ? "text" : type, valueOfEach(), `x.${column}::${type}`);
   }
-  function constant(column: string, expression: string): void {
+  function computed(column: string, expression: string): void {
     columns.push(column);
     expressions.push(expression);
   }
@@ -78,15 +82,15 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
     each("fire_at", "float8", float8Array(tasks.map((task) => task.fireAt)), "to_timestamp(x.fire_at / 1000)");
     each("unique_key", "text", textArray(tasks.map((task) => task.uniqueKey)));
     each("tags", "text", textArray(tasks.map((task) => tagsLiteral(task.tags))), "x.tags::text[]");
-    each("replay_of", "int8", int8Array(tasks.map((task) => task.replayOf)));
+    each("extra", "text", textArray(tasks.map(extraOf)), "x.extra::jsonb");
   }
   if (sessions) {
     each("session", "int8", int8Array(sessions), "held.session");
-    constant("state", "case when held.session is null then 'pending' else 'claimed' end::task_state");
-    constant("token", "case when held.session is null then 0 else 1 end");
-    constant("attempt", "case when held.session is null then 0 else 1 end");
+    computed("state", "case when held.session is null then 'pending' else 'claimed' end::task_state");
+    computed("token", "case when held.session is null then 0 else 1 end");
+    computed("attempt", "case when held.session is null then 0 else 1 end");
   } else {
-    constant("state", "'pending'");
+    computed("state", "'pending'");
   }
 
   const insert = `
@@ -103,7 +107,8 @@ ${skipTakenKeys ? "on conflict (namespace, unique_key) where unique_key is not n
 alive as materialized (
   select id from session where id = any($${parameter}::int8[]) and dead_at is null and closed_at is null)`);
   }
-  if (parts.length > 0 || large.length > 0) parts.push(`inserted as (${insert} returning id)`);
+  const answers = sessions !== undefined || skipTakenKeys;
+  if (answers || large.length > 0) parts.push(`inserted as (${insert} returning id, session is not null as claimed)`);
   if (large.length > 0) {
     const ids = values.push(int8Array(large.map((task) => task.id)));
     const data = values.push(textArray(large.map((task) => task.payload)));
@@ -113,9 +118,8 @@ stored as (
   select i.id, 1, l.data from unnest($${ids}::int8[], $${data}::text[]) as l(id, data) join inserted i on i.id = l.id)`);
   }
   const flags = [uniform, rare, large.length > 0, sessions, skipTakenKeys].map((flag) => (flag ? "1" : "0")).join("");
-  const answer = sessions ? "select id from alive" : skipTakenKeys ? "select id from inserted" : "select 1 where false";
-  const text =
-    parts.length > 0 ? `with ${parts.join(",")}\n${answer}` : `${insert}${skipTakenKeys ? "returning id" : ""}`;
+  const wanted = skipTakenKeys ? "" : answers ? "where claimed" : "where false";
+  const text = parts.length > 0 ? `with ${parts.join(",")}\nselect id, claimed from inserted ${wanted}` : insert;
   return { statement: { name: `insert_tasks_${flags}`, text }, values };
 }
 
@@ -147,6 +151,11 @@ function hasRareFields(task: NewTask): boolean {
 export function isLarge(json: string | null): boolean {
   if (json === null || json.length * 3 <= INLINE_BYTES) return false;
   return json.length > INLINE_BYTES || Buffer.byteLength(json) > INLINE_BYTES;
+}
+
+/** What few tasks have. */
+function extraOf({ replayOf }: NewTask): string | null {
+  return replayOf === null ? null : `{"replayOf":"${replayOf}"}`;
 }
 
 function tagsLiteral(tags: string[]): string | null {

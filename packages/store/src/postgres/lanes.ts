@@ -1,7 +1,8 @@
 /** Lanes and policies are few and never change, so that every node remembers them all and rows carry only their numbers. */
-import type { TaskPolicy } from "@carillon/core";
+import type { Id, TaskPolicy } from "@carillon/core";
 import type { Lane, NewTask } from "../store.ts";
 import type { Db } from "./db.ts";
+import { Recent } from "./recent.ts";
 
 /** Of the tasks asked about, in their order. */
 export interface Numbers {
@@ -13,21 +14,24 @@ export interface Catalog {
   /** Gives those that are new their rows. */
   numbersOf(tasks: readonly NewTask[]): Promise<Numbers>;
   /** Makes sure that these, which other nodes may have made, are known. */
-  learn(ids: { lanes: readonly number[]; policies: readonly number[] }): Promise<void>;
+  learn(ids: { lanes?: Set<number>; policies?: Set<number>; schedules?: Set<Id> }): Promise<void>;
   lane(id: number): Lane;
   policy(id: number): TaskPolicy;
+  scheduleName(id: Id): string | null;
   /** All there are. */
   lanes(): Promise<Lane[]>;
 }
 
 /** Policies may differ from task to task, if users will; so many are remembered. */
 const POLICIES_KEPT = 20_000;
+const SCHEDULES_KEPT = 200_000;
 
 export function createCatalog(db: Db): Catalog {
   const lanesById = new Map<number, Lane>();
   const lanesByName = new Map<string, Lane>();
-  const policiesById = new Map<number, TaskPolicy>();
-  const policyIds = new Map<string, number>();
+  const policiesById = new Recent<number, TaskPolicy>(POLICIES_KEPT);
+  const policyIds = new Recent<string, number>(POLICIES_KEPT);
+  const scheduleNames = new Recent<Id, string>(SCHEDULES_KEPT);
   /** By object: a batch usually shares one. */
   const bodies = new WeakMap<TaskPolicy, string>();
 
@@ -49,13 +53,9 @@ export function createCatalog(db: Db): Catalog {
   }
 
   function rememberPolicies(rows: PolicyRow[]): void {
-    if (policyIds.size + rows.length > POLICIES_KEPT) {
-      policyIds.clear();
-      policiesById.clear();
-    }
     for (const [id, body] of rows) {
       policyIds.set(body, id);
-      if (!policiesById.has(id)) policiesById.set(id, JSON.parse(body));
+      policiesById.set(id, policiesById.get(id) ?? JSON.parse(body));
     }
   }
 
@@ -81,12 +81,9 @@ export function createCatalog(db: Db): Catalog {
   }
 
   async function preparePolicies(tasks: readonly NewTask[]): Promise<void> {
-    const all = new Set<string>();
-    for (const task of tasks) all.add(bodyOf(task.policy));
-    let missing = [...all].filter((body) => !policyIds.has(body)).sort();
+    const bodies = new Set(tasks.map((task) => bodyOf(task.policy)));
+    const missing = [...bodies].filter((body) => policyIds.get(body) === undefined).sort();
     if (missing.length === 0) return;
-    // Those known so far are asked for again when the memory is about to be cleared.
-    if (policyIds.size + missing.length > POLICIES_KEPT) missing = [...all].sort();
     const found = await db.query<PolicyRow>(selectPolicies, [missing]);
     if (found.length < missing.length) {
       await db.query(insertPolicies, [missing]);
@@ -117,13 +114,18 @@ export function createCatalog(db: Db): Catalog {
       }
     },
     async learn(ids) {
-      const lanes = ids.lanes.filter((id) => !lanesById.has(id));
-      const policies = ids.policies.filter((id) => !policiesById.has(id));
+      const lanes = unknown(ids.lanes ?? [], lanesById);
       if (lanes.length > 0) for (const row of await db.query<LaneRow>(selectLanesById, [lanes])) remember(row);
-      if (policies.length > 0) rememberPolicies(await db.query<PolicyRow>(selectPoliciesById, [ids.policies]));
+      const policies = unknown(ids.policies ?? [], policiesById);
+      if (policies.length > 0) rememberPolicies(await db.query<PolicyRow>(selectPoliciesById, [policies]));
+      const schedules = unknown(ids.schedules ?? [], scheduleNames);
+      if (schedules.length === 0) return;
+      for (const [id, name] of await db.query<ScheduleRow>(selectScheduleNames, [schedules]))
+        scheduleNames.set(id, name);
     },
     lane: (id) => lanesById.get(id)!,
     policy: (id) => policiesById.get(id)!,
+    scheduleName: (id) => scheduleNames.get(id) ?? null,
     async lanes() {
       return (await db.query<LaneRow>(selectAllLanes, [])).map(remember);
     },
@@ -146,6 +148,11 @@ export function policyBody({ retry, timeoutMs }: TaskPolicy): string {
 
 type LaneRow = [id: number, namespace: string, queue: string, type: string];
 type PolicyRow = [id: number, body: string];
+type ScheduleRow = [id: Id, name: string];
+
+function unknown<T>(ids: Iterable<T>, known: { get(id: T): unknown }): T[] {
+  return [...ids].filter((id) => known.get(id) === undefined);
+}
 
 const selectLanes = {
   name: "select_lanes",
@@ -186,4 +193,9 @@ const insertPolicies = {
 const selectPoliciesById = {
   name: "select_policies_by_id",
   text: "select id, body from policy where id = any($1::int[])",
+};
+
+const selectScheduleNames = {
+  name: "select_schedule_names",
+  text: "select id, name from schedule where id = any($1::bigint[])",
 };

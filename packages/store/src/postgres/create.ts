@@ -1,0 +1,61 @@
+/**
+ * createTasks. Singles without keys share statements (group commit); a batch is one statement of its own; tasks with a unique or
+ * idempotency key go through keyed.ts, because somebody else's transaction may hold the same key.
+ */
+import { invalid } from "@carillon/core";
+import type { CreateAnswer, CreateOptions, NewTask } from "../store.ts";
+import { allCreated, type CreateCall, recover, sessionsOf } from "./created.ts";
+import { type Pools, sqlState } from "./db.ts";
+import { createGroup, type Entry, settle } from "./group-commit.ts";
+import { type InsertedRow, insertOf } from "./insert.ts";
+import { createKeyedLane } from "./keyed.ts";
+import type { Catalog } from "./lanes.ts";
+import { withPartitions } from "./partitions.ts";
+
+const DEADLINE_MS = 5_000;
+/** For up to 10,000 rows and 32 MiB. */
+const BATCH_DEADLINE_MS = 15_000;
+
+export type CreateTasks = (tasks: NewTask[], options: CreateOptions) => Promise<CreateAnswer>;
+
+export function createCreateTasks(pools: Pools, catalog: Catalog): CreateTasks {
+  const run = (entries: Entry<CreateCall, CreateAnswer>[]) =>
+    settle(
+      entries,
+      (calls) => insertPlain(pools, catalog, calls),
+      (failed, error) => recover(pools, catalog, failed, error),
+    );
+  const insertSingle = createGroup({ flights: 2, maxSize: 1_000, sizeOf: () => 1, run });
+  const insertBatch = createGroup({ flights: 2, maxSize: 1, sizeOf: () => 1, run });
+  const insertKeyed = createKeyedLane(pools, catalog);
+
+  return async (tasks, options) => {
+    if (tasks.length === 0) return { kind: "created", tasks: [], claimed: [] };
+    const keyed = options.idempotency || tasks.some((task) => task.uniqueKey !== null);
+    const insert = keyed ? insertKeyed : tasks.length > 1 ? insertBatch : insertSingle;
+    try {
+      return await insert({ tasks, options });
+    } catch (error) {
+      throw refusalOf(error);
+    }
+  };
+}
+
+/** All tasks of all calls, in one statement. */
+async function insertPlain(pools: Pools, catalog: Catalog, calls: CreateCall[]): Promise<CreateAnswer[]> {
+  const tasks = calls.flatMap((call) => call.tasks);
+  const sessions = sessionsOf(calls);
+  const { statement, values } = insertOf(tasks, await catalog.numbersOf(tasks), sessions ? { sessions } : {});
+  const deadlineMs = calls.length === 1 ? BATCH_DEADLINE_MS : DEADLINE_MS;
+  const rows = await withPartitions(pools.control, () =>
+    pools.inserts.query<InsertedRow>(statement, values, { deadlineMs }),
+  );
+  const claimed = new Set(rows.map(([id]) => id));
+  return Promise.all(calls.map((call) => allCreated(catalog, call, claimed)));
+}
+
+/** Everything that can be checked is checked before; what PostgreSQL alone refuses (22: data) is the request's fault all the same. */
+function refusalOf(error: unknown): unknown {
+  if (!sqlState(error)?.startsWith("22")) return error;
+  return invalid("", "not_storable", `The database cannot store this: ${(error as Error).message}.`);
+}

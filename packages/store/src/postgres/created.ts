@@ -1,0 +1,106 @@
+/** What creates have in common, whichever way they go: who claims at once, the answer, and what to do when it was lost. */
+import { CarillonError, type Id, idCreatedAt } from "@carillon/core";
+import type { ClaimedTask, CreateAnswer, CreateOptions, NewTask } from "../store.ts";
+import { int8Array } from "./arrays.ts";
+import { isUnknown, type Pools } from "./db.ts";
+import type { Entry } from "./group-commit.ts";
+import type { Catalog } from "./lanes.ts";
+import { pause } from "./timers.ts";
+
+export interface CreateCall {
+  tasks: NewTask[];
+  options: CreateOptions;
+}
+
+/** Who claims which task at once; undefined when nobody claims any. */
+export function sessionsOf(calls: CreateCall[]): (Id | null)[] | undefined {
+  if (!calls.some(({ options }) => options.claim && options.claim.count > 0)) return undefined;
+  return calls.flatMap(({ tasks, options: { claim } }) =>
+    tasks.map((task, index) => (claim && index < claim.count && task.uniqueKey === null ? claim.session : null)),
+  );
+}
+
+export async function allCreated(catalog: Catalog, { tasks }: CreateCall, claimed: Set<Id>): Promise<CreateAnswer> {
+  return {
+    kind: "created",
+    tasks: tasks.map((task) => ({ id: task.id, created: true })),
+    claimed: await claimedTasks(
+      catalog,
+      tasks.filter((task) => claimed.has(task.id)),
+    ),
+  };
+}
+
+/** As the claim would have answered it. */
+export async function claimedTasks(catalog: Catalog, tasks: NewTask[]): Promise<ClaimedTask[]> {
+  if (tasks.length === 0) return [];
+  const { lanes } = await catalog.numbersOf(tasks);
+  const schedules = tasks.flatMap((task) => task.scheduleId ?? []);
+  if (schedules.length > 0) await catalog.learn({ schedules: new Set(schedules) });
+  return tasks.map((task, index) => ({
+    id: task.id,
+    token: 1n,
+    lane: lanes[index]!,
+    policy: task.policy,
+    priority: task.priority,
+    dueAt: task.dueAt,
+    attempt: 1,
+    failures: 0,
+    lost: 0,
+    payload: task.payload,
+    scheduleId: task.scheduleId,
+    scheduleName: task.scheduleId === null ? null : catalog.scheduleName(task.scheduleId),
+    fireAt: task.fireAt,
+    finishBy: null,
+    startedAt: null,
+  }));
+}
+
+// ---------------------------------------------------------------------------------------------------------- answers that were lost
+
+const ASK_EVERY_MS = 250;
+const ASK_TIMES = 12;
+
+/**
+ * Settles calls whose statement failed. When its connection broke before the answer, asks which tasks are there; the others may still
+ * come to be, so that their callers are not told that they do not exist.
+ */
+export async function recover(
+  pools: Pools,
+  catalog: Catalog,
+  entries: Entry<CreateCall, CreateAnswer>[],
+  error: unknown,
+): Promise<void> {
+  const ids = entries.flatMap(({ call }) => call.tasks.map((task) => task.id));
+  const holders = isUnknown(error) ? await findInserted(pools, ids) : new Map<Id, Id | null>();
+  for (const entry of entries) {
+    const { tasks, options } = entry.call;
+    if (tasks.every((task) => holders.has(task.id))) {
+      const claimed = tasks.filter(({ id }) => options.claim && holders.get(id) === options.claim.session);
+      entry.resolve(await allCreated(catalog, entry.call, new Set(claimed.map((task) => task.id))));
+    } else {
+      entry.reject(error);
+    }
+  }
+}
+
+/** Those of them that exist, once the database answers again, with the session that still holds the first lease, if any. */
+async function findInserted(pools: Pools, ids: Id[]): Promise<Map<Id, Id | null>> {
+  const since = ids.reduce((least, id) => Math.min(least, idCreatedAt(id)), Number.POSITIVE_INFINITY) - 60_000;
+  for (let times = 1; ; times++) {
+    try {
+      return new Map(await pools.reads.query<[Id, Id | null]>(selectInserted, [int8Array(ids), since]));
+    } catch (error) {
+      if (!CarillonError.is(error) || times === ASK_TIMES) return new Map();
+      await pause(pools.timers, ASK_EVERY_MS);
+    }
+  }
+}
+
+const selectInserted = {
+  name: "select_inserted",
+  text: `
+select id, case when token = 1 and state = 'claimed' then session end from task where id = any($1::int8[])
+union all
+select id, null from archive where id = any($1::int8[]) and finished_at >= to_timestamp($2::float8 / 1000)`,
+};

@@ -1,0 +1,225 @@
+/** Creates with keys, as one transaction: idempotency keys first, then tasks in the order of their unique keys. */
+import { CarillonError, type Id } from "@carillon/core";
+import { bandOf, type CreateAnswer, type NewTask } from "../store.ts";
+import { type CreateCall, claimedTasks, sessionsOf } from "./created.ts";
+import type { Db } from "./db.ts";
+import { type InsertedRow, insertOf, isLarge } from "./insert.ts";
+import type { Catalog } from "./lanes.ts";
+
+/** Thrown to roll back, when a call that flies alone meets a key that it was told not to share. */
+class Conflict extends Error {
+  readonly answer: CreateAnswer;
+
+  constructor(answer: CreateAnswer) {
+    super("unique conflict");
+    this.answer = answer;
+  }
+}
+
+/** All of these calls in one transaction, which waits `patienceMs` for each lock. Either one call, or singles with one key each. */
+export async function insertKeyed(
+  db: Db,
+  catalog: Catalog,
+  calls: CreateCall[],
+  patienceMs: number,
+): Promise<CreateAnswer[]> {
+  await catalog.numbersOf(calls.flatMap((call) => call.tasks)); // Known from here on, without another connection.
+  try {
+    return await db.transaction(async (tx) => {
+      // Travels with the next statement, which fails with it.
+      tx.query(setLockTimeout, [`${patienceMs}ms`]).catch(() => {});
+      const answers = await replayedAnswers(tx, calls);
+      const fresh = calls.filter((call) => !answers.has(call));
+      if (fresh.length > 0) await insertFresh(tx, catalog, fresh, answers);
+      return calls.map((call) => answers.get(call)!);
+    });
+  } catch (error) {
+    if (error instanceof Conflict) return [error.answer];
+    throw error;
+  }
+}
+
+/** Takes the idempotency keys; answers the calls whose key was used before. An expired key is as good as new. */
+async function replayedAnswers(tx: Db, calls: CreateCall[]): Promise<Map<CreateCall, CreateAnswer>> {
+  const answers = new Map<CreateCall, CreateAnswer>();
+  const asked = calls.flatMap((call) => (call.options.idempotency ? [{ call, ...call.options.idempotency }] : []));
+  if (asked.length === 0) return answers;
+  const taken = await tx.query<[namespace: string, key: string]>(takeKeys, [
+    asked.map(({ namespace }) => namespace),
+    asked.map(({ key }) => key),
+    asked.map(({ requestHash }) => requestHash),
+    // Where a unique key may find another task, the answer is put in later, in the same transaction.
+    asked.map(({ call, response }) => (hasUniqueKey(call) ? "" : response(call.tasks.map(asCreated)))),
+    asked.map(({ expiresAt }) => expiresAt),
+    Math.max(...asked.map(({ call }) => call.options.now)),
+  ]);
+  const won = new Set(taken.map((names) => names.join("\0")));
+  const lost = asked.filter(({ namespace, key }) => !won.has(`${namespace}\0${key}`));
+  if (lost.length === 0) return answers;
+  const kept = await tx.query<[namespace: string, key: string, requestHash: string, response: string]>(selectKeys, [
+    lost.map(({ namespace }) => namespace),
+    lost.map(({ key }) => key),
+  ]);
+  for (const { call, namespace, key, requestHash } of lost) {
+    const found = kept.find((row) => row[0] === namespace && row[1] === key);
+    if (!found) throw changesTooFast(); // It expired and was removed in between.
+    const [, , keptHash, response] = found;
+    answers.set(call, keptHash === requestHash ? { kind: "replayed", response } : { kind: "key_reused" });
+  }
+  return answers;
+}
+
+async function insertFresh(
+  tx: Db,
+  catalog: Catalog,
+  calls: CreateCall[],
+  answers: Map<CreateCall, CreateAnswer>,
+): Promise<void> {
+  const { inserted, holders } = await insertOrFind(tx, catalog, calls);
+  for (const call of calls) {
+    const { tasks, options } = call;
+    const foreignHolder = (task: NewTask): Id | null => {
+      const holder = inserted.has(task.id) ? undefined : holders.get(uniqueName(task));
+      return holder === undefined || inserted.has(holder) ? null : holder;
+    };
+    const conflict = options.uniquePolicy === "reject" && tasks.find((task) => foreignHolder(task) !== null);
+    if (conflict) {
+      const id = foreignHolder(conflict)!;
+      const answer: CreateAnswer = { kind: "unique_conflict", id, uniqueKey: conflict.uniqueKey! };
+      if (calls.length === 1) throw new Conflict(answer);
+      answers.set(call, answer);
+      continue;
+    }
+    if (options.uniquePolicy === "replace") {
+      const replaced = new Set<Id>();
+      for (const task of tasks) {
+        const holder = foreignHolder(task);
+        if (holder === null || replaced.has(holder)) continue;
+        replaced.add(holder);
+        await replaceTask(tx, holder, task);
+      }
+    }
+    const created = tasks.map((task) =>
+      inserted.has(task.id) ? asCreated(task) : { id: holders.get(uniqueName(task))!, created: false },
+    );
+    if (options.idempotency && hasUniqueKey(call)) {
+      const { namespace, key, response } = options.idempotency;
+      await tx.query(putResponse, [namespace, key, response(created)]);
+    }
+    const claimed = await claimedTasks(
+      catalog,
+      tasks.filter((task) => inserted.get(task.id)),
+    );
+    answers.set(call, { kind: "created", tasks: created, claimed });
+  }
+}
+
+const INSERT_TIMES = 5;
+
+/** By id, whether it was claimed; by unique key, the task that holds it, where it is not the one that was sent. */
+async function insertOrFind(
+  tx: Db,
+  catalog: Catalog,
+  calls: CreateCall[],
+): Promise<{ inserted: Map<Id, boolean>; holders: Map<string, Id> }> {
+  const inserted = new Map<Id, boolean>();
+  const holders = new Map<string, Id>();
+  const sessions = sessionsOf(calls);
+  const tasks = calls
+    .flatMap((call) => call.tasks)
+    .map((task, index) => ({ task, session: sessions?.[index] ?? null }));
+  const ordered = tasks.map((entry) => ({ ...entry, name: uniqueName(entry.task) }));
+  let left = ordered.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  for (let times = 1; left.length > 0; times++) {
+    // The holder of a key may have become final between the insert that met it and the look that did not.
+    if (times > INSERT_TIMES) throw changesTooFast();
+    const sent = left.map((entry) => entry.task);
+    const { statement, values } = insertOf(sent, await catalog.numbersOf(sent), {
+      skipTakenKeys: true,
+      ...(sessions && { sessions: left.map((entry) => entry.session) }),
+    });
+    for (const [id, claimed] of await tx.query<InsertedRow>(statement, values)) inserted.set(id, claimed);
+    left = left.filter(({ task }) => !inserted.has(task.id));
+    if (left.length === 0) break;
+    const found = await tx.query<[namespace: string, uniqueKey: string, id: Id]>(selectHolders, [
+      left.map(({ task }) => task.namespace),
+      left.map(({ task }) => task.uniqueKey),
+    ]);
+    for (const [namespace, uniqueKey, id] of found) holders.set(uniqueName({ namespace, uniqueKey }), id);
+    left = left.filter(({ name }) => !holders.has(name));
+  }
+  return { inserted, holders };
+}
+
+/** Only while nobody holds it; the others keep what they have. */
+async function replaceTask(tx: Db, id: Id, { payload, dueAt, priority }: NewTask): Promise<void> {
+  const large = isLarge(payload);
+  await tx.query(replace, [id, large ? null : payload, dueAt, priority, bandOf(priority), large ? payload : null]);
+}
+
+export const uniqueName = (task: { namespace: string; uniqueKey: string | null }) =>
+  `${task.namespace}\0${task.uniqueKey}`;
+
+const asCreated = (task: NewTask) => ({ id: task.id, created: true });
+const hasUniqueKey = (call: CreateCall) => call.tasks.some((task) => task.uniqueKey !== null);
+
+function changesTooFast(): CarillonError {
+  return new CarillonError("unavailable", { detail: "The key changes hands too fast.", retryAfterMs: 1_000 });
+}
+
+const setLockTimeout = {
+  name: "set_lock_timeout",
+  text: "select set_config('lock_timeout', $1, true)",
+};
+
+const takeKeys = {
+  name: "take_idempotency_keys",
+  text: `
+insert into idempotency (namespace, key, request_hash, response, expires_at)
+select namespace, key, request_hash, response, to_timestamp(expires_at / 1000)
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[])
+       as x(namespace, key, request_hash, response, expires_at)
+ order by namespace collate "C", key collate "C"
+on conflict (namespace, key) do update
+   set request_hash = excluded.request_hash, response = excluded.response, expires_at = excluded.expires_at
+ where idempotency.expires_at <= to_timestamp($6::float8 / 1000)
+returning namespace, key`,
+};
+
+const selectKeys = {
+  name: "select_idempotency_keys",
+  text: `
+select i.namespace, i.key, i.request_hash, i.response
+  from unnest($1::text[], $2::text[]) as x(namespace, key)
+  join idempotency i on i.namespace = x.namespace and i.key = x.key`,
+};
+
+const putResponse = {
+  name: "put_idempotency_response",
+  text: "update idempotency set response = $3 where namespace = $1 and key = $2",
+};
+
+const selectHolders = {
+  name: "select_key_holders",
+  text: `
+select t.namespace, t.unique_key, t.id
+  from unnest($1::text[], $2::text[]) as x(namespace, unique_key)
+  join task t on t.namespace = x.namespace and t.unique_key = x.unique_key and t.unique_key is not null`,
+};
+
+const replace = {
+  name: "replace_task",
+  text: `
+with changed as (
+  update task
+     set payload = $2, due_at = to_timestamp($3::float8 / 1000), priority = $4, band = $5,
+         blobs = ($6::text is not null)::int
+   where id = $1 and state = 'pending'
+  returning id),
+stored as (
+  insert into blob (task_id, kind, data)
+  select id, 1, $6 from changed where $6 is not null
+  on conflict (task_id, kind) do update set data = excluded.data)
+delete from blob using changed
+ where blob.task_id = $1 and blob.kind = 1 and changed.id = blob.task_id and $6::text is null`,
+};

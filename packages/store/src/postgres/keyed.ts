@@ -1,0 +1,97 @@
+/**
+ * Creates with a unique or an idempotency key. A key may be held by somebody else's open transaction, for as long as that pleases; then
+ * only callers of that key may wait. So small groups try with a short patience; a group that fails to get its locks is tried again one
+ * call at a time; a call that fails alone waits for its key on connections apart, up to 500 ms in all, and its caller gets `unavailable`.
+ * Everybody locks idempotency keys first, then unique keys, each in order; 40P01, which then takes a foreign transaction, is tried again.
+ */
+import { CarillonError } from "@carillon/core";
+import type { CreateAnswer } from "../store.ts";
+import { type CreateCall, recover } from "./created.ts";
+import { type Db, isLockTimeout, type Pools } from "./db.ts";
+import { createGroup, type Entry, rejectAll, settle } from "./group-commit.ts";
+import { insertKeyed, uniqueName } from "./keyed-insert.ts";
+import type { Catalog } from "./lanes.ts";
+import { withPartitions } from "./partitions.ts";
+
+/** What a call costs others at most, once, when its key turns out to be held. */
+const GROUP_PATIENCE_MS = 50;
+const PATIENCE_MS = 500;
+const GROUP_SIZE = 100;
+
+interface KeyedCall extends CreateCall {
+  keys: string[];
+  calledAt: number;
+}
+
+type KeyedEntry = Entry<KeyedCall, CreateAnswer>;
+
+export function createKeyedLane(pools: Pools, catalog: Catalog): (call: CreateCall) => Promise<CreateAnswer> {
+  const { monotonic } = pools.timers;
+  /** By key, the calls that wait for it on connections of their own. */
+  const waiting = new Map<string, KeyedEntry[]>();
+
+  const group = createGroup<KeyedCall, CreateAnswer>({
+    flights: 2,
+    maxSize: GROUP_SIZE,
+    sizeOf: ({ tasks }) => tasks.length,
+    keysOf: ({ keys }) => keys,
+    isAlone: ({ tasks, options }) => tasks.length > 1 || (!!options.idempotency && tasks[0]!.uniqueKey !== null),
+    run,
+  });
+
+  async function run(entries: KeyedEntry[]): Promise<void> {
+    const free = entries.filter((entry) => !joinWaiting(entry));
+    if (free.length === 0) return;
+    await settle(
+      free,
+      (calls) => insert(pools.keyed, calls, GROUP_PATIENCE_MS),
+      async (failed, error) => {
+        if (!isLockTimeout(error)) return recover(pools, catalog, failed, error);
+        if (failed.length === 1) void waitFor(failed[0]!);
+        else for (const entry of failed) await run([entry]);
+      },
+    );
+  }
+
+  function insert(db: Db, calls: KeyedCall[], patienceMs: number): Promise<CreateAnswer[]> {
+    return withPartitions(pools.control, () => insertKeyed(db, catalog, calls, patienceMs));
+  }
+
+  function joinWaiting(entry: KeyedEntry): boolean {
+    const queue = entry.call.keys.map((key) => waiting.get(key)).find((found) => found !== undefined);
+    queue?.push(entry);
+    return queue !== undefined;
+  }
+
+  /** One after the other, until nobody waits for this key any more. */
+  async function waitFor(first: KeyedEntry): Promise<void> {
+    if (joinWaiting(first)) return;
+    const [key] = first.call.keys as [string];
+    const queue = [first];
+    waiting.set(key, queue);
+    for (let entry = queue.shift(); entry; entry = queue.shift()) {
+      const leftMs = Math.ceil(PATIENCE_MS - (monotonic() - entry.call.calledAt));
+      if (leftMs <= 0) entry.reject(keyIsHeld());
+      else await settle([entry], (calls) => insert(pools.blocked, calls, leftMs), refuseWaiting);
+    }
+    waiting.delete(key);
+  }
+
+  async function refuseWaiting(entries: KeyedEntry[], error: unknown): Promise<void> {
+    if (isLockTimeout(error)) rejectAll(entries, keyIsHeld());
+    else await recover(pools, catalog, entries, error);
+  }
+
+  return (call) => group({ ...call, keys: keysOf(call), calledAt: monotonic() });
+}
+
+/** In the order in which they are locked. */
+function keysOf({ tasks, options: { idempotency } }: CreateCall): string[] {
+  const unique = tasks.flatMap((task) => (task.uniqueKey === null ? [] : `unique ${uniqueName(task)}`));
+  const keys = [...new Set(unique)].sort();
+  return idempotency ? [`idempotency ${idempotency.namespace}\0${idempotency.key}`, ...keys] : keys;
+}
+
+function keyIsHeld(): CarillonError {
+  return new CarillonError("unavailable", { detail: "Another transaction holds the key.", retryAfterMs: 1_000 });
+}
