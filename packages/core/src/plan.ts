@@ -3,7 +3,7 @@
  * past in which no node was alive are missed, and the catch-up policy decides which of them run after all.
  */
 import { type CatchUp, decideCatchUp, mostCaughtUp } from "./catch-up.ts";
-import { firesBetween, jitteredDueAt, lastFiresBetween, nextFireAt, type ScheduleRule } from "./schedule.ts";
+import { firesBetween, jitteredDueAt, nextFireAt, type ScheduleRule } from "./schedule.ts";
 
 /** A fire is missed when no node was alive at its instant nor so long after it. */
 export const MISSED_AFTER_MS = 10_000;
@@ -51,7 +51,7 @@ export interface FirePlan {
 }
 
 export function planFires(schedule: PlanningSchedule, time: PlanningTime): FirePlan {
-  const { rule, catchUp, paused } = schedule;
+  const { rule, paused } = schedule;
   const { limit } = time;
   const now = Math.floor(time.now);
   const mark = Math.floor(schedule.plannedUntil);
@@ -59,13 +59,11 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
   const missedBefore = Math.floor(Math.min(now, time.aliveSince ?? now)) - MISSED_AFTER_MS;
   let left = rule.maxFires === null ? Number.POSITIVE_INFINITY : rule.maxFires - schedule.firesSoFar;
 
-  // The same fires are chosen however the stretch is cut into answers, because all of it is looked at each time.
-  const lastMissed = paused ? [] : lastFiresBetween(rule, mark, missedBefore - 1, mostCaughtUp(catchUp));
-  const caughtUp = new Set(decideCatchUp(lastMissed, catchUp, now));
-
   const fires: PlannedFireDecision[] = [];
-  const candidates = left > 0 ? firesBetween(rule, mark, until, limit + 1) : [];
-  for (const fireAt of candidates.slice(0, limit)) {
+  const found = left > 0 ? firesBetween(rule, mark, until, limit + 1) : [];
+  const within = found.slice(0, limit);
+  const caughtUp = new Set(paused ? [] : chooseMissed(schedule, within, missedBefore, now));
+  for (const fireAt of within) {
     if (left <= 0) break;
     const missed = fireAt < missedBefore;
     if (paused) {
@@ -79,7 +77,7 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
     }
   }
 
-  const more = left > 0 && candidates.length > limit;
+  const more = left > 0 && found.length > limit;
   const lastPlanned = fires.at(-1)?.fireAt;
   let nextFire = nextFireAt(rule, now);
   if (left <= 0 && nextFire !== null && nextFire > (lastPlanned ?? mark)) nextFire = null;
@@ -87,4 +85,21 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
   const following = left > 0 ? nextFireAt(rule, until) : null;
   const plannedUntil = following === null ? Math.max(until, NEVER_AGAIN) : Math.max(until, following - 1);
   return { fires, plannedUntil, nextFireAt: nextFire, more };
+}
+
+/**
+ * Which missed fires among these run after all. How many missed ones follow them is looked at too, so that the same fires are chosen
+ * however a long stretch is cut into answers.
+ */
+function chooseMissed(
+  { rule, catchUp }: PlanningSchedule,
+  fires: number[],
+  missedBefore: number,
+  now: number,
+): number[] {
+  const missed = fires.filter((fireAt) => fireAt < missedBefore);
+  const most = mostCaughtUp(catchUp);
+  if (missed.length === 0 || most === 0) return [];
+  const room = most - firesBetween(rule, missed.at(-1)!, missedBefore - 1, most).length;
+  return room === 0 ? [] : decideCatchUp(missed, { ...catchUp, limit: room }, now);
 }

@@ -1,14 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseInstant } from "./instant.ts";
-import {
-  defaultDst,
-  firesBetween,
-  jitteredDueAt,
-  lastFiresBetween,
-  nextFireAt,
-  type ScheduleRule,
-} from "./schedule.ts";
+import { defaultDst, firesBetween, jitteredDueAt, nextFireAt, type ScheduleRule } from "./schedule.ts";
 
 const base: ScheduleRule = {
   cron: null,
@@ -22,7 +15,6 @@ const base: ScheduleRule = {
   maxFires: null,
 };
 const at = (text: string) => parseInstant(text)!;
-const DAY = 86_400_000;
 
 test("an interval without a start counts from the Unix epoch", () => {
   const rule = { ...base, every: "5m" };
@@ -100,30 +92,6 @@ test("a stretch has the same fires in one piece, in two, and one at a time", () 
     ),
     { numRuns: 300 },
   );
-});
-
-test("the last fires of a stretch are the end of all its fires", () => {
-  fc.assert(
-    fc.property(
-      aRule,
-      anInstant,
-      fc.integer({ min: 0, max: 2 * 3_600_000 }),
-      fc.integer({ min: 0, max: 20 }),
-      (rule, from, length, count) => {
-        const whole = firesBetween(rule, from, from + length, 20_000);
-        expect(lastFiresBetween(rule, from, from + length, count)).toEqual(count === 0 ? [] : whole.slice(-count));
-      },
-    ),
-    { numRuns: 200 },
-  );
-});
-
-test("the last fires of ten years of seconds cost no more than a moment", () => {
-  const started = performance.now();
-  const last = lastFiresBetween({ ...base, cron: "* * * * * *" }, 0, 10 * 365 * DAY, 100);
-  expect(last).toHaveLength(100);
-  expect(last.at(-1)).toBe(10 * 365 * DAY);
-  expect(performance.now() - started).toBeLessThan(500);
 });
 
 test("jitter is the same for the same fire, differs between schedules, and stays before the next fire", () => {

@@ -38,20 +38,6 @@ export function nextFireAt(rule: ScheduleRule, after: number): number | null {
   return compileRule(rule)(after);
 }
 
-/** The last `count` fires with `after < t <= until`, in order. Costs count × log(until − after), however many there are in between. */
-export function lastFiresBetween(rule: ScheduleRule, after: number, until: number, count: number): number[] {
-  if (count <= 0 || after >= until) return [];
-  // The latest `low` after which there are still `count` fires.
-  let low = after;
-  let high = until;
-  while (high - low > 1) {
-    const middle = Math.floor((low + high) / 2);
-    if (firesBetween(rule, middle, until, count).length === count) low = middle;
-    else high = middle;
-  }
-  return firesBetween(rule, low, until, count);
-}
-
 /**
  * When the task of this fire is due: a pseudo-random part of `jitter` later, the same for the same schedule and fire on every node, and
  * always before the next fire.
