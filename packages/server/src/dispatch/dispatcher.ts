@@ -6,21 +6,22 @@
  * next instant at which something will. Nothing is handed out unless the node's session was renewed recently and its clock is certain.
  */
 import type { WorkerGate } from "@carillon/client";
-import { delay, type Id } from "@carillon/core";
-import type { ClaimedTask, Hint, Recall } from "@carillon/store";
+import { delay, type Id, idCreatedAt } from "@carillon/core";
+import type { ClaimedTask, Hint } from "@carillon/store";
 import { Loop } from "../loops/loop.ts";
 import { createAdoption } from "./adoption.ts";
 import { CLAIM_ANSWER_MS, createClaims } from "./claims.ts";
 import { type CreatedTask, createDemand } from "./demand.ts";
 import { createEndings } from "./endings.ts";
 import { createGate, type Gate } from "./gate.ts";
-import { createHand, freeCredits, type HeldTask, type Pool } from "./hand.ts";
+import { createHand, type HeldTask, type Pool } from "./hand.ts";
 import { createHandOut } from "./hand-out.ts";
 import { createLogs } from "./logs.ts";
 import type { DispatcherOptions } from "./options.ts";
 import { createOutcomes } from "./outcomes.ts";
-import { createRecalls } from "./recalls.ts";
+import { createRecall, type RecallTask } from "./recalls.ts";
 import { createReconciliation } from "./reconcile.ts";
+import { createReservations, type LaneName } from "./reservations.ts";
 import { createReturns } from "./returns.ts";
 import { createWatch, TICK_MS } from "./watch.ts";
 
@@ -28,15 +29,6 @@ const SCAN_MS = 1_000;
 /** Scans asked for come at most so often. */
 const SCAN_SOON_MS = 50;
 const RECONCILE_MS = 2_000;
-
-/** Slots kept for tasks that are about to be inserted as claimed. Ends with `handOut` or `release`, once. */
-export interface Reservation {
-  readonly session: Id;
-  readonly count: number;
-  /** The dispatcher's own. */
-  readonly pool: Pool;
-  readonly madeAt: number;
-}
 
 export interface WorkerView {
   name: string;
@@ -55,14 +47,18 @@ export interface Dispatcher extends WorkerGate {
   /** Takes nothing more, gives back what has not started, sends workers to other nodes and waits for what still runs. */
   drain(timeoutMs: number): Promise<void>;
   stop(): Promise<void>;
-  /** Up to `count` free slots for tasks of a lane that are due now; null: none, insert them as pending. */
-  reserve(lane: { namespace: string; queue: string; type: string }, count: number): Reservation | null;
-  handOut(reservation: Reservation, claimed: ClaimedTask[]): void;
-  release(reservation: Reservation): void;
+  /** The session that may claim at this moment; null while nothing may be handed out. */
+  readonly session: Id | null;
+  /** Takes up to `count` free slots for tasks of a lane that are due now and about to be inserted as claimed; how many it got. */
+  reserve(lane: LaneName, count: number): number;
+  /** Slots that were reserved and not used. */
+  release(lane: LaneName, count: number): void;
+  /** Tasks that were inserted as claimed, each for a reserved slot. */
+  handOut(claimed: readonly ClaimedTask[]): void;
   /** After an insert: this node looks at once, others are told if they may be needed. */
   noticeCreated(tasks: readonly CreatedTask[]): void;
-  /** Asked for by operations on this node, or learnt with a renewal. */
-  recall(recalls: readonly Recall[]): void;
+  /** A task that this node may hold shall be cancelled, or given back if it has not started. */
+  recall: RecallTask;
   /** The session is another one than before: what runs moves to it. */
   sessionOpened(): void;
   /** Another part made tasks pending; look soon. */
@@ -79,6 +75,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let timer: { at: number; cancel: () => void } | null = null;
   let lastScanAt = Number.NEGATIVE_INFINITY;
   let scanAsked = false;
+  let reopenedAt = Number.NEGATIVE_INFINITY;
 
   const demand = createDemand({ store, hand }, { changed, scanSoon });
   const returns = createReturns(options, { hand, demand });
@@ -90,7 +87,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const adoption = createAdoption(options, { hand, endings, changed });
   const gate: Gate = createGate(options, { hand, demand, endings, adoption, logs, returnAll, changed });
   const watch = createWatch(options, { hand, gate: () => gate, endings });
-  const recalls = createRecalls(options, { hand, returns, markRunning: watch.markRunning });
+  const recall = createRecall(options, { hand, returns, markRunning: watch.markRunning });
+  const reservations = createReservations();
   const reconcile = createReconciliation(options, { hand, adoption });
 
   const loop = (name: string, round: () => Promise<number>) =>
@@ -175,12 +173,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     void returns.giveBack(tasks);
   }
 
-  function freePool(lane: { namespace: string; queue: string; type: string }): Pool | null {
-    const known = demand.lane(lane.namespace, lane.queue, lane.type);
-    if (!known) return null;
-    let best: Pool | null = null;
-    for (const pool of demand.servedBy(known)) if (!best || freeCredits(pool) > freeCredits(best)) best = pool;
-    return best;
+  /** As claims that are answered late, what took long to insert may have been reconciled away; and a session that is over holds nothing. */
+  function isLate({ id }: ClaimedTask): boolean {
+    const createdAt = idCreatedAt(id);
+    return clock.now() - createdAt > CLAIM_ANSWER_MS || createdAt < reopenedAt;
   }
 
   return {
@@ -209,31 +205,32 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       for (const worker of hand.workers) if (worker.state !== "gone") worker.link.close();
       await Promise.all(loops.map((each) => each.stop()));
     },
-    reserve(lane, count) {
-      if (!mayHandOut() || session.id === null) return null;
-      const pool = freePool(lane);
-      const free = pool ? Math.min(count, freeCredits(pool)) : 0;
-      if (!pool || free <= 0) return null;
-      pool.reserved += free;
-      return { session: session.id, count: free, pool, madeAt: clock.monotonic() };
+    get session() {
+      return mayHandOut() ? session.id : null;
     },
-    handOut(reservation, claimed) {
-      const { pool, madeAt } = reservation;
-      pool.reserved -= reservation.count;
-      claims.settle(claimed, pool);
-      const late = clock.monotonic() - madeAt > CLAIM_ANSWER_MS || session.id !== reservation.session;
-      if (late) void returns.giveBack(claimed.flatMap(({ id }) => hand.tasks.get(id) ?? []));
+    reserve(laneName, count) {
+      const lane = mayHandOut() ? demand.lane(laneName.namespace, laneName.queue, laneName.type) : null;
+      return lane ? reservations.take(lane, demand.servedBy(lane), count) : 0;
+    },
+    release(lane, count) {
+      for (let left = count; left > 0; left--) reservations.end(lane);
       changed();
     },
-    release({ pool, count }) {
-      pool.reserved -= count;
+    handOut(claimed) {
+      for (const task of claimed) {
+        const pool = reservations.end(task.lane) ?? demand.servedBy(task.lane)[0];
+        if (pool) claims.settle([task], pool);
+      }
+      const late = claimed.filter(isLate);
+      if (late.length > 0) void returns.giveBack(late.flatMap(({ id }) => hand.tasks.get(id) ?? []));
       changed();
     },
     noticeCreated(tasks) {
       demand.created(tasks, clock.now());
     },
-    recall: (asked) => recalls.recall(asked),
+    recall,
     sessionOpened() {
+      reopenedAt = clock.now();
       returnAll(null);
       adoption.renew();
       changed();

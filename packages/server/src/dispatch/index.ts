@@ -1,2 +1,2 @@
-export { createDispatcher, type Dispatcher, type Reservation, type WorkerView } from "./dispatcher.ts";
+export { createDispatcher, type Dispatcher, type WorkerView } from "./dispatcher.ts";
 export type { DispatcherOptions, Feed, Lease, Log, NodeClock } from "./options.ts";

@@ -1,4 +1,4 @@
-import type { Clock, Id } from "@carillon/core";
+import type { Clock, Id, PublicState } from "@carillon/core";
 import type { Store } from "@carillon/store";
 import type { Metrics } from "../metrics.ts";
 
@@ -17,7 +17,7 @@ export interface Log {
 
 /** What changed, for people's screens. Called on the hot path: costs nothing when nobody looks. */
 export interface Feed {
-  taskChanged(id: Id, namespace: string, state: string): void;
+  taskChanged(id: Id, namespace: string, state: PublicState): void;
 }
 
 /** The session under which this node holds tasks, as the dispatcher sees it. */

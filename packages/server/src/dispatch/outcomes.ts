@@ -2,7 +2,7 @@
  * Writes what became of attempts, in batches, and tells their workers after the commit. While the store does not answer, outcomes stay here
  * and are tried for ever: (id, token) makes a repetition harmless. Memory is bounded because nothing is handed out meanwhile.
  */
-import { CarillonError, delay } from "@carillon/core";
+import { CarillonError, delay, publicState } from "@carillon/core";
 import type { Outcome } from "@carillon/store";
 import type { Demand } from "./demand.ts";
 import { type ConnectedWorker, forget, type Hand, type HeldTask } from "./hand.ts";
@@ -87,7 +87,7 @@ export function createOutcomes(
         if (list) list.push({ id, token, accepted: wasAccepted });
         else answers.set(held.worker, [{ id, token, accepted: wasAccepted }]);
       }
-      if (wasAccepted && tell(held, held.outcome!)) again.push(held);
+      if (wasAccepted && tell(held, held.outcome!, now)) again.push(held);
     }
     for (const [worker, outcomes] of answers) worker.link.send({ kind: "recorded", outcomes });
     if (again.length > 0) {
@@ -99,13 +99,28 @@ export function createOutcomes(
   }
 
   /** Metrics and screens. True: it will be pending again. */
-  function tell(held: HeldTask, { decision, startedAt, finishedAt, lost }: Outcome): boolean {
-    const { id, lane } = held.claimed;
-    const again = decision.kind === "again";
-    const name = lost ? "lost" : !again ? decision.state : decision.as === "failed" ? "retried" : decision.as;
-    metrics.taskEnded(lane.queue, lane.type, name, startedAt === null ? null : (finishedAt - startedAt) / 1_000);
-    feed.taskChanged(id, lane.namespace, again ? (held.cancel ? "cancelled" : "pending") : decision.state);
-    return again && !held.cancel;
+  function tell(held: HeldTask, { decision, startedAt, finishedAt, lost }: Outcome, now: number): boolean {
+    const { id, lane, failures } = held.claimed;
+    const seconds = startedAt === null ? null : (finishedAt - startedAt) / 1_000;
+    if (decision.kind === "final") {
+      metrics.taskEnded(lane.queue, lane.type, lost ? "lost" : decision.state, seconds);
+      feed.taskChanged(id, lane.namespace, decision.state);
+      return false;
+    }
+    metrics.taskEnded(
+      lane.queue,
+      lane.type,
+      lost ? "lost" : decision.as === "failed" ? "retried" : decision.as,
+      seconds,
+    );
+    const { dueAt } = decision;
+    const pending = publicState(
+      { state: "pending", dueAt, failures: decision.as === "failed" ? failures + 1 : failures },
+      now,
+    );
+    // The store does not try a task again that was to be cancelled.
+    feed.taskChanged(id, lane.namespace, held.cancel ? "cancelled" : pending);
+    return !held.cancel;
   }
 
   return {

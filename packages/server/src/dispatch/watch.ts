@@ -2,9 +2,10 @@
  * What is looked at a few times a second, for all workers and running tasks at once: no timer per task. Signs of life both ways, tasks that
  * outlive a second, attempts beyond their timeout, handlers that ignore a cancellation, and how fast slots free up.
  */
+import type { Id } from "@carillon/core";
 import type { Endings } from "./endings.ts";
 import { type Gate, sendCancel } from "./gate.ts";
-import { findHeld, type Hand, type HeldTask } from "./hand.ts";
+import type { Hand, HeldTask } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 
 export const TICK_MS = 250;
@@ -21,8 +22,8 @@ const STOP_MS = 30_000;
 
 export interface Watch {
   tick(): void;
-  /** Writes these as running now. */
-  markRunning(ids: bigint[]): void;
+  /** Writes this one as running now. */
+  markRunning(id: Id): void;
 }
 
 export function createWatch(
@@ -117,13 +118,9 @@ export function createWatch(
       sendElsewhere();
       lastTickAt = at;
     },
-    markRunning(ids) {
-      const tasks = ids.map((id) => hand.tasks.get(id)).filter((held) => held?.phase === "assigned");
-      void write(
-        tasks.filter(
-          (held) => held !== undefined && findHeld(hand, held.claimed.id, held.claimed.token) !== null,
-        ) as HeldTask[],
-      );
+    markRunning(id) {
+      const held = hand.tasks.get(id);
+      if (held?.phase === "assigned") void write([held]);
     },
   };
 }

@@ -51,7 +51,9 @@ export function createEngine(options: EngineOptions): Engine {
     node: options.node,
     url: options.url,
     ...(options.cell === undefined ? {} : { cell: options.cell }),
-    onRecalls: (recalls) => dispatcher.recall(recalls),
+    onRecalls: (recalls) => {
+      for (const { id, token, what, reason } of recalls) dispatcher.recall({ id, token }, what, reason);
+    },
     onReopened: () => dispatcher.sessionOpened(),
   });
   const reaper = createReaper({ store, clock, log, session, onTakenBack: () => dispatcher.lookSoon() });
