@@ -63,7 +63,7 @@ fires as (
   delete from fire using gone
    where fire.schedule_id = gone.schedule_id and fire.fire_at = gone.fire_at and fire.task_id = gone.id
      and fire.fire_at > ${instant("$1")} and fire.fire_at < ${instant("$2")})
-update schedule set fires = fires - counted.fires
+update schedule set fires = schedule.fires - counted.fires
   from (select schedule_id, count(*) as fires from gone group by schedule_id) counted
  where schedule.id = counted.schedule_id`,
 };
