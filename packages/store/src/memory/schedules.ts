@@ -95,33 +95,43 @@ export function setPaused(
   return scheduleRecord(row);
 }
 
-/** What was planned for later is planned anew from now on: as skipped while paused, as tasks afterwards. */
+/** Later fires are planned anew: as skipped while paused, as tasks afterwards. Earlier ones that wait to be planned stay to be planned. */
 function pause(
   database: MemoryDatabase,
   row: ScheduleRow,
   { paused, reason, now }: { paused: boolean; reason: string | null; now: number },
 ): void {
-  const fires = database.fires.get(row.id)!;
-  if (paused) {
-    withdraw(database, row, now, (fire) => fires.delete(fire.fireAt));
-    row.plannedUntil = now;
-  } else if (row.plannedUntil > now) {
-    for (const fire of fires.values()) {
-      if (fire.outcome === "skipped" && fire.fireAt > now) fires.delete(fire.fireAt);
-    }
-    row.plannedUntil = now;
-  }
-  Object.assign(row, { paused, pause: paused ? { reason, at: now } : null, updatedAt: now });
+  if (paused) withdraw(database, row, now, (fire, fires) => fires.delete(fire.fireAt));
+  else unskip(database, row, now);
+  const plannedUntil = Math.min(row.plannedUntil, now);
+  Object.assign(row, { paused, pause: paused ? { reason, at: now } : null, plannedUntil, updatedAt: now });
 }
 
-/** Takes away the tasks of fires after `now` that nobody ever claimed; `settle` says what becomes of their fires. */
-function withdraw(database: MemoryDatabase, row: ScheduleRow, now: number, settle: (fire: FireRow) => void): void {
+/**
+ * Takes away the tasks of fires after `now` that nobody ever claimed, and what a pause would have skipped; `settle` says what becomes of
+ * the tasks' fires.
+ */
+function withdraw(
+  database: MemoryDatabase,
+  row: ScheduleRow,
+  now: number,
+  settle: (fire: FireRow, fires: Map<number, FireRow>) => void,
+): void {
+  const fires = database.fires.get(row.id)!;
   for (const task of plannedTasks(database, row)) {
     if (task.fireAt! <= now) continue;
     deleteTask(database, task);
-    const fire = database.fires.get(row.id)?.get(task.fireAt!);
-    if (fire?.taskId === task.id) settle(fire);
+    const fire = fires.get(task.fireAt!);
+    if (fire?.taskId === task.id) settle(fire, fires);
     row.fires--;
+  }
+  unskip(database, row, now);
+}
+
+function unskip(database: MemoryDatabase, row: ScheduleRow, now: number): void {
+  const fires = database.fires.get(row.id)!;
+  for (const fire of fires.values()) {
+    if (fire.outcome === "skipped" && fire.fireAt > now) fires.delete(fire.fireAt);
   }
 }
 

@@ -1,8 +1,8 @@
-import { defaultPolicy, nextFireAt, planFires } from "@carillon/core";
+import { defaultPolicy, type Id, nextFireAt, planFires } from "@carillon/core";
 import type { NewTask, ScheduleDefinition, SchedulePlan, ScheduleRecord } from "@carillon/store";
 import fc from "fast-check";
 import { command, nth } from "../command.ts";
-import { pick, plain, same, type World } from "../world.ts";
+import { pick, same, unordered, type World } from "../world.ts";
 import { everyPage } from "./people.ts";
 
 const HORIZON_MS = 60_000;
@@ -112,10 +112,11 @@ const planSchedules = command(
     await same(
       world,
       async (store) => {
-        const asked: ScheduleRecord[] = [];
+        // A store may ask again, when it has to begin anew.
+        const asked = new Map<Id, ScheduleRecord>();
         const request = { before: now + HORIZON_MS, limit: 100, now };
         const answer = await store.planSchedules(request, (schedule) => {
-          asked.push(schedule);
+          asked.set(schedule.id, schedule);
           return plan(schedule);
         });
         return { ...answer, asked };
@@ -123,7 +124,7 @@ const planSchedules = command(
       ({ schedules, tasks, asked }, side) => ({
         schedules,
         tasks: tasks.map((task) => `${task.id}`).sort(),
-        asked: asked.map((schedule) => JSON.stringify(plain(side, schedule))).sort(),
+        asked: unordered(side, [...asked.values()]),
       }),
     );
     for (const { namespace, id } of tasks.values()) world.tasks.push({ namespace, id });
