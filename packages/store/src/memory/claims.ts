@@ -21,6 +21,7 @@ export function nextDue(database: MemoryDatabase, laneIds: number[]): { laneId: 
   );
 }
 
+/** In the order in which they are due. */
 export function claim(
   database: MemoryDatabase,
   request: { session: Id; targets: ClaimTarget[]; until: number; limit: number; now: number },
@@ -36,7 +37,7 @@ export function claim(
       claimed.push(claimTask(database, database.tasks.get(place.id)!, request.session));
     }
   }
-  return claimed;
+  return claimed.sort((a, b) => a.dueAt - b.dueAt || (a.id < b.id ? -1 : 1));
 }
 
 export function giveBack(database: MemoryDatabase, session: Id, tasks: TaskRef[]): Id[] {

@@ -10,24 +10,20 @@ const claim = command(
     session: nth,
     lanes: fc.array(nth, { minLength: 1, maxLength: 4 }),
     limit: fc.integer({ min: 1, max: 4 }),
+    ofAll: fc.constantFrom(2, 100, 100, 100),
     aheadMs: fc.constantFrom(-1, 0, 0, 300, 60_000),
   }),
-  async (world, { session, lanes, limit, aheadMs }) => {
+  async (world, { session, lanes, limit, ofAll, aheadMs }) => {
     const names = await laneNames(world);
     if (world.beats.length === 0 || names.length === 0) return;
     const chosen = [...new Set(lanes.map((n) => pick(names, n)!))];
-    const answer = await same(
-      world,
-      (store, side) => {
-        const targets = chosen.flatMap((name) =>
-          ([1, 2, 3] as Band[]).map((band) => ({ laneId: laneId(side, name), band, limit })),
-        );
-        const id = pick(side.sessions, session)!;
-        const until = world.now + aheadMs;
-        return store.claim({ session: id, targets, until, limit: targets.length * limit, now: world.now });
-      },
-      (tasks, side) => unordered(side, tasks),
-    );
+    const answer = await same(world, (store, side) => {
+      const targets = chosen.flatMap((name) =>
+        ([1, 2, 3] as Band[]).map((band) => ({ laneId: laneId(side, name), band, limit })),
+      );
+      const id = pick(side.sessions, session)!;
+      return store.claim({ session: id, targets, until: world.now + aheadMs, limit: ofAll, now: world.now });
+    });
     world.refs.push(...(answer ?? []).map(({ id, token }) => ({ id, token })));
   },
 );
@@ -43,20 +39,16 @@ const claimOneLane = command(
   async (world, { session, lane, band, limits: [ofTarget, ofAll] }) => {
     const name = pick(await laneNames(world), lane);
     if (world.beats.length === 0 || name === undefined) return;
-    const answer = await same(
-      world,
-      (store, side) => {
-        const targets = [{ laneId: laneId(side, name), band, limit: ofTarget }];
-        return store.claim({
-          session: pick(side.sessions, session)!,
-          targets,
-          until: world.now,
-          limit: ofAll,
-          now: world.now,
-        });
-      },
-      (tasks, side) => unordered(side, tasks),
-    );
+    const answer = await same(world, (store, side) => {
+      const targets = [{ laneId: laneId(side, name), band, limit: ofTarget }];
+      return store.claim({
+        session: pick(side.sessions, session)!,
+        targets,
+        until: world.now,
+        limit: ofAll,
+        now: world.now,
+      });
+    });
     world.refs.push(...(answer ?? []).map(({ id, token }) => ({ id, token })));
   },
 );
