@@ -1,1 +1,11 @@
-export {};
+export { followDatabase } from "./clock.ts";
+export { type Config, isLoopback, loadConfig, type Role, type SettingKey, settings } from "./config.ts";
+export { directTransport } from "./direct-transport.ts";
+export { type HttpPayload, type HttpResult, httpTask } from "./egress/http-task.ts";
+export { createChangeFeed } from "./feed.ts";
+export { createHttpApp } from "./http/app.ts";
+export { injectFetch } from "./inject-fetch.ts";
+export { createEngine, type Engine, type EngineOptions } from "./loops/index.ts";
+export { createMetrics, type Metrics } from "./metrics.ts";
+export { type CarillonNode, type NodeOptions, startNode } from "./node.ts";
+export * from "./operations/index.ts";

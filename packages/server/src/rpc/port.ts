@@ -16,6 +16,8 @@ export interface Port {
   url: string;
   host: string;
   port: number;
+  /** From now on connections are answered; those that came before have waited. */
+  serve(handlers: PortHandlers): void;
   /** Stops accepting, ends idle connections, and cuts what is still open after the grace. */
   close(graceMs: number): Promise<void>;
 }
@@ -26,18 +28,16 @@ export interface PortHandlers {
   http2: Parameters<typeof createHttp2Server>[1];
 }
 
-export async function listen(options: { host: string; port: number }, handlers: PortHandlers): Promise<Port> {
-  const http2 = createHttp2Server({ settings: { maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION } }, handlers.http2);
+/** Takes the port at once, so that a taken one is known before anything else is started. */
+export async function listen(options: { host: string; port: number }): Promise<Port> {
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
-  http2.on("session", (session) => {
-    sessions.add(session);
-    session.on("close", () => sessions.delete(session));
-  });
-  const server = createServer({ noDelay: true, pauseOnConnect: false }, (socket) => {
+  let http1: Http1Server | null = null;
+  let route: (socket: Socket) => void = () => {};
+  const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
-    route(socket, handlers.http1, http2);
+    route(socket);
   });
   await bind(server, options);
   const address = server.address();
@@ -46,7 +46,29 @@ export async function listen(options: { host: string; port: number }, handlers: 
     url: `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`,
     host: options.host,
     port,
-    close: (graceMs) => close(server, handlers.http1, sessions, sockets, graceMs),
+    serve(handlers) {
+      http1 = handlers.http1;
+      const http2 = createHttp2Server(
+        { settings: { maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION } },
+        handlers.http2,
+      );
+      http2.on("session", (session) => {
+        sessions.add(session);
+        session.on("close", () => sessions.delete(session));
+      });
+      route = (socket) => sniff(socket, handlers.http1, http2);
+      for (const socket of sockets) route(socket);
+    },
+    async close(graceMs) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const session of sessions) session.close();
+      http1?.closeIdleConnections();
+      const cut = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, graceMs);
+      await closed;
+      clearTimeout(cut);
+    },
   };
 }
 
@@ -61,7 +83,7 @@ function bind(server: Server, { host, port }: { host: string; port: number }): P
 }
 
 /** HTTP/2 gets its bytes back before the hand-over and must not be resumed by us; HTTP/1 must be, on the next tick. */
-function route(socket: Socket, http1: Http1Server, http2: Http2Server): void {
+function sniff(socket: Socket, http1: Http1Server, http2: Http2Server): void {
   let seen: Buffer = Buffer.alloc(0);
   const giveUp = () => socket.destroy();
   socket.setTimeout(PREFACE_TIMEOUT_MS, giveUp);
@@ -85,21 +107,4 @@ function route(socket: Socket, http1: Http1Server, http2: Http2Server): void {
     }
   };
   socket.on("data", onData);
-}
-
-async function close(
-  server: Server,
-  http1: Http1Server,
-  sessions: Set<ServerHttp2Session>,
-  sockets: Set<Socket>,
-  graceMs: number,
-): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const session of sessions) session.close();
-  http1.closeIdleConnections();
-  const cut = setTimeout(() => {
-    for (const socket of sockets) socket.destroy();
-  }, graceMs);
-  await closed;
-  clearTimeout(cut);
 }

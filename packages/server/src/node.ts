@@ -1,0 +1,219 @@
+/** Where the parts of a node meet: database, store, clock, engine (session, dispatcher, loops), operations, and its doors. */
+import { hostname } from "node:os";
+import { fileURLToPath } from "node:url";
+import { type AnyTask, Carillon, processClock, version, Worker } from "@carillon/client";
+import { CarillonError } from "@carillon/core";
+import { parseDuration } from "@carillon/core/duration";
+import { createPostgresStore, migrate, type Store } from "@carillon/store";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { pino } from "pino";
+import { followDatabase } from "./clock.ts";
+import type { Config, Role } from "./config.ts";
+import { type NodeDatabase, openDatabase } from "./database.ts";
+import { directTransport } from "./direct-transport.ts";
+import { createChangeFeed } from "./feed.ts";
+import { createHttpApp } from "./http/app.ts";
+import { DEFAULT_NAMESPACE } from "./http/namespace.ts";
+import { injectFetch } from "./inject-fetch.ts";
+import { createEngine } from "./loops/index.ts";
+import { createMetrics } from "./metrics.ts";
+import { createDeclaredTypes } from "./operations/index.ts";
+import { listen } from "./rpc/port.ts";
+import { workerService } from "./rpc/worker-service.ts";
+
+export interface NodeOptions {
+  /** PostgreSQL 15 or newer. Left out: an embedded one in `dataDir`. */
+  databaseUrl?: string | undefined;
+  /** The same past a pooler, for hints between nodes and migrations. */
+  databaseDirectUrl?: string | undefined;
+  /** Default `./.carillon`. */
+  dataDir?: string | undefined;
+  /** Binaries for the embedded database. */
+  postgresBin?: string | undefined;
+  /** What this process runs itself; built-in types only when they are listed. */
+  tasks?: readonly AnyTask[];
+  /** How many of them at once. Default 10. */
+  concurrency?: number;
+  /** Default all. `["api"]` neither claims nor plans. */
+  roles?: readonly Role[];
+  /** Where to answer; false: nowhere, use `node.client`. Default 127.0.0.1, a free port. */
+  listen?: false | { host: string; port: number };
+  /** How workers and other nodes reach this node. Default: where it listens. */
+  advertiseUrl?: string | undefined;
+  /** Shown to people. Default host name and process id. */
+  name?: string;
+  /** How long final tasks and log lines are kept, in milliseconds. Default 14 and 7 days. */
+  retention?: number;
+  logRetention?: number;
+  /** Default `warn`. */
+  logLevel?: Config["logLevel"];
+}
+
+export interface CarillonNode {
+  readonly name: string;
+  /** Null when it listens nowhere. */
+  readonly url: string | null;
+  /** The same client as over the network, without a network. */
+  readonly client: Carillon;
+  readonly database: NodeDatabase["description"];
+  /** Resolves when the node has ended, by `close` or because its database is gone for good (then it rejects). */
+  readonly closed: Promise<void>;
+  /** Drains: takes nothing new, lets running tasks finish for up to the timeout (default `30s`), gives the rest back. */
+  close(options?: { timeout?: string }): Promise<void>;
+}
+
+const DAY_MS = 86_400_000;
+/** The dashboard's build lies beside this package. */
+const DASHBOARD = fileURLToPath(new URL("../../dashboard/dist", import.meta.url));
+
+export async function startNode(options: NodeOptions = {}): Promise<CarillonNode> {
+  const log = pino({ level: options.logLevel ?? "warn", name: "carillon" }, pino.destination(2));
+  const metrics = createMetrics(version);
+  const roles = options.roles ?? ["api", "dispatcher", "planner"];
+  const name = options.name ?? `${hostname()}-${process.pid}`;
+  const ended = deferred();
+
+  // What was opened is closed in the reverse order, also when a later step of the start fails.
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    const port = options.listen === false ? null : await listen(options.listen ?? { host: "127.0.0.1", port: 0 });
+    if (port) undo.push(() => port.close(0));
+    const database = await openDatabase(options, { log, onLost: (reason) => ended.reject(reason) });
+    undo.push(() => database.close());
+    await migrate(database.directUrl);
+    const store = await createPostgresStore({
+      connectionString: database.url,
+      directUrl: database.directUrl,
+      statementTimer: metrics.statementTook,
+      log: (message) => log.warn(message),
+    });
+    undo.push(() => store.close());
+
+    const clock = followDatabase(() => store.databaseTime(), processClock());
+    const feed = createChangeFeed({ store, clock });
+    undo.push(async () => feed.close());
+    const draining = new AbortController();
+
+    const engine = createEngine({
+      store,
+      clock,
+      random: Math.random,
+      metrics,
+      log,
+      feed,
+      node: name,
+      url: options.advertiseUrl ?? port?.url ?? null,
+      roles: { dispatcher: roles.includes("dispatcher"), planner: roles.includes("planner") },
+      retentionMs: options.retention ?? 14 * DAY_MS,
+      logRetentionMs: options.logRetention ?? 7 * DAY_MS,
+      measureClock: () => clock.measure(),
+    });
+    const app = createHttpApp({
+      store,
+      clock,
+      ids: engine.ids,
+      random: Math.random,
+      dispatcher: roles.includes("dispatcher") ? engine.dispatcher : null,
+      planner: { wake: engine.planSoon },
+      feed,
+      types: createDeclaredTypes({ store, clock }),
+      log,
+      version,
+      metrics,
+      readiness: () => readiness(store, draining.signal),
+      draining: draining.signal,
+      dashboard: DASHBOARD,
+    });
+    await app.ready();
+    undo.push(() => app.close());
+    metrics.workers(() => workerSlots(engine.dispatcher.workers()));
+    metrics.depths(async () =>
+      (await store.depths(DEPTH_CAP)).map(({ lane, state, count }) => ({ queue: lane.queue, state, count })),
+    );
+    await engine.start();
+    undo.push(() => engine.stop());
+    port?.serve({
+      http1: app.server,
+      http2: connectNodeAdapter({
+        routes: (router) => workerService(router, { gate: engine.dispatcher, authenticate: () => DEFAULT_NAMESPACE }),
+        fallback: (_request, response) => response.writeHead(404).end(),
+      }),
+    });
+
+    const worker = options.tasks?.length
+      ? new Worker({
+          tasks: options.tasks,
+          name: `${name.replaceAll(/[^A-Za-z0-9._-]/g, "-")}-own`,
+          concurrency: options.concurrency ?? 10,
+          transport: directTransport(engine.dispatcher, DEFAULT_NAMESPACE),
+          clock,
+        })
+      : null;
+    worker?.start();
+
+    let closing: Promise<void> | null = null;
+    const close = async (timeoutMs: number) => {
+      draining.abort();
+      await worker?.close({ timeout: `${timeoutMs}ms` });
+      await engine.drain(timeoutMs);
+      await port?.close(1_000);
+      await app.close();
+      feed.close();
+      await store.close();
+      await database.close();
+      ended.resolve();
+    };
+    return {
+      name,
+      url: port?.url ?? null,
+      client: new Carillon({ url: "http://localhost", fetch: injectFetch(app) }),
+      database: database.description,
+      closed: ended.promise,
+      close({ timeout = "30s" } = {}) {
+        const timeoutMs = parseDuration(timeout);
+        if (timeoutMs === null)
+          throw new CarillonError("invalid_request", { detail: `"${timeout}" is not a duration` });
+        closing ??= close(timeoutMs);
+        return closing;
+      },
+    };
+  } catch (error) {
+    for (const step of undo.reverse())
+      await step().catch((cause: unknown) => log.warn({ cause }, "undoing the start failed"));
+    throw error;
+  }
+}
+
+const DEPTH_CAP = 10_000;
+
+async function readiness(store: Store, draining: AbortSignal) {
+  const answer = await store.databaseTime().then(
+    () => ({ ok: true, detail: null }),
+    (error: Error) => ({ ok: false, detail: error.message }),
+  );
+  return [
+    { name: "database", ...answer },
+    { name: "serving", ok: !draining.aborted, detail: draining.aborted ? "the node is draining" : null },
+  ];
+}
+
+function workerSlots(workers: { queues: string[]; slots: number; busy: number }[]) {
+  return workers.flatMap(({ queues, slots, busy }) =>
+    queues.flatMap((queue) => [
+      { queue, state: "busy" as const, count: busy },
+      { queue, state: "free" as const, count: Math.max(0, slots - busy) },
+    ]),
+  );
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {
+  let resolve = () => {};
+  let reject = (_error: unknown) => {};
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  // Whoever does not await `closed` does not want to be told by a crash.
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}
