@@ -4,6 +4,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -126,8 +127,7 @@ export async function copyOnce(source: string, target: string): Promise<string> 
   if (isWhole(source, target)) return target;
   mkdirSync(dirname(target), { recursive: true });
   removeInterrupted(target);
-  const temporary = `${target}.tmp-${process.pid}`;
-  rmSync(temporary, { recursive: true, force: true });
+  const temporary = mkdtempSync(`${target}.tmp-${process.pid}-`);
   await cp(source, temporary, { recursive: true, verbatimSymlinks: true, mode: 0 });
   makeReadable(temporary);
   for (const { source: file, target: link } of symlinksOf(source)) {

@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { CarillonError } from "@carillon/core";
 import { readPostmasterFile } from "./postmaster-file.ts";
 import { commandOf, inspectProcess, signal } from "./process.ts";
@@ -7,14 +7,14 @@ import { endServer } from "./server.ts";
 
 /**
  * Deals with what a killed supervisor left on the folder that is now ours: stops its database if it still runs, and removes a
- * pid file whose number belongs to somebody else by now. Answers what was done, null when there was nothing to do.
+ * pid file whose number belongs to somebody else by now. Answers what was stopped, null when nothing ran.
  */
 export async function clearLeftovers(cluster: string, previousSocketDir: string | null): Promise<string | null> {
   const found = readPostmasterFile(cluster);
   if (!found) return null;
   const running = inspectProcess(found.pid);
   const command = commandOf(found.pid);
-  const socketDirs = [found.socketDir, previousSocketDir].filter((dir) => dir !== null && dir !== "");
+  const socketDirs = [found.socketDir, previousSocketDir ?? ""].filter((dir) => basename(dir).startsWith("carillon-"));
   if (running && socketDirs.some((dir) => command.includes(`unix_socket_directories=${dir}`))) {
     const orphan = {
       isRunning: () => inspectProcess(found.pid) !== null,
@@ -36,5 +36,5 @@ export async function clearLeftovers(cluster: string, previousSocketDir: string 
   }
   // PostgreSQL itself still refuses if a server process of this folder lives on: it finds its shared memory by the folder.
   rmSync(join(cluster, "postmaster.pid"), { force: true });
-  return "the database had not been stopped in order; it recovers from its log";
+  return null;
 }

@@ -23,6 +23,7 @@ export function serverSettings(socketDir: string, extra: Record<string, string> 
 
     timezone: "UTC",
     log_timezone: "UTC",
+    lc_messages: "C",
     log_line_prefix: "%m [%p] ",
     log_checkpoints: "off",
     log_autovacuum_min_duration: "-1",

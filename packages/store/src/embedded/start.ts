@@ -40,7 +40,7 @@ export interface EmbeddedPostgres {
   dataDir: string;
   /** The database was made by this start. */
   firstStart: boolean;
-  /** What had to be put right first, for example `stopped an orphaned database (pid 123)`. */
+  /** What had to be put right first, for example `stopped an orphaned database (pid 123)` or `recovered from an unclean end`. */
   recovered: string | null;
   /** What the data survives, in one sentence. */
   survives: string;
@@ -96,16 +96,19 @@ async function start(dataDir: string, options: EmbeddedOptions): Promise<Embedde
     const log = serverLog(join(dataDir, "postgres.log"));
     log.trim();
     const cluster = await prepareCluster(dataDir, binaries, account, log);
-    const recovered = await clearLeftovers(cluster.path, ownership.previous?.socketDir ?? null);
-    if (recovered) say(recovered);
+    const stopped = await clearLeftovers(cluster.path, ownership.previous?.socketDir ?? null);
     if (ownership.previous) removeSocketFolder(ownership.previous.socketDir);
 
     const settings = serverSettings(socketDir, options.settings);
     const launch = { binDir: binaries.binDir, cluster: cluster.path, dataDir, socketDir, account, settings, log };
+    const starting = log.mark();
     const launching = launchServer(launch);
     const warnings = diskWarnings(dataDir);
     const server = await launching;
-    const written = log.mark();
+    const replayed = starting().includes("not properly shut down") ? "recovered from an unclean end" : null;
+    const recovered = [stopped, replayed].filter((done) => done !== null).join(", ") || null;
+    if (recovered) say(recovered);
+    const running = log.mark();
     undo.push(
       repeat(watchEveryMs, () => {
         log.trim();
@@ -118,7 +121,7 @@ async function start(dataDir: string, options: EmbeddedOptions): Promise<Embedde
       free();
       if (stopping) return;
       const doing = `PostgreSQL ended by itself (${exit.signal ?? `code ${exit.code}`})`;
-      const { message: reason } = explainFailure(doing, written(), dataDir, log.path);
+      const { message: reason } = explainFailure(doing, running(), dataDir, log.path);
       options.onExit?.({ ...exit, reason });
     });
     const stop = async () => {
