@@ -14,11 +14,11 @@ export function parseRequest<Schema extends z.ZodType>(
   value: unknown,
   part: RequestPart = "body",
 ): z.output<Schema> {
-  if (value === undefined && part === "body") {
-    throw fieldsInvalid([{ pointer: "", code: "required", message: "The request needs a JSON body." }]);
-  }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
+  if (value === undefined) {
+    throw fieldsInvalid([{ pointer: "", code: "required", message: "The request needs a JSON body." }]);
+  }
   throw fieldsInvalid(result.error.issues.flatMap((issue) => toFieldErrors(issue, value, part)));
 }
 
@@ -72,7 +72,7 @@ function describe(issue: Issue, found: unknown): { code: string; message: string
     case "invalid_format":
       return { code: "invalid_format", message: "This text does not have the expected form." };
     case "custom":
-      return { code: String(issue.params?.["code"] ?? "invalid"), message: issue.message };
+      return { code: String(issue.params?.code ?? "invalid"), message: issue.message };
     default:
       return { code: "invalid", message: "This value is not allowed here." };
   }

@@ -9,7 +9,7 @@ const MAX_DEPTH = 80;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The value of a body; undefined for an empty one. Throws `invalid_request` with a pointer where there is one. */
+/** The value of a body, which is never null; undefined for an empty one. Throws `invalid_request` with a pointer where there is one. */
 export function parseJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
   let text: string;
@@ -21,12 +21,14 @@ export function parseJson(body: Buffer): unknown {
   const found = findProblem(text);
   if (found) throw refuse(found);
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    if (value !== null) return value;
   } catch (error) {
     const where = /position (\d+)/.exec(String(error))?.[1];
     const message = `The body is not valid JSON${where ? ` (at character ${where})` : ""}.`;
     throw refuse({ pointer: "", code: "invalid_json", message });
   }
+  throw refuse({ pointer: "", code: "invalid_type", message: "Expected an object, got null." });
 }
 
 function refuse(error: FieldError): CarillonError {
@@ -74,7 +76,7 @@ function findProblem(text: string): FieldError | null {
         index = end - 1;
         const level = levels.at(-1);
         const isKey = level?.keyNext === true;
-        const value = raw.includes("\\") ? unescape(raw) : isKey ? raw.slice(1, -1) : null;
+        const value = raw.includes("\\") ? readString(raw) : isKey ? raw.slice(1, -1) : null;
         if (isKey && value !== null) {
           level.at = value;
           level.keyNext = false;
@@ -114,7 +116,7 @@ function endOfString(text: string, start: number): number {
 }
 
 /** Null for what is no JSON string. */
-function unescape(raw: string): string | null {
+function readString(raw: string): string | null {
   try {
     return JSON.parse(raw) as string;
   } catch {

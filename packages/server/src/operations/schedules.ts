@@ -147,7 +147,7 @@ export async function patchSchedule(
     const current = await findSchedule(deps, namespace, name);
     if (version !== undefined && version !== current.version) throw versionMismatch(name);
     const merged = mergePatch(toPutBody(current.definition), fields) as Record<string, unknown>;
-    if (fields.paused === null) merged["paused"] = false;
+    if (fields.paused === null) merged.paused = false;
     const input = parseRequest(putScheduleBody, merged);
     try {
       return (await putSchedule(deps, namespace, name, input, current.version)).schedule;

@@ -223,7 +223,7 @@ export async function cancelTask(
   deps: Deps,
   namespace: string,
   text: string,
-  { reason = null }: { reason?: string | null } = {},
+  { reason = null }: { reason?: string | null | undefined } = {},
 ): Promise<{ task: Task; pending: boolean }> {
   const id = readTaskId(text);
   const answer = await deps.store.cancelTask(namespace, id, { reason, now: deps.clock.now() });
@@ -262,18 +262,35 @@ export async function deleteTask(deps: Deps, namespace: string, text: string): P
   changed(deps, answer.task);
 }
 
-export async function listAttempts(deps: Deps, namespace: string, text: string): Promise<AttemptAnswer[]> {
+/** Those that ended; the last ten are kept, so mostly one page. */
+export async function listAttempts(
+  deps: Deps,
+  namespace: string,
+  text: string,
+  { pageSize = limits.defaultPageSize, pageToken }: PageQuery = {},
+): Promise<{ attempts: AttemptAnswer[]; nextPageToken: string | null }> {
   const id = readTaskId(text);
+  const list = ["attempts", namespace, text];
+  const begin = Number(readPageToken(list, pageToken) ?? 0);
   const record = await deps.store.getTask(namespace, id);
   if (!record) throw taskNotFound(text);
-  return record.attempts.map((attempt) => toAttempt(attempt, idCreatedAt(id)));
+  const end = begin + pageSize;
+  return {
+    attempts: record.attempts.slice(begin, end).map((attempt) => toAttempt(attempt, idCreatedAt(id))),
+    nextPageToken: writePageToken(list, record.attempts.length > end ? String(end) : null),
+  };
+}
+
+interface PageQuery {
+  pageSize?: number | undefined;
+  pageToken?: string | undefined;
 }
 
 export async function listLogs(
   deps: Deps,
   namespace: string,
   text: string,
-  { pageSize = limits.defaultPageSize, pageToken }: { pageSize?: number | undefined; pageToken?: string | undefined },
+  { pageSize = limits.defaultPageSize, pageToken }: PageQuery = {},
 ): Promise<{ logs: LogLineAnswer[]; nextPageToken: string | null }> {
   const id = readTaskId(text);
   const list = ["logs", namespace, text];

@@ -1,0 +1,27 @@
+/** The built dashboard: hashed assets for ever, its page for the addresses that it knows. */
+import fastifyStatic from "@fastify/static";
+import type { FastifyInstance } from "fastify";
+
+/** Pages of the dashboard; its own router takes it from there. */
+const pages = ["/", "/tasks", "/tasks/*", "/schedules", "/schedules/*"];
+
+export async function dashboardRoutes(app: FastifyInstance, folder: string | null): Promise<void> {
+  if (folder === null) {
+    app.get("/", { schema: { hide: true } }, async (_request, reply) => reply.redirect("/docs"));
+    return;
+  }
+  // Each file that is there becomes a route, so that no path from a request ever reaches the disk.
+  await app.register(fastifyStatic, {
+    root: folder,
+    wildcard: false,
+    index: false,
+    cacheControl: false,
+    setHeaders(response, path) {
+      const hashed = path.includes("/assets/");
+      response.setHeader("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
+    },
+  });
+  for (const page of pages) {
+    app.get(page, { schema: { hide: true } }, async (_request, reply) => reply.sendFile("index.html"));
+  }
+}
