@@ -12,7 +12,7 @@ const TASKS = "/api/v1/tasks";
 test("a task made with nothing but a type has every field, with the defaults", async () => {
   const answer = await t.call("POST", TASKS, { type: "send-invoice" });
   expect(answer.status).toBe(202);
-  expect(answer.headers["location"]).toBe(`${TASKS}/${answer.body.id}`);
+  expect(answer.headers.location).toBe(`${TASKS}/${answer.body.id}`);
   expect(answer.body).toEqual({
     id: expect.stringMatching(/^task_[0-9a-z]{13}$/),
     namespace: "default",
@@ -150,7 +150,7 @@ test("an idempotency key gives the same answer again, and another request with i
   const again = await t.call("POST", TASKS, { payload: { y: 2, x: 1 }, type: "a" }, headers);
   expect(again.status).toBe(202);
   expect(again.headers["idempotent-replayed"]).toBe("true");
-  expect(again.headers["location"]).toBe(first.headers["location"]);
+  expect(again.headers.location).toBe(first.headers.location);
   expect(again.body).toEqual(first.body);
   const other = await t.call("POST", TASKS, { type: "b" }, headers);
   expect(other.status).toBe(409);
