@@ -35,7 +35,7 @@ export function renewSession(database: MemoryDatabase, id: Id, now: number): { a
   const session = database.sessions.get(id);
   if (!session || !isLive(database, id)) return { alive: false, recalls: [] };
   session.beat++;
-  session.seenAt = now;
+  session.seenAt = Math.max(session.seenAt, now);
   return { alive: true, recalls: recalls(database, id) };
 }
 

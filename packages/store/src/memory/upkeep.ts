@@ -14,7 +14,10 @@ export function depths(database: MemoryDatabase, cap: number): { lane: Lane; sta
   return [...counts.values()];
 }
 
-/** Forgets what is older than retention. */
+/** The ledger of fires outlives the tasks. */
+const FIRE_RETENTIONS = 4;
+
+/** Forgets what is older than its retention. */
 export function maintain(
   database: MemoryDatabase,
   { now, retentionMs, logRetentionMs }: { now: number; retentionMs: number; logRetentionMs: number },
@@ -26,6 +29,11 @@ export function maintain(
   for (const [id, log] of database.logs) {
     log.lines = log.lines.filter((line) => line.at >= now - logRetentionMs);
     if (log.lines.length === 0) database.logs.delete(id);
+  }
+  for (const fires of database.fires.values()) {
+    for (const fireAt of fires.keys()) {
+      if (fireAt < now - FIRE_RETENTIONS * retentionMs) fires.delete(fireAt);
+    }
   }
   for (const [key, row] of database.idempotency) {
     if (row.expiresAt <= now) database.idempotency.delete(key);

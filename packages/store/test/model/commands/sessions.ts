@@ -113,6 +113,12 @@ const outage = command("outage", fc.constantFrom(15_000, 45_000, 600_000), async
   await same(world, (store) => store.recordDowntime({ from, until: world.now }));
 });
 
+/** Forgets nothing that is younger than its retention. */
+const maintain = command("maintain", fc.constant(null), async (world) => {
+  const retentionMs = 30 * 86_400_000;
+  await same(world, (store) => store.maintain({ now: world.now, retentionMs, logRetentionMs: retentionMs }));
+});
+
 export const sessionCommands = [
   ...Array.from({ length: 8 }, () => advance),
   openSession,
@@ -123,6 +129,7 @@ export const sessionCommands = [
   takeBack,
   die,
   recordDowntime,
+  maintain,
   outage,
   outage,
 ];
