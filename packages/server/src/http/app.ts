@@ -36,7 +36,7 @@ export interface HttpDeps extends Deps {
   readiness(): Promise<ReadinessCheck[]>;
   /** Aborts when the node begins to leave: event streams and waiting requests end. */
   draining: AbortSignal;
-  /** The folder of the built dashboard; null: none, `/` leads to the API's reference. */
+  /** The folder of the built dashboard; when there is none, `/` leads to the API's reference. */
   dashboard: string | null;
 }
 

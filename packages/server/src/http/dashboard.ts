@@ -1,4 +1,6 @@
 /** The built dashboard: hashed assets for ever, its page for the addresses that it knows. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 
@@ -6,7 +8,7 @@ import type { FastifyInstance } from "fastify";
 const pages = ["/", "/tasks", "/tasks/*", "/schedules", "/schedules/*"];
 
 export async function dashboardRoutes(app: FastifyInstance, folder: string | null): Promise<void> {
-  if (folder === null) {
+  if (folder === null || !existsSync(join(folder, "index.html"))) {
     app.get("/", { schema: { hide: true } }, async (_request, reply) => reply.redirect("/docs"));
     return;
   }

@@ -16,7 +16,7 @@ export interface DeclaredTypes {
   declare(namespace: string, types: TypeDeclaration[]): Promise<void>;
 }
 
-export function createDeclaredTypes(store: Store, clock: Clock): DeclaredTypes {
+export function createDeclaredTypes({ store, clock }: { store: Store; clock: Clock }): DeclaredTypes {
   const kept = new Map<string, { readAt: number; types: Promise<ReadonlyMap<string, DeclaredType>> }>();
   store.hints.subscribe((hint) => {
     if (hint.types) kept.clear();

@@ -78,7 +78,7 @@ export async function startApp(options: Partial<HttpDeps> & { slot?: number } = 
     dispatcher: null,
     planner: null,
     feed: createChangeFeed({ store, clock }),
-    types: createDeclaredTypes(store, clock),
+    types: createDeclaredTypes({ store, clock }),
     log,
     version: "0.0.0-test",
     metrics: { render: async () => ({ contentType: "text/plain; version=0.0.4", body: "carillon_build_info 1\n" }) },
