@@ -1,2 +1,3 @@
 export * from "./store.ts";
 export * from "./memory/index.ts";
+export * from "./postgres/index.ts";

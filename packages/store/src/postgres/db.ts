@@ -48,6 +48,7 @@ export type PoolName = keyof typeof poolSizes;
 
 export type Pools = Record<PoolName, Db> & {
   readonly timers: Timers;
+  readonly log: (message: string) => void;
   /** For connections of one's own: listening, vacuum, partitions. Direct, past a pooler, where one is known. */
   connect(): Promise<pg.Client>;
   close(): Promise<void>;
@@ -56,10 +57,12 @@ export type Pools = Record<PoolName, Db> & {
 export interface PoolOptions {
   connection: ConnectionTarget;
   /** Where session state is kept (LISTEN), when `connection` leads through a pooler. */
-  direct?: ConnectionTarget;
+  direct?: ConnectionTarget | undefined;
   /** Told the duration of each statement. */
-  statementTimer?: (name: string, seconds: number) => void;
-  timers?: Timers;
+  statementTimer?: ((name: string, seconds: number) => void) | undefined;
+  /** Told what an operator may want to know, in one sentence. */
+  log?: ((message: string) => void) | undefined;
+  timers?: Timers | undefined;
 }
 
 export async function openPools(options: PoolOptions): Promise<Pools> {
@@ -77,6 +80,7 @@ export async function openPools(options: PoolOptions): Promise<Pools> {
   return {
     ...(Object.fromEntries(dbs) as Record<PoolName, Db>),
     timers,
+    log: options.log ?? (() => {}),
     async connect() {
       const client = new pg.Client(connectionConfig(options.direct ?? options.connection));
       watch(client);

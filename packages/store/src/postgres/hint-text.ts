@@ -1,0 +1,102 @@
+/** Hints as the payload of a NOTIFY, which takes less than 8,000 bytes: merged, cut to size, bigints as decimal text. */
+import type { Id } from "@carillon/core";
+import type { Band, Hint } from "../store.ts";
+
+export interface MergedHints {
+  /** The earliest by lane and band. */
+  due: Map<string, { laneId: number; band: Band; dueAt: number }>;
+  recall: Set<Id>;
+  tasks: Set<Id>;
+  schedules: Set<string>;
+  more: boolean;
+  typesChanged: boolean;
+  schedulesChanged: boolean;
+}
+
+/** What fits for certain: 45 bytes each, 22, 22, and 150 for a schedule's name. */
+const most = { due: 60, recall: 80, tasks: 80, schedules: 10 };
+
+/** Into `merged`, or, when that is null, alone. */
+export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
+  const into = merged ?? {
+    due: new Map(),
+    recall: new Set(),
+    tasks: new Set(),
+    schedules: new Set(),
+    more: false,
+    typesChanged: false,
+    schedulesChanged: false,
+  };
+  for (const due of hint.due ?? []) {
+    const key = `${due.laneId}/${due.band}`;
+    const known = into.due.get(key);
+    if (!known || due.dueAt < known.dueAt) into.due.set(key, due);
+  }
+  for (const session of hint.recall ?? []) into.recall.add(session);
+  for (const task of hint.changed?.tasks ?? []) into.tasks.add(task);
+  for (const schedule of hint.changed?.schedules ?? []) into.schedules.add(schedule);
+  into.more ||= hint.changed?.more ?? false;
+  into.typesChanged ||= hint.types ?? false;
+  into.schedulesChanged ||= hint.schedules ?? false;
+  // For screens only; nobody needs to know of each of ten thousand tasks.
+  into.more ||= keepFirst(into.tasks, most.tasks);
+  into.more ||= keepFirst(into.schedules, most.schedules);
+  return into;
+}
+
+/** Whether some had to go. */
+function keepFirst(set: Set<unknown>, count: number): boolean {
+  let index = 0;
+  for (const item of set) if (++index > count) set.delete(item);
+  return index > count;
+}
+
+interface Payload {
+  from: string;
+  due?: [laneId: number, band: Band, dueAt: number][];
+  recall?: string[];
+  changed?: { tasks: string[]; schedules: string[]; more: boolean };
+  types?: true;
+  schedules?: true;
+}
+
+/** What fits into one payload, and the rest. */
+export function takeText(merged: MergedHints, sender: string): { text: string; left: MergedHints | null } {
+  const due = [...merged.due].slice(0, most.due);
+  const recall = [...merged.recall].slice(0, most.recall);
+  const payload: Payload = { from: sender };
+  if (due.length > 0) payload.due = due.map(([, { laneId, band, dueAt }]) => [laneId, band, Math.floor(dueAt)]);
+  if (recall.length > 0) payload.recall = recall.map(String);
+  if (merged.tasks.size > 0 || merged.schedules.size > 0 || merged.more) {
+    payload.changed = {
+      tasks: [...merged.tasks].map(String),
+      schedules: [...merged.schedules],
+      more: merged.more,
+    };
+  }
+  if (merged.typesChanged) payload.types = true;
+  if (merged.schedulesChanged) payload.schedules = true;
+  for (const [key] of due) merged.due.delete(key);
+  for (const session of recall) merged.recall.delete(session);
+  const rest: Hint = { due: [...merged.due.values()], recall: [...merged.recall] };
+  const left = merged.due.size > 0 || merged.recall.size > 0 ? mergeHint(null, rest) : null;
+  return { text: JSON.stringify(payload), left };
+}
+
+/** Null for one's own, and for what is not a hint. */
+export function parseHint(text: string, sender: string): Hint | null {
+  let payload: Payload;
+  try {
+    payload = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (payload.from === sender) return null;
+  return {
+    ...(payload.due && { due: payload.due.map(([laneId, band, dueAt]) => ({ laneId, band, dueAt })) }),
+    ...(payload.recall && { recall: payload.recall.map(BigInt) }),
+    ...(payload.changed && { changed: { ...payload.changed, tasks: payload.changed.tasks.map(BigInt) } }),
+    ...(payload.types && { types: true }),
+    ...(payload.schedules && { schedules: true }),
+  };
+}

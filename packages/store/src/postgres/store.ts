@@ -1,0 +1,114 @@
+/** The store in PostgreSQL: what Carillon runs on. One function per verb, each in the file of its noun; here they meet. */
+import type { Store } from "../store.ts";
+import { claim, nextDue } from "./claim.ts";
+import type { ConnectionTarget } from "./connection.ts";
+import { createCreateTasks } from "./create.ts";
+import { openPools } from "./db.ts";
+import { depths } from "./depths.ts";
+import { downtimes, recordDowntime } from "./downtime.ts";
+import { listFires } from "./fires.ts";
+import { createHints } from "./hints.ts";
+import { createCatalog } from "./lanes.ts";
+import { adopt, giveBack, leases, markRunning, takeBack } from "./leases.ts";
+import { listTasks, taskLogs } from "./list.ts";
+import { createAppendLogs } from "./logs.ts";
+import { createRecordOutcomes } from "./outcomes.ts";
+import { cancelTask, deleteTask, patchTask, retryTask, runTaskNow } from "./people.ts";
+import { planSchedules } from "./plan.ts";
+import { getTask } from "./records.ts";
+import { deleteSchedule, getSchedule, listSchedules, putSchedule, setPaused } from "./schedules.ts";
+import { closeSession, markSessionDead, openSession, renewSession, sessions } from "./sessions.ts";
+import type { Timers } from "./timers.ts";
+import { declareTypes, types } from "./types.ts";
+import { maintain } from "./upkeep.ts";
+import { createVacuum } from "./vacuum.ts";
+
+export interface PostgresStoreOptions {
+  /** A URL, or the same as fields. */
+  connectionString: ConnectionTarget;
+  /** Past a pooler, for what needs a session: hints, vacuum, partitions. Default: the same. */
+  directUrl?: ConnectionTarget | undefined;
+  /** Told how long each statement took. */
+  statementTimer?: ((name: string, seconds: number) => void) | undefined;
+  /** Told what an operator may want to know, in one sentence. */
+  log?: ((message: string) => void) | undefined;
+  timers?: Timers | undefined;
+}
+
+/** The schema must be there (`migrate`). */
+export async function createPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const pools = await openPools({
+    connection: options.connectionString,
+    direct: options.directUrl,
+    statementTimer: options.statementTimer,
+    log: options.log,
+    timers: options.timers,
+  });
+  const { control, claims, outcomes, reads } = pools;
+  const catalog = createCatalog(pools.inserts);
+  const hints = createHints(pools);
+  const vacuum = createVacuum(pools);
+  return {
+    hints,
+    async databaseTime() {
+      const [row] = await control.query<[number]>(selectTime, []);
+      return row![0];
+    },
+
+    openSession: (session) => openSession(control, session),
+    renewSession: (id, now) => renewSession(control, id, now),
+    sessions: () => sessions(control),
+    markSessionDead: (id, beat, now) => markSessionDead(control, id, beat, now),
+    closeSession: (id, now) => closeSession(control, id, now),
+    takeBack: (session, request) => takeBack(pools, session, request),
+    recordDowntime: (downtime) => recordDowntime(control, downtime),
+    downtimes: (since) => downtimes(control, since),
+
+    createTasks: createCreateTasks(pools, catalog),
+    lanes: () => catalog.lanes(),
+    nextDue: (laneIds) => nextDue(claims, laneIds),
+    claim: (request) => claim(claims, catalog, request),
+    giveBack: (session, tasks) => giveBack(pools, session, tasks),
+    markRunning: (tasks) => markRunning(outcomes, tasks),
+    recordOutcomes: createRecordOutcomes(pools),
+    adopt: (session, tasks) => adopt(claims, catalog, session, tasks),
+    leases: (session) => leases(control, session),
+    appendLogs: createAppendLogs(pools),
+
+    getTask: (namespace, id) => getTask(reads, namespace, id),
+    listTasks: (namespace, query) => listTasks(reads, namespace, query),
+    taskLogs: (namespace, id, query) => taskLogs(reads, namespace, id, query),
+    cancelTask: (namespace, id, request) => cancelTask(control, namespace, id, request),
+    patchTask: (namespace, id, patch) => patchTask(control, namespace, id, patch),
+    retryTask: (namespace, id, now) => retryTask(control, namespace, id, now),
+    runTaskNow: (namespace, id, now) => runTaskNow(control, namespace, id, now),
+    deleteTask: (namespace, id) => deleteTask(control, namespace, id),
+
+    declareTypes: (namespace, declared, now) => declareTypes(control, namespace, declared, now),
+    types: (namespace) => types(reads, namespace),
+
+    putSchedule: (schedule) => putSchedule(control, schedule),
+    getSchedule: (namespace, name, now) => getSchedule(reads, namespace, name, now),
+    listSchedules: (namespace, query) => listSchedules(reads, namespace, query),
+    deleteSchedule: (namespace, name, now) => deleteSchedule(control, namespace, name, now),
+    setPaused: (namespace, name, request) => setPaused(control, namespace, name, request),
+    planSchedules: (request, plan) => planSchedules(control, catalog, request, plan),
+    listFires: (schedule, query) => listFires(reads, schedule, query),
+
+    depths: (cap) => depths(reads, catalog, cap),
+    maintain: (request) => maintain(pools, request),
+    vacuum: () => vacuum.run(),
+
+    async close() {
+      await hints.close();
+      await vacuum.close();
+      await pools.close();
+    },
+  };
+}
+
+/** Not `now()`: a pooler may have begun the transaction before. */
+const selectTime = {
+  name: "select_time",
+  text: "select (extract(epoch from clock_timestamp()) * 1000)::float8",
+};

@@ -1,0 +1,139 @@
+/** What one node at a time does for all: partitions ahead, and forgetting what is past its retention. */
+import { firstIdAt } from "@carillon/core";
+import type pg from "pg";
+import { type Db, type Pools, sqlState, translate } from "./db.ts";
+import {
+  createPartition,
+  DAY_MS,
+  dayOf,
+  type PartitionedTable,
+  partitionedTables,
+  partitionName,
+} from "./partitions.ts";
+
+const DAYS_AHEAD = 14;
+/** The ledger of fires outlives the tasks. */
+const FIRE_RETENTIONS = 4;
+/** Any constant that no other program uses. */
+const LOCK = 0x4d41494e;
+
+export interface UpkeepRequest {
+  now: number;
+  retentionMs: number;
+  logRetentionMs: number;
+}
+
+export async function maintain(pools: Pools, request: UpkeepRequest): Promise<void> {
+  const client = await pools.connect();
+  try {
+    const locked = await client.query("select pg_try_advisory_lock($1) as locked", [LOCK]);
+    if (!locked.rows[0].locked) return;
+    await makePartitionsAhead(pools.control, request.now);
+    await dropOldPartitions(pools.control, client, request);
+    await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
+    await deleteInBatches(pools.control, deleteOldSessions, request.now - request.retentionMs);
+  } catch (error) {
+    throw translate(error);
+  } finally {
+    await client.end(); // Which frees the lock.
+  }
+}
+
+async function makePartitionsAhead(db: Db, now: number): Promise<void> {
+  const present = new Set((await db.query<[string]>(selectPartitions, [])).map(([name]) => name));
+  for (const table of partitionedTables) {
+    // Yesterday too: what was finished before midnight may be written after.
+    for (let days = -1; days <= DAYS_AHEAD; days++) {
+      const day = dayOf(now) + days * DAY_MS;
+      if (!present.has(partitionName(table, day))) await createPartition(db, table, day);
+    }
+  }
+}
+
+async function dropOldPartitions(db: Db, client: pg.Client, request: UpkeepRequest): Promise<void> {
+  const keptFrom: Record<PartitionedTable, number> = {
+    archive: request.now - request.retentionMs,
+    blob: request.now - request.retentionMs,
+    log_line: request.now - request.logRetentionMs,
+    fire: request.now - FIRE_RETENTIONS * request.retentionMs,
+  };
+  // Long readers keep a partition; it goes another time, rather than that everybody waits behind us.
+  await client.query("set lock_timeout = '200ms'");
+  for (const [name, attached, detaching] of await db.query<[string, boolean, boolean]>(selectPartitions, [])) {
+    const table = partitionedTables.find((table) => name.startsWith(`${table}_`))!;
+    const day = dayOfName(name);
+    if (day === null || day + DAY_MS > keptFrom[table]) continue;
+    if (table === "blob" && (await isNeeded(db, day))) continue;
+    try {
+      // An attempt that ran out of time has left it half detached.
+      if (detaching) await client.query(`alter table ${table} detach partition ${name} finalize`);
+      else if (attached) await client.query(`alter table ${table} detach partition ${name} concurrently`);
+      await client.query(`drop table ${name}`);
+    } catch (error) {
+      if (sqlState(error) !== "55P03") throw error;
+    }
+  }
+}
+
+/** Payloads lie by their task's creation; a task may wait for months, and be final for as long as is retained. */
+async function isNeeded(db: Db, day: number): Promise<boolean> {
+  const [[needed]] = (await db.query<[boolean]>(blobsAreNeeded, [firstIdAt(day), firstIdAt(day + DAY_MS)], {
+    deadlineMs: 60_000,
+  })) as [[boolean]];
+  return needed;
+}
+
+function dayOfName(name: string): number | null {
+  const digits = name.match(/_(\d{4})(\d\d)(\d\d)$/);
+  return digits ? Date.UTC(Number(digits[1]), Number(digits[2]) - 1, Number(digits[3])) : null;
+}
+
+/** Batches, so that no transaction is long. */
+async function deleteInBatches(db: Db, statement: { name: string; text: string }, until: number): Promise<void> {
+  for (;;) {
+    const deleted = await db.query(statement, [until, BATCH]);
+    if (deleted.length < BATCH) return;
+  }
+}
+const BATCH = 1_000;
+
+/** Detached ones too, which an attempt to drop has left behind. */
+const selectPartitions = {
+  name: "select_partitions",
+  text: `
+select c.relname::text, i.inhrelid is not null, coalesce(i.inhdetachpending, false)
+  from pg_class c
+  left join pg_inherits i on i.inhrelid = c.oid
+ where c.relnamespace = (select relnamespace from pg_class where oid = 'task'::regclass) and c.relkind = 'r'
+   and c.relname ~ '^(${partitionedTables.join("|")})_[0-9]{8}$'
+ order by c.relname`,
+};
+
+const blobsAreNeeded = {
+  name: "blobs_are_needed",
+  text: `
+select exists (select from task where id >= $1 and id < $2 and blobs <> 0)
+    or exists (select from archive where id >= $1 and id < $2 and blobs <> 0)`,
+};
+
+const deleteExpiredKeys = {
+  name: "delete_expired_keys",
+  text: `
+delete from idempotency
+ where (namespace, key) in (
+   select namespace, key from idempotency
+    where expires_at <= to_timestamp($1::float8 / 1000)
+    order by namespace, key
+    limit $2
+      for update skip locked)
+returning 1`,
+};
+
+const deleteOldSessions = {
+  name: "delete_old_sessions",
+  text: `
+delete from session
+ where id in (
+   select id from session where closed_at < to_timestamp($1::float8 / 1000) order by id limit $2 for update skip locked)
+returning 1`,
+};
