@@ -12,5 +12,5 @@ export default defineConfig({
     sourcemap: false,
     target: "es2022",
   },
-  server: { proxy: { "/api": process.env["CARILLON_URL"] ?? "http://127.0.0.1:7070" } },
+  server: { proxy: { "/api": process.env.CARILLON_URL ?? "http://127.0.0.1:7070" } },
 });

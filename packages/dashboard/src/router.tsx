@@ -13,15 +13,15 @@ const indexRoute = createRoute({
   },
 });
 
-// Forms come when they are asked for. Their paths stand apart, because a schedule may be called "new".
+// Forms come when they are asked for. A schedule may be called "new", but no name begins with a dash.
 const newTaskRoute = createRoute({
   getParentRoute: () => rootRoute,
-  path: "/new-task",
+  path: "/tasks/-/new",
   component: lazyRouteComponent(() => import("./routes/new-task.tsx"), "NewTaskPage"),
 });
 const newScheduleRoute = createRoute({
   getParentRoute: () => rootRoute,
-  path: "/new-schedule",
+  path: "/schedules/-/new",
   component: lazyRouteComponent(() => import("./routes/new-schedule.tsx"), "NewSchedulePage"),
 });
 const editScheduleRoute = createRoute({

@@ -67,7 +67,7 @@ export function Choice<Value extends string>({
         {options.map((option) => (
           <label
             key={option.value}
-            className="inline-flex h-7 cursor-pointer items-center rounded px-2.5 text-xs font-medium text-muted has-checked:bg-raised has-checked:text-ink has-checked:shadow-xs has-focus-visible:outline-2 has-focus-visible:outline-accent-solid"
+            className="inline-flex h-7 cursor-pointer items-center rounded px-2.5 text-xs font-medium text-muted has-checked:bg-selected has-checked:text-ink has-checked:shadow-xs has-focus-visible:outline-2 has-focus-visible:outline-accent-solid"
           >
             <input
               type="radio"

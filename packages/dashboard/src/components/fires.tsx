@@ -70,9 +70,12 @@ function columnsIn(zone: string): Column<Fire>[] {
             {fire.reason !== null && <span className="text-xs text-muted">{fire.reason}</span>}
           </span>
         ) : (
-          <Link to="/tasks/$id" params={{ id: fire.task.id }} className="hover:underline">
-            <StateBadge state={fire.task.state} />
-          </Link>
+          <span className="inline-flex flex-wrap items-center gap-2">
+            <Link to="/tasks/$id" params={{ id: fire.task.id }} className="hover:underline">
+              <StateBadge state={fire.task.state} />
+            </Link>
+            {fire.caughtUp && <span className="text-xs text-muted">caught up</span>}
+          </span>
         ),
     },
     {
@@ -80,11 +83,6 @@ function columnsIn(zone: string): Column<Fire>[] {
       header: "Lateness",
       cell: ({ row: { original: fire } }) =>
         fire.task === null || fire.task.latenessMs === null ? "–" : <LatenessValue ms={fire.task.latenessMs} />,
-    },
-    {
-      id: "note",
-      header: "Note",
-      cell: ({ row: { original: fire } }) => (fire.caughtUp ? "caught up" : fire.backfilled ? "backfilled" : "–"),
     },
   ];
 }

@@ -12,11 +12,10 @@ export function JsonView({ value, label }: { value: unknown; label: string }) {
       <div className="absolute top-2 right-2">
         <CopyButton text={text} label={`Copy ${label}`} />
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and must do so by keyboard */}
       <pre
         className="code max-h-96 overflow-auto p-4 pr-10 break-words whitespace-pre-wrap"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and must do so by keyboard
         tabIndex={0}
-        aria-label={label}
       >
         {text.length > COLOURED_CHARACTERS ? text : colour(text)}
       </pre>

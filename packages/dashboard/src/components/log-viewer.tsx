@@ -96,11 +96,11 @@ function Lines({ lines, dropped, zone }: { lines: LogLine[]; dropped: number; zo
           The first {dropped.toLocaleString("en")} lines are no longer shown here.
         </p>
       )}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and must do so by keyboard */}
       <div
         ref={scroller}
         onScroll={onScroll}
         className="max-h-96 overflow-auto py-2"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and must do so by keyboard
         tabIndex={0}
         role="log"
         aria-live="off"
@@ -145,7 +145,7 @@ function Line({ line, zone }: { line: LogLine; zone: string }): ReactNode {
       >
         {wall?.time}
       </time>
-      <span className={`w-9 shrink-0 ${levelColours[line.level] ?? "text-muted"}`}>{line.level}</span>
+      <span className={`w-11 shrink-0 ${levelColours[line.level] ?? "text-muted"}`}>{line.level}</span>
       <span className="min-w-0 flex-1 break-words whitespace-pre-wrap">
         <LinkedText text={line.message} />
       </span>

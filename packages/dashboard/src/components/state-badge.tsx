@@ -38,7 +38,7 @@ export function StateBadge({ state }: { state: string }) {
   const { icon, label, className } = lookOf(state);
   return (
     <span
-      className={`inline-flex h-6 items-center gap-1.5 rounded-full pr-2.5 pl-2 text-xs font-medium whitespace-nowrap ${className}`}
+      className={`inline-flex h-6 items-center justify-self-start gap-1.5 rounded-full pr-2.5 pl-2 text-xs font-medium whitespace-nowrap ${className}`}
       data-state={state}
     >
       <Icon name={icon} className={`size-3.5 ${state === "running" ? "spin" : ""}`} />

@@ -61,7 +61,7 @@ export function TaskFilters({ search, onChange }: TaskFiltersProps) {
         />
       </div>
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
-        <fieldset className="flex flex-wrap gap-1.5">
+        <fieldset className="flex flex-wrap gap-1">
           <legend className="sr-only">States</legend>
           {taskStates.map((state) => (
             <button
@@ -81,13 +81,12 @@ export function TaskFilters({ search, onChange }: TaskFiltersProps) {
         >
           <input
             type="checkbox"
-            role="switch"
             className="switch"
             checked={states.length > 0 ? states.includes("scheduled") : search.later === true}
             disabled={states.length > 0}
             onChange={(event) => onChange({ later: event.target.checked || undefined })}
           />
-          Show what is due later
+          Show due later
         </label>
       </div>
     </search>

@@ -28,7 +28,7 @@ export function PreciseTime({ at, scheduleZone }: TimeProps) {
   return (
     <time dateTime={at} className="tabular-nums">
       <Absolute at={at} scheduleZone={scheduleZone} precise />{" "}
-      <span className="text-muted">
+      <span className="whitespace-nowrap text-muted">
         · <Relative at={at} />
       </span>
     </time>

@@ -10,8 +10,8 @@ export function Timing({ task, scheduleZone }: { task: Task; scheduleZone: strin
     <section className="card" aria-label="Timing">
       <Bar task={task} />
       <dl className="grid gap-x-8 gap-y-3 p-4 sm:grid-cols-2">
-        <Moment name="Due" at={task.dueAt} scheduleZone={scheduleZone} none="–" />
         <Moment name="Created" at={task.createdAt} scheduleZone={scheduleZone} none="–" />
+        <Moment name="Due" at={task.dueAt} scheduleZone={scheduleZone} none="–" />
         <Moment name="Started" at={task.startedAt} scheduleZone={scheduleZone} none="not yet" />
         <Moment name="Finished" at={task.finishedAt} scheduleZone={scheduleZone} none="not yet" />
       </dl>

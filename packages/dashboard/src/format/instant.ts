@@ -15,11 +15,11 @@ export function wallTime(at: number, zone: string, now: number, precise = false)
   const format = formatOf(zone);
   const parts = partsOf(format, at);
   const today = partsOf(format, now);
-  const sameYear = parts["year"] === today["year"];
+  const sameYear = parts.year === today.year;
   return {
-    date: `${parts["weekday"]} ${parts["day"]} ${parts["month"]}${sameYear ? "" : ` ${parts["year"]}`}`,
-    time: `${parts["hour"]}:${parts["minute"]}:${parts["second"]}${precise ? `.${parts["fractionalSecond"]}` : ""}`,
-    today: sameYear && parts["month"] === today["month"] && parts["day"] === today["day"],
+    date: `${parts.weekday} ${parts.day} ${parts.month}${sameYear ? "" : ` ${parts.year}`}`,
+    time: `${parts.hour}:${parts.minute}:${parts.second}${precise ? `.${parts.fractionalSecond}` : ""}`,
+    today: sameYear && parts.month === today.month && parts.day === today.day,
     zone: knows(zone) ? zone : "UTC",
   };
 }
@@ -70,7 +70,8 @@ function knows(zone: string): boolean {
   let answer = known.get(zone);
   if (answer === undefined) {
     try {
-      answer = new Intl.DateTimeFormat("en", { timeZone: zone }) !== null;
+      new Intl.DateTimeFormat("en", { timeZone: zone });
+      answer = true;
     } catch {
       answer = false;
     }

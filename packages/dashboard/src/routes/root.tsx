@@ -12,7 +12,7 @@ export interface RootSearch {
 
 export const rootRoute = createRootRoute({
   validateSearch: (search: Record<string, unknown>): RootSearch => {
-    const zone = readDisplayZone(search["zone"]);
+    const zone = readDisplayZone(search.zone);
     return zone === undefined ? {} : { zone };
   },
   search: { middlewares: [retainSearchParams(["zone"])] },
@@ -52,10 +52,10 @@ function Frame() {
             <Brand compact />
             <Navigation className="flex-row" />
           </div>
-          <div className="order-1 ml-auto flex items-center gap-2 sm:order-2">
+          <div className="order-1 ml-auto flex items-center gap-2 sm:order-2 sm:ml-0">
             <ThemeSwitch />
           </div>
-          <div className="order-2 flex w-full items-center justify-between gap-3 sm:order-1 sm:ml-auto sm:w-auto">
+          <div className="order-2 flex w-full items-center justify-between gap-4 sm:order-1 sm:ml-auto sm:w-auto">
             <LiveChip />
             <DisplayZoneSwitch />
           </div>

@@ -17,7 +17,7 @@ export const schedulesRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/schedules",
   validateSearch: (search: Record<string, unknown>): { page?: string } =>
-    typeof search["page"] === "string" ? { page: search["page"] } : {},
+    typeof search.page === "string" ? { page: search.page } : {},
   component: SchedulesPage,
 });
 
@@ -105,7 +105,7 @@ function SchedulesPage() {
       title="Schedules"
       tabTitle="Schedules"
       actions={
-        <Link to="/new-schedule" className="button button-primary">
+        <Link to="/schedules/-/new" className="button button-primary">
           <Icon name="plus" />
           New schedule
         </Link>
@@ -179,7 +179,7 @@ function NoSchedules() {
         }),
       ]}
       action={
-        <Link to="/new-schedule" className="button">
+        <Link to="/schedules/-/new" className="button">
           <Icon name="plus" />
           New schedule
         </Link>

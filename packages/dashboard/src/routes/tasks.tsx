@@ -30,7 +30,8 @@ export const tasksRoute = createRoute({
 
 function readSearch(search: Record<string, unknown>): Search {
   const text = (key: string) => (typeof search[key] === "string" && search[key] !== "" ? { [key]: search[key] } : {});
-  const states = String(search["state"] ?? "").split(",");
+  // A text in the address, a list when a link of this page sets it.
+  const states: unknown[] = typeof search.state === "string" ? search.state.split(",") : [search.state].flat();
   const state = taskStates.filter((known) => states.includes(known));
   return {
     ...(state.length > 0 ? { state } : {}),
@@ -40,7 +41,7 @@ function readSearch(search: Record<string, unknown>): Search {
     ...text("tag"),
     ...text("q"),
     ...text("page"),
-    ...(String(search["later"]) === "true" ? { later: true } : {}),
+    ...(String(search.later) === "true" ? { later: true } : {}),
   };
 }
 
@@ -121,7 +122,7 @@ function TasksPage() {
       title="Tasks"
       tabTitle="Tasks"
       actions={
-        <Link to="/new-task" className="button button-primary">
+        <Link to="/tasks/-/new" className="button button-primary">
           <Icon name="plus" />
           New task
         </Link>
@@ -207,7 +208,7 @@ function NoTasks({ later }: { later: boolean }) {
         curlCommand("POST", `${location.origin}/api/v1/tasks`, { type: "sleep", payload: { for: "3s" }, delay: "5s" }),
       ]}
       action={
-        <Link to="/new-task" className="button">
+        <Link to="/tasks/-/new" className="button">
           <Icon name="plus" />
           New task
         </Link>

@@ -6,7 +6,7 @@ export const displayZones = ["schedule", "mine", "utc"] as const;
 export type DisplayZone = (typeof displayZones)[number];
 
 export function readDisplayZone(text: unknown): DisplayZone | undefined {
-  return text === "mine" || text === "utc" ? text : undefined;
+  return displayZones.find((zone) => zone === text);
 }
 
 export function useDisplayZone(): DisplayZone {
@@ -18,7 +18,7 @@ export function useSetDisplayZone(): (zone: DisplayZone) => void {
   return (zone) =>
     void navigate({
       to: ".",
-      search: ({ zone: _, ...search }) => (zone === "schedule" ? search : { ...search, zone }),
+      search: (search) => ({ ...search, zone }),
       replace: true,
     });
 }

@@ -48,7 +48,7 @@ export function readProblem(body: unknown, status: number, requestId: string | n
     code: text("code") ?? "unexpected",
     detail: text("detail"),
     requestId: text("requestId") ?? requestId,
-    errors: Array.isArray(told["errors"]) ? (told["errors"] as FieldProblem[]) : [],
+    errors: Array.isArray(told.errors) ? (told.errors as FieldProblem[]) : [],
   };
 }
 

@@ -1,0 +1,405 @@
+/** The dashboard as people meet it: a node of its own, real Chromium, nothing replaced. */
+import type { Browser, Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chromiumPath, openBrowser, openPage, startDevNode, type TestNode, tabTo, type Watch } from "./harness.ts";
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is to stay as it is
+const hostile = '<img src=x onerror=alert(1)>"><svg onload=alert(2)> javascript:alert(3) {{7*7}} ${7*7}';
+
+const required = process.env.CARILLON_TEST_REQUIRE === "all";
+if (chromiumPath === null && !required) {
+  console.warn(
+    "\n*** SKIPPED: the dashboard's tests, because no Chromium was found. Set CARILLON_CHROMIUM to one. ***\n",
+  );
+}
+test.runIf(chromiumPath === null && required)("a Chromium is there", () => {
+  throw new Error("CARILLON_TEST_REQUIRE=all, and no Chromium was found (CARILLON_CHROMIUM names one)");
+});
+
+describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 60_000 }, () => {
+  let node: TestNode;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    [node, browser] = await Promise.all([startDevNode(), openBrowser()]);
+  }, 90_000);
+  afterAll(async () => {
+    await browser?.close();
+    await node?.stop();
+  });
+
+  /** A page that is closed at the end, and that must have shown no dialog, broken no policy and thrown nothing. */
+  async function withPage(
+    path: string,
+    visit: (page: Page, watch: Watch) => Promise<void>,
+    options = {},
+  ): Promise<void> {
+    const watch = await openPage(browser, node.url + path, options);
+    try {
+      await visit(watch.page, watch);
+      expect(watch).toMatchObject({ dialogs: [], cspViolations: [], errors: [] });
+    } finally {
+      await watch.close();
+    }
+  }
+
+  test("a task made by form succeeds before the eyes, without a reload, also in another tab's list", async () => {
+    const list = await openPage(browser, `${node.url}/tasks`);
+    await withPage("/tasks", async (page) => {
+      await page.evaluate(() => Object.assign(window, { sameDocument: true }));
+      await page.getByRole("link", { name: "New task" }).first().click();
+      await page.getByLabel("Type").fill("sleep");
+      await page.getByLabel("Payload").fill('{"for":"1500ms"}');
+      await page.getByLabel("Tags").fill("by-form, second");
+      await page.getByRole("button", { name: "Create task" }).click();
+      await page.waitForURL(/\/tasks\/task_[0-9a-z]{13}/);
+      const id = page.url().split("/").at(-1)!.split("?")[0]!;
+
+      const other = list.page.locator(`[data-row="${id}"]`);
+      await other.waitFor();
+      await state(page.locator("h1"), "succeeded").waitFor();
+      await state(other, "succeeded").waitFor();
+      expect(await page.evaluate(() => "sameDocument" in window)).toBe(true);
+      expect(await node.call("GET", `/tasks/${id}`)).toMatchObject({ state: "succeeded", tags: ["by-form", "second"] });
+      await page.getByRole("region", { name: "Timing" }).getByText("Ran for").waitFor();
+    });
+    expect(list).toMatchObject({ dialogs: [], cspViolations: [], errors: [] });
+    await list.close();
+  });
+
+  test("what is due later is hidden until asked for, and can be run now or cancelled", async () => {
+    const later = await node.call<{ id: string }>("POST", "/tasks", { type: "noop", delay: "2h", tags: ["later"] });
+    await withPage("/tasks?tag=later", async (page) => {
+      await page.getByText("No task matches").waitFor();
+      await page.getByText("Show due later").click();
+      const row = page.locator(`[data-row="${later.id}"]`);
+      await row.getByText(/^starts in 1 h 59 m$/).waitFor();
+      expect(new URL(page.url()).searchParams.get("later")).toBe("true");
+      await row.getByRole("link", { name: "noop" }).click();
+      await page.getByRole("button", { name: "Run now" }).click();
+      await state(page.locator("h1"), "succeeded").waitFor();
+      expect(await page.getByRole("button", { name: "Cancel" }).count()).toBe(0);
+    });
+
+    const cancelled = await node.call<{ id: string }>("POST", "/tasks", { type: "noop", delay: "2h" });
+    await withPage(`/tasks/${cancelled.id}`, async (page) => {
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await state(page.locator("h1"), "cancelled").waitFor();
+    });
+  });
+
+  test("a failed task shows its error, and succeeds after Retry", async () => {
+    const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "fails-once" });
+    await withPage(`/tasks/${id}`, async (page) => {
+      await state(page.locator("h1"), "failed").waitFor();
+      await page.getByRole("region", { name: "Error" }).getByText("the first time fails").first().waitFor();
+      await page.getByRole("button", { name: "Retry" }).click();
+      await state(page.locator("h1"), "succeeded").waitFor();
+      await page.getByRole("region", { name: "Result" }).getByText('"fine"').waitFor();
+      const attempts = page.getByRole("region", { name: "Attempts" }).locator("tbody tr");
+      await expect.poll(() => attempts.count()).toBe(2);
+    });
+  });
+
+  test("log lines follow live, and a running task is cancelled after confirmation", async () => {
+    const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "runs-until-stopped" });
+    await withPage(`/tasks/${id}`, async (page) => {
+      const log = page.getByRole("region", { name: "Log", exact: true });
+      await log.getByText("line 3", { exact: true }).waitFor();
+      await log.getByText("line 6", { exact: true }).waitFor();
+      await page.getByRole("button", { name: "Cancel", exact: true }).click();
+      const dialog = page.getByRole("alertdialog");
+      await dialog.getByRole("button", { name: "Keep it" }).click();
+      await dialog.waitFor({ state: "detached" });
+      await page.getByRole("button", { name: "Cancel", exact: true }).click();
+      await dialog.getByRole("button", { name: "Cancel the task" }).click();
+      await state(page.locator("h1"), "cancelled").waitFor();
+    });
+  });
+
+  test("a schedule made with a preview fires, pauses, resumes, is triggered, edited and deleted", async () => {
+    await withPage("/schedules", async (page) => {
+      await page.getByRole("link", { name: "New schedule" }).first().click();
+      await page.getByLabel("Name").fill("every-morning");
+      await page.getByLabel("Cron expression").last().fill("30 7 * * 1-5");
+      const zone = page.getByLabel("Time zone");
+      await zone.fill("New_York");
+      await page.getByRole("option", { name: /America\/New_York/ }).click();
+      const preview = page.getByRole("region", { name: "Preview" }).filter({ visible: true });
+      await preview.getByText(/07:30/).first().waitFor();
+      expect(await preview.getByText(/, 07:30:00/).count()).toBe(10);
+      await preview.getByText("Europe/Berlin (mine)").waitFor();
+      await page.getByLabel("Type").fill("noop");
+      await page.getByRole("button", { name: "Create schedule" }).click();
+      await page.waitForURL(/\/schedules\/every-morning/);
+      await page.getByRole("region", { name: "Next fires" }).getByText("07:30:00 America/New_York").first().waitFor();
+
+      await page.getByRole("link", { name: "Schedules" }).first().click();
+      const row = page.locator('[data-row="every-morning"]');
+      await row.getByRole("button", { name: "Pause every-morning" }).click();
+      await state(row, "paused").waitFor();
+      await row.getByRole("button", { name: "Resume every-morning" }).click();
+      await row.getByText("07:30:00 America/New_York").waitFor();
+      await row.getByRole("button", { name: "Trigger every-morning" }).click();
+      await page.getByRole("link", { name: "see the task" }).click();
+      await state(page.locator("h1"), "succeeded").waitFor();
+      await page.getByText("manual", { exact: true }).waitFor();
+
+      await page.getByRole("link", { name: "every-morning" }).click();
+      await page.getByRole("link", { name: "Edit" }).click();
+      await page.getByLabel("Cron expression").last().fill("45 7 * * 1-5");
+      await page.getByRole("button", { name: "Save" }).click();
+      await page.getByRole("region", { name: "Next fires" }).getByText("07:45:00 America/New_York").first().waitFor();
+
+      await page.getByRole("button", { name: "Delete every-morning" }).click();
+      await page.getByRole("alertdialog").getByRole("button", { name: "Delete the schedule" }).click();
+      await page.waitForURL(/\/schedules(\?|$)/);
+      await expect.poll(() => page.locator('[data-row="every-morning"]').count()).toBe(0);
+    });
+  });
+
+  test("a schedule that fires each second is seen firing, and what became of it", async () => {
+    await node.call("PUT", "/schedules/each-second", { every: "1s", task: { type: "noop" } });
+    await withPage("/schedules/each-second", async (page) => {
+      const past = page.getByRole("region", { name: "Past fires" });
+      await expect.poll(() => past.locator('[data-state="succeeded"]').count(), { timeout: 15_000 }).toBeGreaterThan(2);
+    });
+    await node.call("DELETE", "/schedules/each-second");
+  });
+
+  test("a refusal stands at its field, with code and request id", async () => {
+    await withPage("/tasks/-/new", async (page) => {
+      await page.getByLabel("Type").fill("not a name");
+      await page.getByRole("button", { name: "Create task" }).click();
+      const alert = page.getByRole("alert");
+      await alert.getByText("invalid_request").waitFor();
+      await alert.getByText(/req_/).waitFor();
+      const type = page.getByLabel("Type");
+      expect(await type.getAttribute("aria-invalid")).toBe("true");
+      const described = (await type.getAttribute("aria-describedby"))!.split(" ").at(-1)!;
+      expect(await page.locator(`[id="${described}"]`).textContent()).toMatch(/name/i);
+    });
+    await withPage("/schedules/-/new", async (page) => {
+      await page.getByLabel("Cron expression").last().fill("61 * * * *");
+      await expect.poll(() => page.getByLabel("Cron expression").last().getAttribute("aria-invalid")).toBe("true");
+    });
+  });
+
+  test("what looks like markup is text everywhere, and nothing runs", async () => {
+    const hostiles = [
+      hostile,
+      "</script><script>alert(4)</script>",
+      "javascript:alert(5)",
+      "<a href=javascript:alert(6)>x</a>",
+    ];
+    const payload = { say: hostile, text: hostiles, "<b onclick=alert(7)>key</b>": "\u202e\u0007" };
+    const failed = await node.call<{ id: string }>("POST", "/tasks", {
+      type: "speaks",
+      payload: { ...payload, fail: true },
+      tags: ["<img src=x onerror=alert(8)>", '"><svg onload=alert(9)>'],
+      uniqueKey: hostile,
+    });
+    const done = await node.call<{ id: string }>("POST", "/tasks", { type: "speaks", payload });
+    await node
+      .call("POST", `/tasks`, { type: "noop", delay: "1h", tags: ["cancelled-hostile"] })
+      .then((task) => node.call("POST", `/tasks/${(task as { id: string }).id}:cancel`, { reason: hostile }));
+    await node.call("PUT", "/schedules/hostile", {
+      cron: "0 0 1 1 *",
+      paused: true,
+      task: { type: "speaks", payload, tags: ["<script>alert(10)</script>"] },
+    });
+
+    await withPage(`/tasks/${failed.id}`, async (page) => {
+      await state(page.locator("h1"), "failed").waitFor();
+      for (const region of ["Error", "Log", "Attempts", "Payload"]) {
+        await page
+          .getByRole("region", { name: region, exact: true })
+          .getByText("<img src=x onerror=alert(1)>")
+          .first()
+          .waitFor();
+      }
+      await page.getByRole("link", { name: "<img src=x onerror=alert(8)>" }).click();
+      await page.getByRole("row").getByText("<img src=x onerror=alert(1)>").waitFor();
+      await expectInert(page);
+    });
+    await withPage(`/tasks/${done.id}`, async (page) => {
+      await state(page.locator("h1"), "succeeded").waitFor();
+      await page.getByRole("region", { name: "Result" }).getByText("javascript:alert(3)").waitFor();
+      await expectInert(page);
+    });
+    await withPage("/tasks?tag=cancelled-hostile", async (page) => {
+      await page.getByRole("row").getByText("<img src=x onerror=alert(1)>").waitFor();
+      await expectInert(page);
+    });
+    await withPage("/schedules/hostile", async (page) => {
+      await page.getByText("</script><script>alert(4)</script>").waitFor();
+      await expectInert(page);
+      await page.getByRole("link", { name: "Edit" }).click();
+      await expect.poll(() => page.getByLabel("Payload").inputValue()).toContain("onerror=alert(1)");
+      await expectInert(page);
+    });
+    const search = encodeURIComponent(hostile);
+    await withPage(`/tasks?q=${search}&type=x&zone=${search}&page=${search}#${search}`, async (page) => {
+      await page.getByRole("alert").waitFor();
+      expect(await page.getByLabel("Search").inputValue()).toBe(hostile);
+      await expectInert(page);
+    });
+    await node.call("DELETE", "/schedules/hostile");
+  });
+
+  test("the watch for broken policy is itself awake", async () => {
+    const watch = await openPage(browser, `${node.url}/tasks`);
+    await watch.page.evaluate(() => {
+      const script = document.createElement("script");
+      try {
+        script.textContent = "window.ran = true";
+      } catch {
+        // Trusted types refuse it already here.
+      }
+      document.body.append(script);
+    });
+    await expect.poll(() => watch.cspViolations.length).toBeGreaterThan(0);
+    expect(await watch.page.evaluate(() => "ran" in window)).toBe(false);
+    await watch.close();
+  });
+
+  test.each(["light", "dark"] as const)(
+    "the %s theme comes from the system, and a choice outlives a reload without a flash",
+    async (colorScheme) => {
+      const background = { light: "rgb(255, 255, 255)", dark: "rgb(16, 17, 19)" };
+      const opposite = colorScheme === "light" ? "dark" : "light";
+      await withPage(
+        "/tasks",
+        async (page) => {
+          expect(await backgroundOf(page)).toBe(background[colorScheme]);
+          const theme = page.getByRole("button", { name: /^Theme:/ });
+          while (!(await theme.getAttribute("aria-label"))!.startsWith(`Theme: ${opposite}`)) await theme.click();
+          expect(await backgroundOf(page)).toBe(background[opposite]);
+          // The scripts of the page wait for nothing: what is applied when the first of them has run is what is painted first.
+          await page.route("**/assets/*.js", () => {});
+          await page.reload({ waitUntil: "commit" });
+          await page.waitForFunction(() => document.body !== null && document.styleSheets.length > 0);
+          expect(await backgroundOf(page)).toBe(background[opposite]);
+        },
+        { colorScheme },
+      );
+    },
+  );
+
+  test("a schedule is created with the keyboard alone", async () => {
+    await withPage("/schedules", async (page) => {
+      await page.getByRole("heading", { name: "Schedules" }).waitFor();
+      await tabTo(page, "New schedule");
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "New schedule" }).waitFor();
+      await tabTo(page, "Name");
+      await page.keyboard.type("by-keyboard");
+      await tabTo(page, "Cron expression");
+      await page.keyboard.press("ArrowRight");
+      await tabTo(page, "Every");
+      await page.keyboard.press("ControlOrMeta+a");
+      await page.keyboard.type("90m");
+      await tabTo(page, "Time zone");
+      await page.keyboard.press("ControlOrMeta+a");
+      await page.keyboard.type("Tokyo");
+      await page.getByRole("option", { name: /Asia\/Tokyo/ }).waitFor();
+      await page.keyboard.press("Enter");
+      await tabTo(page, "Type");
+      await page.keyboard.type("noop");
+      await tabTo(page, "Create schedule");
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/\/schedules\/by-keyboard/);
+      expect(await node.call("GET", "/schedules/by-keyboard")).toMatchObject({ every: "90m", timeZone: "Asia/Tokyo" });
+    });
+    await node.call("DELETE", "/schedules/by-keyboard");
+  });
+
+  test("without the event stream the page says so, and still follows", async () => {
+    const watch = await openPage(browser, `${node.url}/tasks`);
+    await watch.page.route("**/api/v1/events**", (route) => route.abort());
+    await watch.page.reload();
+    await watch.page.getByText("Stale", { exact: true }).waitFor();
+    const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "noop" });
+    await state(watch.page.locator(`[data-row="${id}"]`), "succeeded").waitFor();
+    await watch.page.unroute("**/api/v1/events**");
+    await watch.page.getByText("Live", { exact: true }).waitFor();
+    expect(watch.errors).toEqual([]);
+    await watch.close();
+  });
+
+  test("the whole view is in the address: filters and display zone survive a visit in another browser", async () => {
+    await withPage("/tasks", async (page) => {
+      await page.getByText("UTC", { exact: true }).click();
+      await page.getByRole("button", { name: "Succeeded" }).click();
+      await page.getByLabel("Type").fill("noop");
+      await page.waitForURL(/type=noop/);
+      await page.locator("[data-row]").first().waitFor();
+      const address = new URL(page.url());
+      expect(Object.fromEntries(address.searchParams)).toEqual({ zone: "utc", state: "succeeded", type: "noop" });
+      await withPage(address.pathname + address.search, async (second) => {
+        await second.locator("tbody time").first().getByText("UTC").waitFor();
+        expect(await second.getByLabel("Type").inputValue()).toBe("noop");
+        expect(await second.getByRole("button", { name: "Succeeded" }).getAttribute("aria-pressed")).toBe("true");
+      });
+    });
+  });
+
+  test("on a phone nothing is wider than the screen", async () => {
+    const { id } = await node.call<{ id: string }>("POST", "/tasks", {
+      type: "noop",
+      payload: { long: "x".repeat(400) },
+      tags: ["y".repeat(64)],
+    });
+    await node.call("PUT", "/schedules/phone", { every: "1h", task: { type: "noop" } });
+    for (const path of [
+      "/tasks",
+      `/tasks/${id}`,
+      "/tasks/-/new",
+      "/schedules",
+      "/schedules/phone",
+      "/schedules/-/new",
+    ]) {
+      await withPage(
+        path,
+        async (page) => {
+          await page.locator("h1").waitFor();
+          await page.getByText("Live", { exact: true }).waitFor();
+          expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(360);
+        },
+        { viewport: { width: 360, height: 740 } },
+      );
+    }
+    await node.call("DELETE", "/schedules/phone");
+  });
+
+  test("the first page loads at most 200 KB of JavaScript, compressed", async () => {
+    const { gzipSync } = await import("node:zlib");
+    const page = await (await fetch(`${node.url}/`)).text();
+    const paths = [...page.matchAll(/(?:src|href)="(\/[^"]+\.js)"/g)].map((match) => match[1]!);
+    expect(paths.length).toBeGreaterThan(1);
+    const sizes = await Promise.all(
+      paths.map(async (path) => gzipSync(Buffer.from(await (await fetch(node.url + path)).arrayBuffer())).length),
+    );
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(200 * 1024);
+  });
+});
+
+function state(within: Locator, name: string): Locator {
+  return within.locator(`[data-state="${name}"]`).first();
+}
+
+function backgroundOf(page: Page): Promise<string> {
+  return page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+}
+
+/** No element, attribute or address that only hostile text could have made. */
+async function expectInert(page: Page): Promise<void> {
+  expect(
+    await page.evaluate(() => ({
+      made: document.querySelectorAll("img:not([src='/favicon.svg']), svg[onload], [onerror], [onclick], body script")
+        .length,
+      links: [...document.links].filter((link) => !/^https?:$/.test(link.protocol)).length,
+      styles: document.querySelectorAll("style").length,
+    })),
+  ).toEqual({ made: 0, links: 0, styles: 0 });
+}
