@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { onTestFinished } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 import { inspectProcess } from "../process.ts";
-import type { EmbeddedOptions, EmbeddedPostgres } from "../start.ts";
+import { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from "../start.ts";
 import { until } from "../timers.ts";
 
 export const isRoot = process.getuid?.() === 0;
@@ -21,6 +21,25 @@ export function temporaryFolder(mode = 0o755): string {
   const folder = mkdtempSync(join(tmpdir(), "carillon-embedded-"));
   chmodSync(folder, mode);
   onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
+  return folder;
+}
+
+let template: Promise<string> | null = null;
+afterAll(async () => {
+  if (template) rmSync(dirname(await template), { recursive: true, force: true });
+});
+
+/** A data folder in which a database was made before, for tests that are not about that. Removed when the test ends. */
+export async function madeFolder(): Promise<string> {
+  template ??= (async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "carillon-embedded-"));
+    const database = await startEmbedded({ dataDir });
+    await query(database, "create table kept (id int primary key)");
+    await database.stop();
+    return join(dataDir, "pg18");
+  })();
+  const folder = temporaryFolder();
+  cpSync(await template, join(folder, "pg18"), { recursive: true });
   return folder;
 }
 
