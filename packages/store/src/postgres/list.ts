@@ -42,7 +42,10 @@ export function composeList(
     both.push(`schedule_id = any(array(${named}))`);
   }
   if (tag !== undefined) both.push(`${parameter(tag)}::text = any(tags)`);
-  if (text !== undefined) both.push(hasText(parameter(text), parameter(parseId("task", text))));
+  // A whole id is looked up, not searched for: that is what people paste, and a search reads everything.
+  const wantedId = text === undefined ? null : parseId("task", text);
+  if (wantedId !== null) both.push(`id = ${parameter(wantedId)}`);
+  else if (text !== undefined) both.push(hasText(parameter(text)));
 
   const sides: string[] = [];
   const live = liveStates.filter((state) => filter.states?.includes(state) ?? true);
@@ -85,10 +88,9 @@ function narrowed(waiting: NonNullable<TaskFilter["waiting"]>, now: () => string
   return `(state not in ('pending', 'waiting', 'claimed')${wanted})`;
 }
 
-function hasText(text: string, id: string): string {
+function hasText(text: string): string {
   const holds = (column: string) => `strpos(lower(${column}), lower(${text}::text)) > 0`;
-  return `(id = ${id}::bigint
-    or lane_id = any(array(select lane.id from lane where lane.namespace = $1 and ${holds("lane.type")}))
+  return `(lane_id = any(array(select lane.id from lane where lane.namespace = $1 and ${holds("lane.type")}))
     or ${holds("payload")}
     or ${holds("error")}
     or (blobs & 1 = 1 and exists (select from blob where task_id = id and kind = 1 and ${holds("data")})))`;
