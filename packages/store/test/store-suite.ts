@@ -11,8 +11,10 @@ import type {
   ClaimedTask,
   CreateAnswer,
   CreateOptions,
+  LogLine,
   NewTask,
   Outcome,
+  Page,
   ScheduleDefinition,
   SchedulePlan,
   ScheduleRecord,
@@ -586,6 +588,21 @@ const promises: Record<string, (t: World) => Promise<void>> = {
     const second = await t.store.taskLogs(t.namespace, task.id, { pageSize: 1, after: first.next });
     expect([...first.items, ...second.items].map(({ message }) => message)).toEqual(["one", "two"]);
     expect(second.next).toBeNull();
+  },
+  "log lines of the same instant stay in the order in which they were written": async (t) => {
+    const { id, token } = await t.claimOne();
+    const messages = ["a", "b", "c", "d"];
+    for (const message of messages) {
+      await t.store.appendLogs([{ id, token, at: t.now, level: "info", message, attempt: 1 }]);
+    }
+    const read: string[] = [];
+    let after: string | null = null;
+    do {
+      const page: Page<LogLine> = await t.store.taskLogs(t.namespace, id, { pageSize: 1, after });
+      read.push(...page.items.map((line) => line.message));
+      after = page.next;
+    } while (after !== null);
+    expect(read).toEqual(messages);
   },
   "what was declared last for a type counts": async (t) => {
     const declare = (timeoutMs: number) =>

@@ -13,6 +13,8 @@ const TASKS_COUNTED = 20_000;
 /** Writes the lines of whoever holds the task now, or held it when it became final; the others are dropped. */
 export function createAppendLogs(pools: Pools): (lines: (TaskRef & LogLine)[]) => Promise<void> {
   const written = new Recent<Id, number>(TASKS_COUNTED);
+  /** Keeps lines of one instant in the order in which they were written. */
+  let lastSeq = 0;
 
   function admit(line: TaskRef & LogLine): (TaskRef & LogLine) | null {
     const before = written.get(line.id) ?? 0;
@@ -35,6 +37,7 @@ export function createAppendLogs(pools: Pools): (lines: (TaskRef & LogLine)[]) =
         int4Array(kept.map((line) => line.attempt)),
         textArray(kept.map((line) => line.level)),
         textArray(kept.map((line) => line.message)),
+        int4Array(kept.map(() => (lastSeq = (lastSeq + 1) % 1_000_000_000))),
       ]),
     );
   };
@@ -53,8 +56,8 @@ const insertLines = {
   name: "insert_log_lines",
   text: `
 with line as materialized (
-  select * from unnest($1::int8[], $2::int8[], $3::float8[], $4::int4[], $5::text[], $6::text[])
-    with ordinality as x(task_id, token, at, attempt, level, message, seq)),
+  select * from unnest($1::int8[], $2::int8[], $3::float8[], $4::int4[], $5::text[], $6::text[], $7::int4[])
+    as x(task_id, token, at, attempt, level, message, seq)),
 holder as materialized (
   select id, token from task where id = any($1::int8[]) and session is not null
   union all
