@@ -207,26 +207,29 @@ test("log lines come oldest first, page by page, to their own namespace only", a
   const task = t.newTask();
   await t.insert(task);
   await createPartition(t.db, "log_line", dayOf(NOON));
+  const written: string[] = [];
   for (let n = 0; n < 25; n++) {
-    // Three lines a millisecond, with fractions in between.
+    // Three lines a millisecond, with fractions in between; some instants are written twice by different batches.
     const at = NOON + Math.floor(n / 3) + (n % 3 === 2 ? 0.123 : 0);
-    await t.sql("insert into log_line values ($1, to_timestamp($2::float8 / 1000), $3, 1, 'info', $4)", [
-      task.id,
-      at,
-      n,
-      `line ${n}`,
-    ]);
+    for (const batch of n % 4 === 0 ? ["a", "b", "c", "d", "e"] : ["a"]) {
+      const message = `line ${n}${batch}`;
+      const insert = "insert into log_line values ($1, to_timestamp($2::float8 / 1000), $3, 1, 'info', $4)";
+      await t.sql(insert, [task.id, at, n, message]);
+      written.push(message);
+    }
   }
-  const lines: string[] = [];
-  for (let after: string | null = null, first = true; first || after !== null; first = false) {
-    const page = await taskLogs(t.db, "default", task.id, { pageSize: 4, after });
-    lines.push(...page.items.map((line) => line.message));
-    after = page.next;
+  for (const pageSize of [1, 2, 4, 7, 200]) {
+    const lines: string[] = [];
+    for (let after: string | null = null, first = true; first || after !== null; first = false) {
+      const page = await taskLogs(t.db, "default", task.id, { pageSize, after });
+      lines.push(...page.items.map((line) => line.message));
+      after = page.next;
+    }
+    expect(lines).toEqual(written);
   }
-  expect(lines).toEqual(Array.from({ length: 25 }, (_, n) => `line ${n}`));
   const [line] = (await taskLogs(t.db, "default", task.id, { pageSize: 1, after: null })).items;
-  expect(line).toEqual({ at: NOON, level: "info", message: "line 0", attempt: 1 });
+  expect(line).toEqual({ at: NOON, level: "info", message: "line 0a", attempt: 1 });
   expect(await taskLogs(t.db, "other", task.id, { pageSize: 4, after: null })).toEqual({ items: [], next: null });
   await cancelTask(t.db, "default", task.id, { reason: null, now: NOON });
-  expect((await taskLogs(t.db, "default", task.id, { pageSize: 50, after: null })).items).toHaveLength(25);
+  expect((await taskLogs(t.db, "default", task.id, { pageSize: 200, after: null })).items).toHaveLength(written.length);
 });

@@ -115,19 +115,32 @@ export async function taskLogs(
   id: Id,
   { pageSize, after }: { pageSize: number; after: string | null },
 ): Promise<Page<LogLine>> {
-  const [at, seq] = after === null ? [0, -1] : cursorLine(after);
-  const beganAt = idCreatedAt(id) - createdSlackMs;
-  const rows = await db.query<LogRow>(selectLines, [namespace, id, Math.max(at, beganAt), seq, pageSize + 1]);
+  const place = after === null ? { at: 0, seq: 0, seen: 0 } : placeOf(after);
+  const from = Math.max(place.at, idCreatedAt(id) - createdSlackMs);
+  const rows = await db.query<LogRow>(selectLines, [namespace, id, from, place.seq, place.seen, pageSize + 1]);
   const page = rows.slice(0, pageSize);
   const items = page.map(([at, level, message, attempt]) => ({ at, level, message, attempt }));
-  const last = page.at(-1);
-  return { items, next: last && rows.length > pageSize ? `${last[0]}:${last[4]}` : null };
+  return { items, next: rows.length > pageSize ? placeAfter(page, place) : null };
 }
 
-function cursorLine(text: string): [at: number, seq: number] {
-  const [, at, seq] = text.match(/^(\d{1,16}(?:\.\d{1,9})?):(\d{1,9})$/) ?? [];
-  if (at === undefined || seq === undefined) throw malformedCursor();
-  return [Number(at), Number(seq)];
+/** Lines that were written apart may share instant and number: `seen` of those here were shown already. */
+interface Place {
+  at: number;
+  seq: number;
+  seen: number;
+}
+
+function placeAfter(page: LogRow[], before: Place): string {
+  const [at, , , , seq] = page.at(-1)!;
+  const alike = page.filter((row) => row[0] === at && row[4] === seq).length;
+  const seen = alike + (before.at === at && before.seq === seq ? before.seen : 0);
+  return `${at}:${seq}:${seen}`;
+}
+
+function placeOf(text: string): Place {
+  const [, at, seq, seen] = text.match(/^(\d{1,16}(?:\.\d{1,9})?):(\d{1,9}):(\d{1,9})$/) ?? [];
+  if (at === undefined) throw malformedCursor();
+  return { at: Number(at), seq: Number(seq), seen: Number(seen) };
 }
 
 const selectLines: Statement = {
@@ -135,8 +148,8 @@ const selectLines: Statement = {
   text: `
 select ${ms("at")}, level, message, attempt, seq
   from log_line
- where task_id = $2 and at >= ${instant("$3")} and (at, seq) > (${instant("$3")}, $4)
+ where task_id = $2 and at >= ${instant("$3")} and (at, seq) >= (${instant("$3")}, $4)
    and (exists (select from task where namespace = $1 and id = $2)
         or exists (select from archive where namespace = $1 and id = $2))
- order by at, seq limit $5`,
+ order by at, seq, attempt, message offset $5 limit $6`,
 };
