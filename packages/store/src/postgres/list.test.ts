@@ -78,7 +78,7 @@ test("a list holds every task of its namespace once, newest first, whatever the 
 test("each filter finds exactly what matches it", async () => {
   await using t = await setup();
   const tasks = await populate(t, 60);
-  const records = [];
+  const records: TaskRecord[] = [];
   for (const { id } of [...tasks].reverse()) {
     const record = await getTask(t.db, "default", id);
     if (record) records.push(record);

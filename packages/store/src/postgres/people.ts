@@ -5,6 +5,7 @@
 import { CarillonError, type Id, isFinal, limits, type StoredState } from "@carillon/core";
 import type { TaskPatch, VerbAnswer } from "../store.ts";
 import { type Db, type Statement, sqlState } from "./db.ts";
+import { insertIntoArchive } from "./final.ts";
 import { isLarge } from "./insert.ts";
 import { withPartitions } from "./partitions.ts";
 import { getTask, instant } from "./records.ts";
@@ -118,14 +119,12 @@ const cancel: Statement = {
 with ${held},
 gone as (
   delete from task using held where task.id = held.id and ${waits} returning task.*),
-archived as (
-  insert into archive (id, due_at, started_at, finished_at, session, token, lane_id, policy_id, attempt, state, priority,
-                       failures, lost, blobs, trigger, namespace, schedule_id, fire_at, start_by, finish_by, cancel_at,
-                       worker, unique_key, payload, error, reason, attempts, tags, extra)
-  select id, due_at, started_at, ${instant("$4")}, session, token, lane_id, policy_id, attempt, 'cancelled', priority,
-         failures, lost, blobs, trigger, namespace, schedule_id, fire_at, start_by, finish_by, ${instant("$4")},
-         worker, unique_key, payload, error, $3, attempts, tags, extra
-    from gone),
+archived as (${insertIntoArchive("gone", {
+    finished_at: instant("$4"),
+    state: "'cancelled'",
+    cancel_at: instant("$4"),
+    reason: "$3",
+  })}),
 asked as (
   update task set recall = 'cancel', cancel_at = ${instant("$4")}, reason = $3
     from held
