@@ -7,11 +7,7 @@ import type { Socket } from "node:net";
 import { CarillonError, errorCodes } from "@carillon/core";
 import swagger from "@fastify/swagger";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import {
-  createJsonSchemaTransform,
-  createJsonSchemaTransformObject,
-  type ZodTypeProvider,
-} from "fastify-type-provider-zod";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { z } from "zod";
 import type { Deps } from "../operations/index.ts";
 import { dashboardRoutes } from "./dashboard.ts";
@@ -20,7 +16,7 @@ import { parseRequest, type RequestPart } from "./field-errors.ts";
 import { checkRequest, securityHeaders } from "./guard.ts";
 import { parseJson } from "./json.ts";
 import { refuseOtherMethods } from "./methods.ts";
-import { openApiDocument } from "./openapi.ts";
+import { openApiDocument, swaggerTransforms } from "./openapi.ts";
 import { fromFastify, PROBLEM_TYPE, toProblem } from "./problem.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -116,11 +112,7 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
   // Connections come from the port, not from listening, which is what starts the timer behind the two timeouts.
   app.addHook("onReady", async () => void app.server.emit("listening"));
 
-  app.register(swagger, {
-    openapi: openApiDocument(deps.version),
-    transform: createJsonSchemaTransform({ zodToJsonConfig: { unrepresentable: "any" } }),
-    transformObject: createJsonSchemaTransformObject({ zodToJsonConfig: { unrepresentable: "any" } }),
-  });
+  app.register(swagger, { openapi: openApiDocument(deps.version), ...swaggerTransforms });
   app.register(async (root) => {
     const routes: RouteDeps = { ...deps, openStream: createEventStreams(deps) };
     const api = root.withTypeProvider<ZodTypeProvider>();

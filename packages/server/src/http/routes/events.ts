@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type Change, type Topic, topics } from "../../feed.ts";
 import type { App, RouteDeps } from "../app.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
-import { answers } from "../openapi.ts";
+import { answers, textAnswer } from "../openapi.ts";
 import { queryList } from "../schemas/common.ts";
 import type { EventStream } from "../sse.ts";
 
@@ -25,7 +25,7 @@ export function eventRoutes(app: App, deps: RouteDeps): void {
         querystring: z.strictObject({
           topics: queryList(z.enum(topics)).meta({ description: "`tasks`, `schedules`; all by default." }).optional(),
         }),
-        response: answers({ 200: z.string().meta({ description: "text/event-stream" }) }),
+        response: answers({ 200: textAnswer("text/event-stream", "Events until either side leaves") }),
       },
     },
     async (request, reply) => {

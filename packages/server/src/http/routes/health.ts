@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { App, RouteDeps } from "../app.ts";
+import { textAnswer } from "../openapi.ts";
 
 const tags = ["health"];
 const readiness = z.strictObject({
@@ -53,7 +54,7 @@ export function healthRoutes(app: App, deps: RouteDeps): void {
         tags,
         operationId: "metrics",
         summary: "What this node counts, in the Prometheus text format",
-        response: { 200: z.string() },
+        response: { 200: textAnswer("text/plain", "Metrics") },
       },
     },
     async (_request, reply) => {

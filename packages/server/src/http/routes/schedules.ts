@@ -1,6 +1,5 @@
 import { CarillonError, invalid } from "@carillon/core";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { z } from "zod";
 import {
   createSchedule,
   deleteSchedule,
@@ -17,7 +16,7 @@ import {
 import type { App, RouteDeps } from "../app.ts";
 import { readIdempotency } from "../idempotency.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
-import { answers, idempotencyHeader, ifMatchHeader, noContent } from "../openapi.ts";
+import { answers, emptyBody, idempotencyHeader, ifMatchHeader, noContent, optionalBody } from "../openapi.ts";
 import {
   createScheduleBody,
   fireList,
@@ -122,6 +121,7 @@ export function scheduleRoutes(app: App, deps: RouteDeps): void {
       schema: {
         tags,
         operationId: "patchSchedule",
+        consumes: ["application/json", "application/merge-patch+json"],
         summary: "Change parts of a schedule",
         description: "A merge patch (RFC 7396): what is left out stays, null is the default.",
         params: scheduleParams,
@@ -164,7 +164,7 @@ export function scheduleRoutes(app: App, deps: RouteDeps): void {
         summary: "Pause a schedule",
         description: "Its fires are skipped until it is resumed, and never caught up.",
         params: scheduleParams,
-        body: pauseScheduleBody.prefault({}),
+        body: optionalBody(pauseScheduleBody),
         response: answers({ 200: scheduleAnswer }),
       },
     },
@@ -180,7 +180,7 @@ export function scheduleRoutes(app: App, deps: RouteDeps): void {
         operationId: "resumeSchedule",
         summary: "Resume a schedule",
         params: scheduleParams,
-        body: z.strictObject({}).prefault({}),
+        body: emptyBody,
         response: answers({ 200: scheduleAnswer }),
       },
     },
@@ -198,7 +198,7 @@ export function scheduleRoutes(app: App, deps: RouteDeps): void {
         description: "Beside its fires; neither pause nor overlap holds it back.",
         params: scheduleParams,
         headers: idempotencyHeader,
-        body: triggerScheduleBody.prefault({}),
+        body: optionalBody(triggerScheduleBody),
         response: answers({ 202: taskAnswer }),
       },
     },

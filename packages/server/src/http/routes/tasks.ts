@@ -1,6 +1,5 @@
 import { limits } from "@carillon/core";
 import type { FastifyReply } from "fastify";
-import { z } from "zod";
 import {
   type CreatedTask,
   cancelTask,
@@ -18,7 +17,7 @@ import {
 import type { App, RouteDeps } from "../app.ts";
 import { readIdempotency } from "../idempotency.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
-import { answers, idempotencyHeader, noContent } from "../openapi.ts";
+import { answers, emptyBody, idempotencyHeader, noContent, optionalBody } from "../openapi.ts";
 import {
   attemptList,
   cancelTaskBody,
@@ -40,7 +39,6 @@ import { followLogs } from "./follow-logs.ts";
 
 const TASKS = "/api/v1/tasks";
 const tags = ["tasks"];
-const emptyBody = z.strictObject({}).prefault({});
 
 export function taskRoutes(app: App, deps: RouteDeps): void {
   app.post(
@@ -163,7 +161,7 @@ export function taskRoutes(app: App, deps: RouteDeps): void {
         summary: "Cancel a task",
         description: "Not running: cancelled at once. Running: 202, its handler is told, and the first outcome wins.",
         params: taskParams,
-        body: cancelTaskBody.prefault({}),
+        body: optionalBody(cancelTaskBody),
         response: answers({ 200: taskAnswer, 202: taskAnswer }),
       },
     },

@@ -117,6 +117,7 @@ export const queryText = (most: number) =>
 export function queryList<Item extends z.ZodType<unknown, string>>(item: Item, most = 20) {
   return z
     .union([z.string(), z.array(z.string())])
+    .meta({ description: "Several as `a,b` or repeated." })
     .transform((text) => (Array.isArray(text) ? text : [text]).flatMap((part) => part.split(",")))
     .pipe(z.array(item).min(1).max(most));
 }

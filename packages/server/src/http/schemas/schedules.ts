@@ -103,12 +103,12 @@ const example = {
 
 export const createScheduleBody = z
   .strictObject({ name, ...definition })
-  .meta({ id: "CreateSchedule", examples: [{ name: "nightly", ...example }] });
+  .meta({ id: "CreateSchedule", example: { name: "nightly", ...example } });
 
 /** `name` may be repeated from the path. */
 export const putScheduleBody = z
   .strictObject({ name: name.optional(), ...definition })
-  .meta({ id: "PutSchedule", examples: [example] });
+  .meta({ id: "PutSchedule", example });
 export type PutSchedule = z.output<typeof putScheduleBody>;
 
 /** A merge patch (RFC 7396): what is left out stays, null is the default. The result is checked as a `PUT` would be. */
@@ -119,15 +119,15 @@ export const patchScheduleBody = z
       z.ZodOptional<z.ZodUnknown>
     >,
   )
-  .meta({ id: "PatchSchedule", examples: [{ cron: "30 2 * * *", jitter: null }] });
+  .meta({ id: "PatchSchedule", example: { cron: "30 2 * * *", jitter: null } });
 
 export const pauseScheduleBody = z
   .strictObject({ reason: reason.optional() })
-  .meta({ examples: [{ reason: "upstream is down" }] });
+  .meta({ example: { reason: "upstream is down" } });
 
 export const triggerScheduleBody = z
   .strictObject({ payload: payload.optional() })
-  .meta({ examples: [{ payload: { customerId: "42" } }] });
+  .meta({ example: { payload: { customerId: "42" } } });
 
 export const previewBody = z
   .strictObject({
@@ -135,7 +135,7 @@ export const previewBody = z
     from: instant.meta({ description: "The first fire is the first at or after this; now by default." }).optional(),
     count: z.int().min(1).max(limits.previewFires).meta({ description: "10 by default." }).optional(),
   })
-  .meta({ examples: [{ cron: "30 2 * * *", timeZone: "Europe/Paris", count: 3 }] });
+  .meta({ example: { cron: "30 2 * * *", timeZone: "Europe/Paris", count: 3 } });
 export type Preview = z.output<typeof previewBody>;
 
 export const scheduleParams = z.object({ name: z.string().meta({ examples: ["nightly"] }) });

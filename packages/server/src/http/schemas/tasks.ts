@@ -50,13 +50,13 @@ export const createTaskBody = z
   })
   .meta({
     id: "CreateTask",
-    examples: [{ type: "send-invoice", payload: { customerId: "42" }, delay: "10m", tags: ["invoices"] }],
+    example: { type: "send-invoice", payload: { customerId: "42" }, delay: "10m", tags: ["invoices"] },
   });
 export type CreateTask = z.output<typeof createTaskBody>;
 
 export const createTasksBody = z
   .strictObject({ tasks: z.array(createTaskBody).min(1).max(limits.batchTasks) })
-  .meta({ examples: [{ tasks: [{ type: "send-invoice", payload: { customerId: "42" } }] }] });
+  .meta({ example: { tasks: [{ type: "send-invoice", payload: { customerId: "42" } }] } });
 
 export const patchTaskBody = z
   .strictObject({
@@ -65,12 +65,12 @@ export const patchTaskBody = z
     payload: payload.optional(),
     queue: name.optional(),
   })
-  .meta({ examples: [{ priority: 1 }] });
+  .meta({ example: { priority: 1 } });
 export type PatchTask = z.output<typeof patchTaskBody>;
 
 export const cancelTaskBody = z
   .strictObject({ reason: reason.optional() })
-  .meta({ examples: [{ reason: "customer left" }] });
+  .meta({ example: { reason: "customer left" } });
 
 export const listTasksQuery = z
   .strictObject({
@@ -152,9 +152,47 @@ const taskFields = {
   cancelRequestedAt: instantAnswer.nullable(),
 };
 
+const example = {
+  id: "task_01jd3v8q7x2m4",
+  namespace: "default",
+  type: "send-invoice",
+  queue: "billing",
+  state: "retrying",
+  reason: null,
+  priority: 5,
+  createdAt: "2026-11-21T01:00:00.120Z",
+  dueAt: "2026-11-21T01:00:02.000Z",
+  startedAt: "2026-11-21T01:00:00.123Z",
+  finishedAt: null,
+  latenessMs: 2,
+  attempt: 1,
+  maxAttempts: 5,
+  lost: 0,
+  payload: { customerId: "42" },
+  result: null,
+  error: { code: "handler_error", name: "Error", message: "the printer is on fire", stack: null },
+  progress: null,
+  retry: { maxAttempts: 5, backoff: { kind: "exponential", initial: "1s", factor: 2, max: "10m", jitter: "full" } },
+  timeout: "1h",
+  startWithin: null,
+  finishWithin: null,
+  trigger: "api",
+  schedule: null,
+  fireAt: null,
+  workflow: null,
+  after: [],
+  replayOf: null,
+  uniqueKey: null,
+  concurrencyKey: null,
+  tags: ["invoices"],
+  requires: {},
+  worker: "w-7",
+  cancelRequestedAt: null,
+} as const;
+
 export const taskAnswer = z
   .strictObject({ ...taskFields, payload: z.unknown(), result: z.unknown(), error: taskError.nullable() })
-  .meta({ id: "Task" });
+  .meta({ id: "Task", example });
 export type Task = z.output<typeof taskAnswer>;
 
 /** As lists show it: without payload, result and the error's stack. */
