@@ -113,7 +113,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       clock,
       ids: engine.ids,
       random: Math.random,
-      dispatcher: roles.includes("dispatcher") ? engine.dispatcher : null,
+      dispatcher: engine.dispatcher,
       planner: { wake: engine.planSoon },
       feed,
       types: createDeclaredTypes({ store, clock }),
@@ -136,7 +136,10 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       http1: app.server,
       http2: connectNodeAdapter({
         routes: (router) => workerService(router, { gate: engine.dispatcher, authenticate: () => DEFAULT_NAMESPACE }),
-        fallback: (_request, response) => response.writeHead(404).end(),
+        fallback(_request, response) {
+          response.statusCode = 404;
+          response.end();
+        },
       }),
     });
 

@@ -1,3 +1,4 @@
-export * from "./store.ts";
+export { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from "./embedded/start.ts";
 export * from "./memory/index.ts";
 export * from "./postgres/index.ts";
+export * from "./store.ts";

@@ -1,0 +1,126 @@
+import { constants } from "node:fs";
+import { access, statfs } from "node:fs/promises";
+import { connect as connectTcp } from "node:net";
+import { dirname, resolve } from "node:path";
+import { databaseFacts } from "@carillon/store";
+import type { Command } from "commander";
+import { nodeConfig } from "../node-config.ts";
+import { printRows } from "../output.ts";
+
+interface Finding {
+  check: string;
+  ok: boolean;
+  detail: string;
+}
+
+const LOW_DISK_BYTES = 1024 ** 3;
+/** The clock of a node follows the database's; a large difference still confuses people who read both. */
+const LARGE_OFFSET_MS = 1_000;
+
+export function doctorCommand(program: Command): void {
+  program
+    .command("doctor")
+    .description("Check what a node started here would need")
+    .option("--config <file>", "JSON file of settings")
+    .action(async ({ config: file }: { config?: string }, command: Command) => {
+      const config = nodeConfig({}, file);
+      const databaseUrl = config.databaseUrl ?? process.env.DATABASE_URL;
+      const findings = [
+        checkNode(),
+        checkZones(),
+        ...(databaseUrl === undefined ? await checkDataDir(config.dataDir) : await checkDatabase(databaseUrl)),
+        await checkPort(config.host, config.port),
+      ];
+      printRows(
+        findings,
+        [
+          { title: "", value: ({ ok }) => (ok ? "ok" : "!!") },
+          { title: "CHECK", value: ({ check }) => check },
+          { title: "DETAIL", value: ({ detail }) => detail },
+        ],
+        command.optsWithGlobals<{ json?: boolean }>().json ?? false,
+      );
+      if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
+    });
+}
+
+function checkNode(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const ok = major > 20 || (major === 20 && minor >= 19);
+  const maintained = major >= 22 ? "" : "; this line gets no security fixes any more, 24 is recommended";
+  return { check: "Node.js", ok, detail: `${process.versions.node}${ok ? maintained : ", needs 20.19 or newer"}` };
+}
+
+function checkZones(): Finding {
+  return {
+    check: "time zones",
+    ok: process.versions.tz !== undefined,
+    detail: `tz database ${process.versions.tz ?? "missing"}`,
+  };
+}
+
+async function checkDatabase(url: string): Promise<Finding[]> {
+  try {
+    const { version, versionNumber, offsetMs, migrated } = await databaseFacts(url, Date.now);
+    return [
+      {
+        check: "database",
+        ok: versionNumber >= 150_000,
+        detail: `PostgreSQL ${version}${versionNumber >= 150_000 ? "" : ", needs 15 or newer"}`,
+      },
+      {
+        check: "migrations",
+        ok: true,
+        detail: migrated ? "applied" : "not yet (done at the first start, or by carillon migrate)",
+      },
+      {
+        check: "clock",
+        ok: Math.abs(offsetMs) < LARGE_OFFSET_MS,
+        detail: `${Math.round(offsetMs)} ms from the database's`,
+      },
+    ];
+  } catch (error) {
+    return [{ check: "database", ok: false, detail: (error as Error).message }];
+  }
+}
+
+async function checkDataDir(dataDir: string): Promise<Finding[]> {
+  const folder = await existingParent(resolve(dataDir));
+  const writable = await access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  const { bavail, bsize } = await statfs(folder);
+  const freeBytes = bavail * bsize;
+  return [
+    { check: "database", ok: true, detail: "embedded PostgreSQL (no CARILLON_DATABASE_URL)" },
+    { check: "data folder", ok: writable, detail: `${resolve(dataDir)}${writable ? "" : " cannot be written"}` },
+    { check: "disk", ok: freeBytes > LOW_DISK_BYTES, detail: `${(freeBytes / 1024 ** 3).toFixed(1)} GiB free` },
+  ];
+}
+
+async function existingParent(path: string): Promise<string> {
+  const exists = await access(path).then(
+    () => true,
+    () => false,
+  );
+  return exists ? path : existingParent(dirname(path));
+}
+
+/** Somebody answering there is a finding only for a node that wants to start. */
+function checkPort(host: string, port: number): Promise<Finding> {
+  return new Promise((done) => {
+    const socket = connectTcp({ host, port, timeout: 1_000 });
+    const finish = (taken: boolean) => {
+      socket.destroy();
+      done({
+        check: "port",
+        ok: true,
+        detail: `${host}:${port} is ${taken ? "in use (a node may be running)" : "free"}`,
+      });
+    };
+    socket.on("connect", () => finish(true));
+    socket.on("timeout", () => finish(false));
+    socket.on("error", () => finish(false));
+  });
+}
