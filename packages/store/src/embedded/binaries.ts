@@ -18,6 +18,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
 import { CarillonError } from "@carillon/core";
 import { type Account, runAs } from "./account.ts";
+import { diskFull, isDiskFull } from "./failure.ts";
 import { inspectProcess } from "./process.ts";
 
 export interface Binaries {
@@ -128,22 +129,23 @@ export async function copyOnce(source: string, target: string): Promise<string> 
   mkdirSync(dirname(target), { recursive: true });
   removeInterrupted(target);
   const temporary = mkdtempSync(`${target}.tmp-${process.pid}-`);
-  await cp(source, temporary, { recursive: true, verbatimSymlinks: true, mode: 0 });
-  makeReadable(temporary);
-  for (const { source: file, target: link } of symlinksOf(source)) {
-    const path = join(temporary, relative("native", link));
-    rmSync(path, { force: true });
-    symlinkSync(basename(file), path);
-  }
-  if (existsSync(target) && !isWhole(source, target)) renameSync(target, `${temporary}-broken`);
+  const broken = `${temporary}-broken`;
   try {
+    await cp(source, temporary, { recursive: true, verbatimSymlinks: true });
+    makeReadable(temporary);
+    for (const { source: file, target: link } of symlinksOf(source)) {
+      const path = join(temporary, relative("native", link));
+      rmSync(path, { force: true });
+      symlinkSync(basename(file), path);
+    }
+    if (existsSync(target) && !isWhole(source, target)) renameSync(target, broken);
     renameSync(temporary, target);
-  } catch (error) {
-    // Another process was faster; its copy is as good as ours.
-    if (!isWhole(source, target)) throw error;
+  } catch (cause) {
+    // Another process may have been faster; its copy is as good as ours.
+    if (!isWhole(source, target)) throw isDiskFull((cause as Error).message) ? diskFull(dirname(target), cause) : cause;
+  } finally {
+    for (const folder of [temporary, broken]) rmSync(folder, { recursive: true, force: true });
   }
-  rmSync(temporary, { recursive: true, force: true });
-  rmSync(`${temporary}-broken`, { recursive: true, force: true });
   return target;
 }
 

@@ -1,4 +1,14 @@
-import { closeSync, copyFileSync, fstatSync, openSync, readSync, rmSync, statSync, truncateSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 
 const maxBytes = 10 * 1024 ** 2;
 
@@ -39,6 +49,7 @@ export function serverLog(path: string): ServerLog {
 }
 
 function readFrom(path: string, from: number): string {
+  if (!existsSync(path)) return "";
   const file = openSync(path, "r");
   try {
     const { size } = fstatSync(file);

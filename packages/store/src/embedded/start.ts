@@ -117,7 +117,7 @@ async function start(dataDir: string, options: EmbeddedOptions): Promise<Embedde
       }),
     );
     let stopping = false;
-    server.exited.then((exit) => {
+    void server.exited.then((exit) => {
       free();
       if (stopping) return;
       const doing = `PostgreSQL ended by itself (${exit.signal ?? `code ${exit.code}`})`;
