@@ -15,13 +15,13 @@ export function docsRoutes(app: FastifyInstance): void {
   app.get("/docs/style.css", hidden, async (_request, reply) => reply.type("text/css; charset=utf-8").send(docsStyle));
 }
 
-function escape(text: string): string {
+function toHtml(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }
 
 /** Escaped, with `code` between backticks. */
 function prose(text: string): string {
-  return escape(text).replaceAll(/`([^`]+)`/g, "<code>$1</code>");
+  return toHtml(text).replaceAll(/`([^`]+)`/g, "<code>$1</code>");
 }
 
 function page(title: string, navigation: string, content: string): string {
@@ -30,10 +30,10 @@ function page(title: string, navigation: string, content: string): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${escape(title)} · Carillon</title>
+<title>${toHtml(title)} · Carillon</title>
 <link rel="stylesheet" href="/docs/style.css">
 <nav><a href="/">Dashboard</a> <a href="/docs">API</a> <a href="/docs/errors">Errors</a> <a href="/openapi.json">openapi.json</a>${navigation}</nav>
-<main><h1>${escape(title)}</h1>
+<main><h1>${toHtml(title)}</h1>
 ${content}
 </main>
 </html>
@@ -51,17 +51,17 @@ function referencePage(document: Document): string {
   const navigation = sections
     .map(({ name, operations }) => {
       const links = operations.map(
-        ({ operation }) => `<li><a href="#${operation.operationId}">${escape(operation.summary)}</a>`,
+        ({ operation }) => `<li><a href="#${operation.operationId}">${toHtml(operation.summary)}</a>`,
       );
-      return `<h2>${escape(name)}</h2><ul>${links.join("")}</ul>`;
+      return `<h2>${toHtml(name)}</h2><ul>${links.join("")}</ul>`;
     })
     .join("");
   const content = sections.map(({ name, description, operations }) => {
     const parts = operations.map((entry) => operationSection(entry, document));
-    return `<section><h2 id="${name}">${escape(name)}</h2><p>${prose(description)}</p>${parts.join("")}</section>`;
+    return `<section><h2 id="${name}">${toHtml(name)}</h2><p>${prose(description)}</p>${parts.join("")}</section>`;
   });
   const { title, version, description } = document.info;
-  const intro = `<p>Version ${escape(version)}. ${prose(description)} Refusals are <a href="/docs/errors">problem documents</a>.</p>`;
+  const intro = `<p>Version ${toHtml(version)}. ${prose(description)} Refusals are <a href="/docs/errors">problem documents</a>.</p>`;
   return page(`${title} API`, navigation, intro + content.join(""));
 }
 
@@ -70,8 +70,8 @@ function operationSection(
   document: Document,
 ): string {
   const { operationId, summary, description, requestBody, responses } = operation;
-  return `<article id="${operationId}"><h3>${escape(summary)}</h3>
-<pre class="call"><b>${method}</b> ${escape(path)}</pre>
+  return `<article id="${operationId}"><h3>${toHtml(summary)}</h3>
+<pre class="call"><b>${method}</b> ${toHtml(path)}</pre>
 ${description ? `<p>${prose(description)}</p>` : ""}
 ${parameterTable(operation)}
 ${Object.values(requestBody?.content ?? {})
@@ -93,7 +93,7 @@ function parameterTable({ parameters = [] }: Operation): string {
   if (parameters.length === 0) return "";
   const rows = parameters.map(
     ({ name, in: place, required, description = "" }) =>
-      `<tr><td><code>${escape(name)}</code><td>${place}${required ? ", required" : ""}<td>${prose(description)}`,
+      `<tr><td><code>${toHtml(name)}</code><td>${place}${required ? ", required" : ""}<td>${prose(description)}`,
   );
   return `<h4>Parameters</h4><table>${rows.join("")}</table>`;
 }
@@ -119,20 +119,20 @@ function fieldRows(schema: FieldSchema | undefined, document: Document, prefix: 
     const field = resolve(given, document.components.schemas) as FieldSchema;
     const path = `${prefix}${name}`;
     const type = field.enum ? field.enum.map(String).join(" | ") : [field.type ?? "any"].flat().join(" | ");
-    const row = `<tr><td><code>${escape(path)}</code><td>${escape(type)}${required.includes(name) ? ", required" : ""}<td>${prose(field.description ?? "")}`;
+    const row = `<tr><td><code>${toHtml(path)}</code><td>${toHtml(type)}${required.includes(name) ? ", required" : ""}<td>${prose(field.description ?? "")}`;
     const inner = field.items ? fieldRows(field.items, document, `${path}[].`) : fieldRows(field, document, `${path}.`);
     return [row, ...inner];
   });
 }
 
 function exampleBlock(example: unknown): string {
-  return example === undefined ? "" : `<pre>${escape(JSON.stringify(example, null, 2))}</pre>`;
+  return example === undefined ? "" : `<pre>${toHtml(JSON.stringify(example, null, 2))}</pre>`;
 }
 
 function errorsPage(): string {
   const rows = Object.entries(errorCodes).map(
     ([code, { http, title, retryable }]) =>
-      `<tr id="${code}"><td><code>${code}</code><td>${http}<td>${escape(title)}<td>${retryable ? "yes, later" : "no"}`,
+      `<tr id="${code}"><td><code>${code}</code><td>${http}<td>${toHtml(title)}<td>${retryable ? "yes, later" : "no"}`,
   );
   const intro =
     "<p>Every refusal is <code>application/problem+json</code> (RFC 9457). Tell errors apart by <code>code</code>. <code>errors</code> names each field: <code>pointer</code> into the body, or <code>parameter</code> of the query or a header. <code>requestId</code> is in the server's log. 429 and 503 carry <code>Retry-After</code>.</p>";
