@@ -15,7 +15,7 @@ const claim = command(
   }),
   async (world, { session, lanes, limit, ofAll, aheadMs }) => {
     const names = await laneNames(world);
-    if (world.beats.length === 0 || names.length === 0) return;
+    if (names.length === 0) return;
     const chosen = [...new Set(lanes.map((n) => pick(names, n)!))];
     const answer = await same(world, (store, side) => {
       const targets = chosen.flatMap((name) =>
@@ -38,7 +38,7 @@ const claimOneLane = command(
   }),
   async (world, { session, lane, band, limits: [ofTarget, ofAll] }) => {
     const name = pick(await laneNames(world), lane);
-    if (world.beats.length === 0 || name === undefined) return;
+    if (name === undefined) return;
     const answer = await same(world, (store, side) => {
       const targets = [{ laneId: laneId(side, name), band, limit: ofTarget }];
       return store.claim({
@@ -102,7 +102,6 @@ const cancelHeld = command(
 );
 
 const giveBack = command("giveBack", fc.record({ which, by: nth, own: fc.boolean() }), async (world, given) => {
-  if (world.beats.length === 0) return;
   const { holder, refs } = await choose(world, given.which);
   const by = given.own ? holder : given.by;
   await same(
@@ -119,7 +118,6 @@ const markRunning = command("markRunning", which, async (world, given) => {
 });
 
 const adopt = command("adopt", fc.record({ which, by: nth }), async (world, { which, by }) => {
-  if (world.beats.length === 0) return;
   const { refs } = await choose(world, which);
   await same(
     world,
@@ -129,7 +127,6 @@ const adopt = command("adopt", fc.record({ which, by: nth }), async (world, { wh
 });
 
 const leases = command("leases", nth, async (world, n) => {
-  if (world.beats.length === 0) return;
   await same(
     world,
     (store, side) => store.leases(pick(side.sessions, n)!),
@@ -199,7 +196,7 @@ const recordOutcomes = command(
     world.lastOutcomes = outcomes;
     await same(world, async (store, side) => {
       const by = given.by === "holder" ? holder : holder + 1;
-      const guard = given.by === "worker" || world.beats.length === 0 ? {} : { session: pick(side.sessions, by)! };
+      const guard = given.by === "worker" ? {} : { session: pick(side.sessions, by)! };
       const guarded = outcomes.map((outcome) => ({ ...outcome, ...guard }));
       return given.together
         ? (await Promise.all(guarded.map((outcome) => store.recordOutcomes([outcome])))).flat()

@@ -30,7 +30,6 @@ export async function open(world: World, node: string): Promise<void> {
 const openSession = command("openSession", fc.constantFrom("node-1", "node-2"), open);
 
 const renewSession = command("renewSession", nth, async (world, n) => {
-  if (world.beats.length === 0) return;
   const answer = await same(
     world,
     (store, side) => store.renewSession(pick(side.sessions, n)!, world.now),
@@ -59,14 +58,12 @@ const markSessionDead = command(
   "markSessionDead",
   fc.record({ session: nth, late: fc.constantFrom(0n, 0n, 1n) }),
   async (world, { session, late }) => {
-    if (world.beats.length === 0) return;
     const beat = pick(world.beats, session)! - late;
     await same(world, (store, side) => store.markSessionDead(pick(side.sessions, session)!, beat, world.now));
   },
 );
 
 const closeSession = command("closeSession", nth, async (world, n) => {
-  if (world.beats.length === 0) return;
   await same(world, (store, side) => store.closeSession(pick(side.sessions, n)!, world.now));
 });
 
@@ -74,7 +71,6 @@ const takeBack = command(
   "takeBack",
   fc.record({ session: nth, limit: fc.constantFrom(1, 2, 100), untilNothingIsLeft: fc.boolean() }),
   async (world, { session, limit, untilNothingIsLeft }) => {
-    if (world.beats.length === 0) return;
     const take = () =>
       same(world, (store, side) => store.takeBack(pick(side.sessions, session)!, { now: world.now, limit }));
     while ((await take()) && untilNothingIsLeft);
@@ -86,7 +82,6 @@ const die = command(
   "die",
   fc.record({ session: nth, afterMs: fc.constantFrom(1_499, 1_500) }),
   async (world, { session, afterMs }) => {
-    if (world.beats.length === 0) return;
     const id = (side: Side): Id => pick(side.sessions, session)!;
     await same(world, (store, side) => store.markSessionDead(id(side), pick(world.beats, session)!, world.now));
     world.now += afterMs;

@@ -1,0 +1,147 @@
+import type { ScheduleDefinition, SchedulePlan, ScheduleRecord } from "@carillon/store";
+import { expect } from "vitest";
+import { final, type Promises, start, type World } from "./world.ts";
+
+export const schedules: Promises = {
+  "a schedule is created, left alone when nothing changes, and versioned when something does": async (t) => {
+    const first = await put(t);
+    expect(first).toMatchObject({ kind: "created", schedule: { version: 1, plannedUntil: t.now, fires: 0 } });
+    expect(await put(t)).toMatchObject({ kind: "unchanged", schedule: { version: 1 } });
+    t.now += 1_000;
+    expect(await put(t, { every: "2m" })).toMatchObject({
+      kind: "changed",
+      schedule: { version: 2, plannedUntil: t.now, createdAt: start, updatedAt: t.now },
+    });
+    expect(await put(t, { expect: "create" })).toEqual({ kind: "exists" });
+    expect(await put(t, { expect: 1 })).toEqual({ kind: "version_mismatch" });
+  },
+  "a fire becomes a task once, whoever plans it how often": async (t) => {
+    await put(t);
+    const [one, two] = await Promise.all([plan(t, [10]), plan(t, [10])]);
+    expect(one.tasks.length + two.tasks.length).toBe(1);
+    expect((await plan(t, [10, 20])).tasks.map((task) => task.fireAt)).toEqual([t.now + 20_000]);
+    expect(await fires(t)).toMatchObject([
+      { outcome: "task", task: { state: "pending" } },
+      { outcome: "task", task: { state: "pending" } },
+    ]);
+    expect(await schedule(t)).toMatchObject({ fires: 2 });
+  },
+  "a fire stays one for ever, also after its task is final and forgotten": async (t) => {
+    await put(t);
+    await plan(t, [-10]);
+    const [task] = await t.claim();
+    await t.record(task!, final("succeeded"));
+    await t.store.deleteTask(t.namespace, task!.id);
+    expect((await plan(t, [-10])).tasks).toEqual([]);
+    expect(await fires(t)).toMatchObject([{ outcome: "task", task: null }]);
+  },
+  "an edit withdraws what nobody has claimed, and its fires are planned anew": async (t) => {
+    await put(t);
+    await plan(t, [10, 20]);
+    const [held] = await t.claim({ until: t.now + 10_000 });
+    await put(t, { every: "2m" });
+    expect(await fires(t)).toMatchObject([
+      { outcome: "task", task: { id: held!.id }, version: 1 },
+      { outcome: "withdrawn", reason: "edited", task: null, version: 1 },
+    ]);
+    expect(await plan(t, [10, 20])).toMatchObject({ tasks: [{ fireAt: t.now + 20_000 }] });
+    expect(await fires(t)).toMatchObject([{ version: 1 }, { outcome: "task", version: 2 }]);
+    expect(await schedule(t)).toMatchObject({ fires: 2 });
+  },
+  "a pause takes away what was planned, and its fires are skipped": async (t) => {
+    await put(t);
+    await plan(t, [10, 20]);
+    await t.store.setPaused(t.namespace, "nightly", { paused: true, reason: "holiday", now: t.now });
+    expect(await schedule(t)).toMatchObject({ paused: true, pause: { reason: "holiday", at: t.now }, fires: 0 });
+    expect(await t.claim({ until: t.now + 60_000 })).toEqual([]);
+    await plan(t, [10, 20], "skipped");
+    t.now += 15_000;
+    await t.store.setPaused(t.namespace, "nightly", { paused: false, reason: null, now: t.now });
+    expect(await fires(t)).toMatchObject([{ outcome: "skipped", fireAt: start + 10_000 }]);
+    expect((await plan(t, [5])).tasks).toMatchObject([{ fireAt: start + 20_000 }]);
+  },
+  "a deleted schedule fires no more, and its name is free": async (t) => {
+    await put(t);
+    await plan(t, [10]);
+    expect(await t.store.deleteSchedule(t.namespace, "nightly", t.now)).toBe(true);
+    expect(await t.store.deleteSchedule(t.namespace, "nightly", t.now)).toBe(false);
+    expect(await t.claim({ until: t.now + 60_000 })).toEqual([]);
+    expect(await schedule(t)).toBeNull();
+    expect(await put(t, { expect: "create" })).toMatchObject({ kind: "created", schedule: { version: 1 } });
+  },
+  "a downtime hands what was planned for it back to the planner, once": async (t) => {
+    await put(t);
+    await plan(t, [10, 40, 80]);
+    const from = t.now;
+    t.now += 60_000;
+    await t.store.recordDowntime({ from, until: t.now });
+    expect(await fires(t)).toMatchObject([{ fireAt: start + 80_000 }]);
+    expect(await schedule(t)).toMatchObject({ plannedUntil: from, fires: 1 });
+    await plan(t, [-50, -20], "missed");
+    await t.store.recordDowntime({ from, until: t.now });
+    expect((await fires(t)).map(({ outcome }) => outcome)).toEqual(["missed", "missed", "task"]);
+    expect(await t.store.downtimes(from)).toEqual([{ from, until: t.now }]);
+  },
+  "a schedule shows its last fire and that one's task": async (t) => {
+    await put(t);
+    await plan(t, [-10, 10]);
+    const [task] = await t.claim();
+    expect(await schedule(t)).toMatchObject({
+      lastFireAt: t.now - 10_000,
+      lastTask: { id: task!.id, state: "claimed" },
+    });
+  },
+};
+
+const definition = (every: string): ScheduleDefinition => ({
+  rule: {
+    cron: null,
+    every,
+    timeZone: "UTC",
+    dialect: "vixie",
+    dst: { gap: "next", overlap: "first" },
+    jitter: null,
+    startAt: null,
+    endAt: null,
+    maxFires: null,
+  },
+  catchUp: { policy: "last", windowMs: 3_600_000, limit: 1 },
+  overlap: "allow",
+  task: { type: "work", payload: null, queue: null, priority: 5, retry: null, timeoutMs: null, tags: [] },
+});
+
+const put = (t: World, { every = "1m", ...more }: { every?: string; expect?: "create" | number } = {}) =>
+  t.store.putSchedule({
+    id: t.newTask().id,
+    namespace: t.namespace,
+    name: "nightly",
+    definition: definition(every),
+    now: t.now,
+    nextFireAt: t.now + 60_000,
+    ...more,
+  });
+
+const schedule = (t: World) => t.store.getSchedule(t.namespace, "nightly", t.now);
+
+const fires = async (t: World) => {
+  const { id } = (await schedule(t))!;
+  const range = { from: t.now - 3_600_000, to: t.now + 3_600_000 };
+  return (await t.store.listFires(id, { ...range, pageSize: 50, after: null })).items;
+};
+
+const HORIZON_MS = 60_000;
+
+/** Plans fires at these seconds from now. */
+const plan = (t: World, seconds: number[], outcome: "task" | "skipped" | "missed" = "task") => {
+  const planned = (record: ScheduleRecord): SchedulePlan => ({
+    // Still behind, so that the next call plans again.
+    plannedUntil: t.now + HORIZON_MS - 1,
+    nextFireAt: null,
+    fires: seconds.map((second) => {
+      const fireAt = t.now + second * 1_000;
+      const task = t.newTask({ trigger: "schedule", scheduleId: record.id, fireAt, dueAt: fireAt });
+      return { fireAt, outcome, reason: null, caughtUp: false, task: outcome === "task" ? task : null };
+    }),
+  });
+  return t.store.planSchedules({ before: t.now + HORIZON_MS, limit: 10, now: t.now }, planned);
+};
