@@ -58,8 +58,7 @@ export function testServers(): TestServers {
   const start = async (version: TestVersion) => {
     const bin = version === 15 ? (process.env.CARILLON_TEST_PG15_BIN ?? "/usr/lib/postgresql/15/bin") : undefined;
     if (bin && !existsSync(bin)) return null;
-    removeAbandoned();
-    const dataDir = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
+    const dataDir = makeRunFolder();
     folders.push(dataDir);
     return await startEmbedded({ dataDir, ...(bin && { postgresBin: bin }), settings: { max_connections: "300" } });
   };
@@ -77,8 +76,8 @@ export function testServers(): TestServers {
 
 const prefix = "carillon-test-";
 
-/** Folders of test runs that were killed. */
-function removeAbandoned(): void {
+/** A temporary folder of this test run; those of runs that were killed are removed on the way. */
+export function makeRunFolder(): string {
   for (const name of readdirSync(tmpdir())) {
     if (!name.startsWith(prefix) || inspectProcess(Number.parseInt(name.slice(prefix.length), 10))) continue;
     try {
@@ -87,6 +86,7 @@ function removeAbandoned(): void {
       // Another user's.
     }
   }
+  return mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
 }
 
 let own: TestServers | null = null;

@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type TestVersion, testServers } from "./test-database.ts";
+import { makeRunFolder, type TestVersion, testServers } from "./test-database.ts";
 
 /**
  * vitest's global set-up: one server per PostgreSQL version for all workers of a test run, started when a test first asks
@@ -10,7 +9,7 @@ import { type TestVersion, testServers } from "./test-database.ts";
  */
 export default async function setUp(): Promise<() => Promise<void>> {
   const servers = testServers();
-  const folder = mkdtempSync(join(tmpdir(), "carillon-"));
+  const folder = makeRunFolder();
   const path = join(folder, "test-servers");
   const desk = createServer((socket) => {
     socket.on("error", () => socket.destroy());
