@@ -359,6 +359,7 @@ export interface Store {
   downtimes(since: number): Promise<{ from: number; until: number }[]>;
 
   // The hot path
+  /** With an idempotency key and no tasks it only remembers the key. */
   createTasks(tasks: NewTask[], options: CreateOptions): Promise<CreateAnswer>;
   /** All lanes of all namespaces known so far. */
   lanes(): Promise<Lane[]>;

@@ -30,7 +30,7 @@ export function createCreateTasks(pools: Pools, catalog: Catalog): CreateTasks {
   const insertKeyed = createKeyedLane(pools, catalog);
 
   return async (tasks, options) => {
-    if (tasks.length === 0) return { kind: "created", tasks: [], claimed: [] };
+    if (tasks.length === 0 && !options.idempotency) return { kind: "created", tasks: [], claimed: [] };
     const keyed = options.idempotency || tasks.some((task) => task.uniqueKey !== null);
     const insert = keyed ? insertKeyed : tasks.length > 1 ? insertBatch : insertSingle;
     try {

@@ -33,9 +33,9 @@ export function createKeyedLane(pools: Pools, catalog: Catalog): (call: CreateCa
   const group = createGroup<KeyedCall, CreateAnswer>({
     flights: 2,
     maxSize: GROUP_SIZE,
-    sizeOf: ({ tasks }) => tasks.length,
+    sizeOf: ({ tasks }) => Math.max(1, tasks.length),
     keysOf: ({ keys }) => keys,
-    isAlone: ({ tasks, options }) => tasks.length > 1 || (!!options.idempotency && tasks[0]!.uniqueKey !== null),
+    isAlone: ({ tasks, options }) => tasks.length > 1 || (!!options.idempotency && tasks.some((task) => task.uniqueKey !== null)),
     run,
   });
 
