@@ -3,14 +3,18 @@ import type { AttemptReport, Clock } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { formatId } from "@carillon/core/id";
 import { limits } from "@carillon/core/limits";
+import { type TaskErrorCode, taskErrorCodes } from "@carillon/core/outcome";
 import { AttemptAborted } from "./errors.ts";
 import type { AssignedTask, ReportedLogLine } from "./protocol.ts";
 import { type AnyTask, checkPayload, type TaskContext } from "./task.ts";
+import { clip, jsonDepth, textOf } from "./text.ts";
 
-type Level = ReportedLogLine["level"];
+type Failed = Extract<AttemptReport, { kind: "failed" }>;
 
 export interface AttemptDeps {
   clock: Clock;
+  /** The nodes' time in epoch milliseconds, for log lines. */
+  now: () => number;
   writeLog: (line: ReportedLogLine) => void;
 }
 
@@ -28,7 +32,7 @@ export class Attempt {
     this.#deps = deps;
   }
 
-  /** The handler's signal fires; what it then returns or throws still counts, unless the lease was lost. */
+  /** The handler's signal fires; what it then returns still counts, unless the lease was lost. */
   stop(why: AttemptAborted["why"], detail?: string | null): void {
     this.#abort.abort(new AttemptAborted(why, detail));
   }
@@ -36,11 +40,12 @@ export class Attempt {
   /** Never rejects. At the timeout it reports without waiting for a handler that ignores its signal. */
   run(): Promise<AttemptReport> {
     return new Promise((resolve) => {
-      const cancelTimer = this.#deps.clock.after(this.task.timeoutMs, () => {
+      const { timeoutMs } = this.task;
+      const cancelTimer = this.#deps.clock.after(timeoutMs, () => {
         this.stop("timeout");
-        resolve(failed("timeout", new Error(`timed out after ${this.task.timeoutMs} ms`), true));
+        resolve(this.#stopped() ?? failed("timeout", new Error(`timed out after ${timeoutMs} ms`), true));
       });
-      this.#handle().then((report) => {
+      void this.#handle().then((report) => {
         cancelTimer();
         resolve(report);
       });
@@ -50,39 +55,23 @@ export class Attempt {
   async #handle(): Promise<AttemptReport> {
     let payload: unknown;
     try {
-      payload = await checkPayload(
-        this.#definition.schema,
-        this.task.payload === null ? null : JSON.parse(this.task.payload),
-      );
+      const parsed: unknown = this.task.payload === null ? null : JSON.parse(this.task.payload);
+      payload = await checkPayload(this.#definition.schema, parsed);
     } catch (error) {
       return failed("invalid_payload", error, false);
     }
     try {
       return succeeded(await this.#definition.run(payload, this.#context()));
     } catch (error) {
-      return this.#thrown(error);
+      return this.#stopped() ?? thrown(error);
     }
   }
 
-  #thrown(error: unknown): AttemptReport {
-    const reason: unknown = this.#abort.signal.reason;
-    if (reason instanceof AttemptAborted) {
-      if (reason.why === "cancelled") return { kind: "cancelled" };
-      if (reason.why === "shutdown" || reason.why === "lease_lost") return { kind: "released" };
-    }
-    const thrown = error as { name?: unknown; message?: unknown; delay?: unknown } | null;
-    switch (thrown?.name) {
-      case "Discard":
-        return { kind: "discarded", reason: String(thrown.message).slice(0, limits.reasonBytes) };
-      case "Fatal":
-        return failed("handler_error", error, false);
-      case "Snooze":
-        return { kind: "snoozed", delayMs: parseDuration(String(thrown.delay)) ?? 0 };
-      case "RetryAfter":
-        return { ...failed("handler_error", error, true), retryAfterMs: parseDuration(String(thrown.delay)) };
-      default:
-        return failed("handler_error", error, true);
-    }
+  /** What an attempt that was told to stop, and did not return a result, is reported as; null when nobody told it or its time was up. */
+  #stopped(): AttemptReport | null {
+    const { reason } = this.#abort.signal as { reason: unknown };
+    if (!(reason instanceof AttemptAborted) || reason.why === "timeout") return null;
+    return { kind: reason.why === "cancelled" ? "cancelled" : "released" };
   }
 
   #context(): TaskContext {
@@ -108,16 +97,16 @@ export class Attempt {
     };
   }
 
-  #log(level: Level, message: string): void {
+  #log(level: ReportedLogLine["level"], message: unknown): void {
     if (this.#logFull) return;
-    let text = clip(String(message), limits.logLineBytes);
+    let text = clip(textOf(message), limits.logLineBytes);
     this.#loggedBytes += Buffer.byteLength(text);
     if (this.#loggedBytes > limits.taskLogBytes) {
       this.#logFull = true;
       text = "The log is full; what follows is left out.";
     }
     const { id, token, attempt } = this.task;
-    this.#deps.writeLog({ id, token, attempt, at: this.#deps.clock.now(), level, message: text });
+    this.#deps.writeLog({ id, token, attempt, at: this.#deps.now(), level, message: text });
   }
 }
 
@@ -131,35 +120,63 @@ function succeeded(value: unknown): AttemptReport {
   if (result !== null && Buffer.byteLength(result) > limits.resultBytes) {
     return failed("result_too_large", new Error(`the result is larger than ${limits.resultBytes} bytes`), false);
   }
+  if (result !== null && jsonDepth(result) > limits.jsonDepth) {
+    return failed("result_too_large", new Error(`the result has more than ${limits.jsonDepth} levels`), false);
+  }
   return { kind: "succeeded", result };
 }
 
-type Failed = Extract<AttemptReport, { kind: "failed" }>;
+/** Told apart by name, so that a second copy of this package in the process does no harm. */
+function thrown(error: unknown): AttemptReport {
+  const { name, message, delay } = (typeof error === "object" && error !== null ? error : {}) as Record<
+    string,
+    unknown
+  >;
+  switch (name) {
+    case "Discard":
+      return { kind: "discarded", reason: clip(textOf(message), limits.reasonBytes) };
+    case "Fatal":
+      return failed("handler_error", error, false);
+    case "Snooze": {
+      const delayMs = wait(delay);
+      return delayMs === null ? failed("handler_error", error, true) : { kind: "snoozed", delayMs };
+    }
+    case "RetryAfter":
+      return { ...failed("handler_error", error, true), retryAfterMs: wait(delay) };
+    default:
+      return failed("handler_error", error, true);
+  }
+}
 
-/** Errors of built-in types carry their own `code` (`http_status`, `exit_code` …) and may say `retryable: false`. */
-function failed(code: Failed["error"]["code"], caught: unknown, retryable: boolean): Failed {
-  const error = caught instanceof Error ? caught : new Error(String(caught));
-  const own = error as { taskErrorCode?: Failed["error"]["code"]; retryable?: boolean; retryAfterMs?: number };
+function wait(duration: unknown): number | null {
+  const ms = parseDuration(String(duration));
+  return ms === null ? null : Math.min(ms, limits.delayMs[1]);
+}
+
+/** Errors of built-in types carry their own code (`http_status`, `exit_code` …), and with it whether and when to try again. */
+function failed(code: TaskErrorCode, caught: unknown, retryable: boolean): Failed {
+  const error = caught instanceof Error ? caught : new Error(textOf(caught));
+  const own = error as { taskErrorCode?: TaskErrorCode; retryable?: boolean; retryAfterMs?: number | null };
+  const builtin = own.taskErrorCode !== undefined && taskErrorCodes.includes(own.taskErrorCode);
   return {
     kind: "failed",
     error: {
-      code: own.taskErrorCode ?? code,
-      name: error.name,
-      message: clip(error.message, limits.logLineBytes),
-      stack: error.stack === undefined ? null : clip(error.stack, limits.errorStackBytes),
+      code: builtin ? own.taskErrorCode! : code,
+      name: clip(textOf(error.name), limits.reasonBytes),
+      message: clip(textOf(error.message), limits.logLineBytes),
+      stack: clip(stackOf(error), limits.errorStackBytes) || null,
     },
-    retryable: own.retryable ?? retryable,
-    retryAfterMs: own.retryAfterMs ?? null,
+    retryable: builtin ? (own.retryable ?? retryable) : retryable,
+    retryAfterMs: builtin ? (own.retryAfterMs ?? null) : null,
   };
 }
 
-/** NUL cannot be stored, and a cut must not leave half a character. */
-function clip(text: string, maxBytes: number): string {
-  const bytes = Buffer.from(text.replaceAll("\u0000", "\uFFFD"));
-  return bytes.length <= maxBytes
-    ? bytes.toString()
-    : `${bytes
-        .subarray(0, maxBytes - 4)
-        .toString()
-        .replace(/\uFFFD$/, "")}…`;
+/** With the causes: "fetch failed" alone says nothing. */
+function stackOf(error: Error): string {
+  const parts: string[] = [];
+  for (let each: unknown = error; each !== undefined && each !== null && parts.length < 5; ) {
+    parts.push(each instanceof Error ? textOf(each.stack ?? each.message) : textOf(each));
+    each = each instanceof Error ? each.cause : undefined;
+  }
+  return parts.join("\ncaused by: ");
 }

@@ -1,9 +1,11 @@
 /** What a handler can throw to say more than "it failed", and what a waiting caller gets when a task did not succeed. */
+import { durationMs } from "./retry-options.ts";
 
 /** The attempt failed; try again after this long instead of after the policy's backoff. */
 export class RetryAfter extends Error {
   readonly delay: string;
   constructor(delay: string, message = `retry after ${delay}`, options?: ErrorOptions) {
+    durationMs(delay, "/delay");
     super(message, options);
     this.name = "RetryAfter";
     this.delay = delay;
@@ -14,6 +16,7 @@ export class RetryAfter extends Error {
 export class Snooze extends Error {
   readonly delay: string;
   constructor(delay: string) {
+    durationMs(delay, "/delay");
     super(`snoozed for ${delay}`);
     this.name = "Snooze";
     this.delay = delay;

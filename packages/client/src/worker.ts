@@ -12,31 +12,19 @@ import { delay } from "@carillon/core/clock";
 import { invalid } from "@carillon/core/errors";
 import { isName } from "@carillon/core/limits";
 import { Attempt } from "./attempt.ts";
+import { Connection, type ConnectionOwner } from "./connection.ts";
 import { grpcTransport } from "./grpc-transport.ts";
+import { LogBuffer } from "./log-buffer.ts";
 import { processClock } from "./process-clock.ts";
-import type {
-  AssignedTask,
-  Hello,
-  Link,
-  NodeMessage,
-  ReportedLogLine,
-  ReportedOutcome,
-  WorkerMessage,
-  WorkerTransport,
-} from "./protocol.ts";
+import type { AssignedTask, Hello, ReportedLogLine, ReportedOutcome, TaskRef, WorkerTransport } from "./protocol.ts";
 import { durationMs, toRetryPolicy } from "./retry-options.ts";
 import type { AnyTask } from "./task.ts";
 import { version } from "./version.ts";
 
-const PING_MS = 500;
-/** A node that says nothing for so long is gone, whatever its socket says. */
-const SILENCE_MS = 1_500;
-const RECONNECT_MAX_MS = 2_000;
 const LOG_FLUSH_MS = 200;
-/** Without a node, the oldest lines make room. */
-const MAX_BUFFERED_LOG_LINES = 10_000;
 /** What a handler gets to stop after its signal fired because the worker leaves. */
 const STOP_GRACE_MS = 1_000;
+const MAX_CONCURRENCY = 10_000;
 
 export interface WorkerOptions {
   /** Address of a node, or several. Default `CARILLON_URL`, else `http://127.0.0.1:7070`. */
@@ -44,14 +32,14 @@ export interface WorkerOptions {
   /** Default `CARILLON_API_KEY`. */
   apiKey?: string;
   tasks: readonly AnyTask[];
-  /** How many tasks run at once. Default 10. */
+  /** How many tasks run at once, 1 … 10,000. Default 10. */
   concurrency?: number;
   /** Default: the queues of the definitions, and `default`. */
   queues?: readonly string[];
   labels?: Record<string, string>;
   /** Shown to people; default host name and process id. */
   name?: string;
-  /** Drain at SIGTERM and SIGINT while `run()` is awaited. Default true. */
+  /** Drain at SIGTERM and SIGINT while `run()` is awaited; a second one ends the process at once. Default true. */
   signals?: boolean;
   /** How long running tasks get to finish when the worker closes. Default `30s`. */
   drainTimeout?: string;
@@ -74,78 +62,84 @@ export class Worker {
   readonly #definitions: Map<string, AnyTask>;
   readonly #hello: Omit<Hello, "slots" | "held">;
   readonly #concurrency: number;
-  readonly #transport: WorkerTransport;
   readonly #clock: Clock;
-  readonly #random: () => number;
   readonly #signals: boolean;
   readonly #drainTimeoutMs: number;
+  readonly #connection: Connection;
 
   readonly #held = new Map<bigint, Held>();
-  #outcomes: ReportedOutcome[] = [];
-  #logs: ReportedLogLine[] = [];
-  #logTimer: (() => void) | null = null;
-  #link: Link<WorkerMessage> | null = null;
-  #welcomed = false;
-  readonly #whenWelcomed: (() => void)[] = [];
-  #heardAt = 0;
-  #nodes: string[] = [];
-  #failures = 0;
+  /** Ended since the last flush. */
+  #ended: Held[] = [];
+  readonly #logs = new LogBuffer();
+  #cancelLogFlush: (() => void) | null = null;
+  /** What the nodes' time is ahead of ours. */
+  #nodeOffsetMs = 0;
   #draining = false;
   #idle: (() => void) | null = null;
-  readonly #stopped = new AbortController();
   #running: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: WorkerOptions) {
     this.name =
       options.name ?? `${hostname().replaceAll(/[^A-Za-z0-9._-]/g, "-")}-${process.pid}-${randomUUID().slice(0, 4)}`;
-    if (!isName(this.name)) throw invalid("/name", "invalid_name", `"${this.name}" is not a name`);
-    this.#definitions = new Map(options.tasks.map((definition) => [definition.type, definition]));
+    checkName(this.name, "/name");
+    this.#definitions = byType(options.tasks);
     this.#concurrency = options.concurrency ?? 10;
+    if (!Number.isInteger(this.#concurrency) || this.#concurrency < 1 || this.#concurrency > MAX_CONCURRENCY)
+      throw invalid("/concurrency", "out_of_range", `concurrency is a whole number from 1 to ${MAX_CONCURRENCY}`);
     this.#clock = options.clock ?? processClock();
-    this.#random = options.random ?? Math.random;
-    this.#transport = options.transport ?? grpcTransport({ url: options.url, apiKey: options.apiKey });
     this.#signals = options.signals ?? true;
     this.#drainTimeoutMs = durationMs(options.drainTimeout ?? "30s", "/drainTimeout");
-    const queues = options.queues ?? [
-      "default",
-      ...options.tasks.flatMap(({ queue }) => (queue === undefined ? [] : [queue])),
-    ];
+    const types = [...this.#definitions.values()];
+    const queues = new Set(options.queues ?? ["default", ...types.flatMap(({ queue }) => queue ?? [])]);
+    for (const queue of queues) checkName(queue, "/queues");
     this.#hello = {
       worker: this.name,
       version,
       labels: options.labels ?? {},
-      queues: [...new Set(queues)],
-      types: options.tasks.map(({ type, queue, retry, timeout }) => ({
+      queues: [...queues],
+      types: types.map(({ type, queue, retry, timeout }) => ({
         type,
         queue: queue ?? null,
         retry: retry === undefined ? null : toRetryPolicy(retry),
         timeoutMs: timeout === undefined ? null : durationMs(timeout, "/timeout"),
       })),
     };
+    this.#connection = new Connection(this.#owner(), {
+      transport: options.transport ?? grpcTransport({ url: options.url, apiKey: options.apiKey }),
+      clock: this.#clock,
+      random: options.random ?? Math.random,
+    });
   }
 
   /** Works until `close()`, or until SIGTERM or SIGINT. */
   async run(): Promise<void> {
-    const stop = () => void this.close();
-    if (this.#signals) for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
+    const signals = this.#signals ? (["SIGTERM", "SIGINT"] as const) : [];
+    const unlisten = () => {
+      for (const signal of signals) process.off(signal, stop);
+    };
+    const stop = () => {
+      unlisten();
+      void this.close();
+    };
+    for (const signal of signals) process.on(signal, stop);
     try {
       this.start();
       await this.#running;
       await this.#closing;
     } finally {
-      if (this.#signals) for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, stop);
+      unlisten();
     }
   }
 
   /** Like `run`, without waiting and without signal handlers. */
   start(): void {
-    this.#running ??= this.#stayConnected();
+    this.#running ??= this.#connection.run();
   }
 
-  /** Resolves when a node has welcomed it. */
+  /** Resolves when a node has welcomed it; rejects with `unavailable` when it is closed before. */
   connected(): Promise<void> {
-    return this.#welcomed ? Promise.resolve() : new Promise((resolve) => this.#whenWelcomed.push(resolve));
+    return this.#connection.whenOpen();
   }
 
   /** How many tasks it holds, outcomes that no node has recorded yet included. */
@@ -155,194 +149,144 @@ export class Worker {
 
   /** Takes nothing new, lets running tasks finish for up to the drain timeout, stops the rest and gives them back. */
   close(options: { timeout?: string } = {}): Promise<void> {
-    this.#closing ??= this.#close(
-      options.timeout === undefined ? this.#drainTimeoutMs : durationMs(options.timeout, "/timeout"),
-    );
+    const timeoutMs = options.timeout === undefined ? this.#drainTimeoutMs : durationMs(options.timeout, "/timeout");
+    this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
   }
 
   async #close(timeoutMs: number): Promise<void> {
     this.#draining = true;
-    this.#link?.send({ kind: "capacity", slots: 0 });
+    this.#connection.send({ kind: "capacity", slots: 0 });
     await this.#untilIdle(timeoutMs);
-    if (this.#held.size > 0) {
-      for (const { attempt } of this.#held.values()) attempt.stop("shutdown");
-      await this.#untilIdle(STOP_GRACE_MS);
-      for (const held of this.#held.values()) if (!held.outcome) this.#report(held, { kind: "released" });
-      await this.#untilIdle(STOP_GRACE_MS);
-    }
+    for (const { attempt } of this.#unfinished()) attempt.stop("shutdown");
+    await this.#untilIdle(STOP_GRACE_MS);
+    // A handler that ignores its signal goes on in a process that is about to end; its task starts again elsewhere.
+    for (const held of this.#unfinished()) this.#report(held, { kind: "released" });
+    await this.#untilIdle(STOP_GRACE_MS);
     this.#flush();
-    this.#link?.send({ kind: "leaving" });
-    this.#stopped.abort();
-    this.#link?.close();
+    this.#cancelLogFlush?.();
+    this.#connection.stop();
     await this.#running;
+  }
+
+  #unfinished(): Held[] {
+    return [...this.#held.values()].filter(({ outcome }) => outcome === null);
   }
 
   async #untilIdle(timeoutMs: number): Promise<void> {
     if (this.#held.size === 0 || timeoutMs <= 0) return;
-    const ended = new AbortController();
-    this.#idle = () => ended.abort();
-    await delay(this.#clock, timeoutMs, ended.signal);
+    const idle = new AbortController();
+    this.#idle = () => idle.abort();
+    await delay(this.#clock, timeoutMs, idle.signal);
     this.#idle = null;
   }
 
-  // ------------------------------------------------------------------------------------------------------------ connection
-
-  async #stayConnected(): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
-      await this.#connection();
-      this.#link = null;
-      this.#welcomed = false;
-      // The first try elsewhere is immediate: the node gives a lost worker's tasks away after less than a second.
-      const pauseMs =
-        this.#failures <= 1 ? 0 : Math.min(RECONNECT_MAX_MS, 50 * 2 ** this.#failures) * (0.5 + this.#random() / 2);
-      if (pauseMs > 0) await delay(this.#clock, pauseMs, this.#stopped.signal);
-    }
-  }
-
-  /** One link's life; resolves when it is over. */
-  #connection(): Promise<void> {
-    return new Promise((resolve) => {
-      let over = false;
-      const end = () => {
-        if (over) return;
-        over = true;
-        stopPinging();
-        this.#failures++;
-        resolve();
-      };
-      const link = this.#transport.connect(
-        { message: (message) => !over && this.#receive(message, leave), closed: end },
-        this.#nodes,
-      );
-      const leave = () => {
-        link.close();
-        end();
-      };
-      this.#link = link;
-      this.#heardAt = this.#clock.monotonic();
-      const stopPinging = this.#ping(link, leave);
-      this.#stopped.signal.addEventListener("abort", end, { once: true });
-      link.send({ kind: "hello", hello: { ...this.#hello, slots: this.#slots(), held: this.#refs() } });
-    });
-  }
-
-  #ping(link: Link<WorkerMessage>, leave: () => void): () => void {
-    let cancel = () => {};
-    const tick = () => {
-      if (this.#clock.monotonic() - this.#heardAt > SILENCE_MS) return leave();
-      link.send({ kind: "ping" });
-      cancel = this.#clock.after(PING_MS, tick);
+  #owner(): ConnectionOwner {
+    return {
+      hello: () => ({
+        ...this.#hello,
+        slots: this.#draining ? 0 : this.#concurrency,
+        held: [...this.#held.values()].map(({ attempt: { task } }) => ({ id: task.id, token: task.token })),
+      }),
+      welcomed: (now) => {
+        this.#nodeOffsetMs = now - this.#clock.now();
+        if (this.#draining) this.#connection.send({ kind: "capacity", slots: 0 });
+        // What the node before may not have recorded is said again.
+        this.#ended = [...this.#held.values()].filter(({ outcome }) => outcome !== null);
+        this.#flush();
+      },
+      received: (message) => {
+        switch (message.kind) {
+          case "tasks":
+            for (const task of message.tasks) this.#take(task);
+            return;
+          case "recorded":
+            for (const ref of message.outcomes) this.#forget(ref);
+            return;
+          case "cancels":
+            for (const { reason, ...ref } of message.cancels) this.#find(ref)?.attempt.stop("cancelled", reason);
+            return;
+          case "lost":
+            for (const ref of message.tasks) {
+              this.#find(ref)?.attempt.stop("lease_lost");
+              this.#forget(ref);
+            }
+        }
+      },
     };
-    cancel = this.#clock.after(PING_MS, tick);
-    return () => cancel();
   }
-
-  #slots(): number {
-    return this.#draining ? 0 : this.#concurrency;
-  }
-
-  #refs() {
-    return [...this.#held.values()].map(({ attempt: { task } }) => ({ id: task.id, token: task.token }));
-  }
-
-  #receive(message: NodeMessage, leave: () => void): void {
-    this.#heardAt = this.#clock.monotonic();
-    switch (message.kind) {
-      case "welcome":
-        this.#welcome(message.nodes);
-        return;
-      case "tasks":
-        for (const task of message.tasks) this.#take(task);
-        return;
-      case "recorded":
-        for (const { id, token } of message.outcomes) this.#forget(id, token);
-        return;
-      case "cancels":
-        for (const { id, token, reason } of message.cancels) this.#find(id, token)?.attempt.stop("cancelled", reason);
-        return;
-      case "lost":
-        for (const { id, token } of message.tasks) this.#lose(id, token);
-        return;
-      case "go-elsewhere":
-        this.#nodes = message.nodes;
-        this.#link?.send({ kind: "leaving" });
-        leave();
-        return;
-      case "pong":
-        return;
-    }
-  }
-
-  #welcome(nodes: string[]): void {
-    this.#welcomed = true;
-    for (const resolve of this.#whenWelcomed.splice(0)) resolve();
-    this.#failures = 0;
-    this.#nodes = nodes;
-    this.#outcomes = [...this.#held.values()].flatMap(({ outcome }) => (outcome ? [outcome] : []));
-    this.#flush();
-  }
-
-  // ----------------------------------------------------------------------------------------------------------------- tasks
 
   #take(task: AssignedTask): void {
+    const earlier = this.#held.get(task.id);
+    // Said twice. A newer token means that the earlier lease was lost.
+    if (earlier && earlier.attempt.task.token >= task.token) return;
+    earlier?.attempt.stop("lease_lost");
     const definition = this.#definitions.get(task.type) ?? undeclared(task.type);
-    const attempt = new Attempt(task, definition, { clock: this.#clock, writeLog: this.#writeLog });
+    const attempt = new Attempt(task, definition, { now: this.#now, clock: this.#clock, writeLog: this.#writeLog });
     const held: Held = { attempt, receivedAt: this.#clock.monotonic(), outcome: null };
     this.#held.set(task.id, held);
-    attempt.run().then((report) => this.#report(held, report));
+    // Sent before the node knew that this worker leaves. Zero milliseconds say that it did not start.
+    if (this.#draining) this.#report(held, { kind: "released" }, 0);
+    else void attempt.run().then((report) => this.#report(held, report));
   }
 
-  #report(held: Held, report: AttemptReport): void {
+  #report(held: Held, report: AttemptReport, ranMs = this.#clock.monotonic() - held.receivedAt): void {
     const { id, token } = held.attempt.task;
     if (held.outcome || this.#held.get(id) !== held) return;
-    held.outcome = { id, token, report, waitedMs: 0, ranMs: this.#clock.monotonic() - held.receivedAt };
-    this.#outcomes.push(held.outcome);
+    held.outcome = { id, token, report, waitedMs: 0, ranMs };
     // Handlers that end in the same turn report together.
-    if (this.#outcomes.length === 1) queueMicrotask(() => this.#flush());
+    if (this.#ended.push(held) === 1) queueMicrotask(() => this.#flush());
   }
 
   /** Logs first: they count only while the task is still held. */
   #flush(): void {
-    if (!this.#welcomed || !this.#link) return;
-    if (this.#logs.length > 0) {
-      const lines = this.#logs;
-      this.#logs = [];
-      this.#link.send({ kind: "logs", lines });
-    }
-    if (this.#outcomes.length > 0) {
-      const outcomes = this.#outcomes;
-      this.#outcomes = [];
-      this.#link.send({ kind: "outcomes", outcomes });
-    }
+    if (!this.#connection.open) return;
+    const lines = this.#logs.take();
+    if (lines.length > 0) this.#connection.send({ kind: "logs", lines });
+    const outcomes = this.#ended.flatMap((held) =>
+      held.outcome && this.#held.get(held.outcome.id) === held ? held.outcome : [],
+    );
+    this.#ended = [];
+    if (outcomes.length > 0) this.#connection.send({ kind: "outcomes", outcomes });
   }
 
+  readonly #now = (): number => this.#clock.now() + this.#nodeOffsetMs;
+
   readonly #writeLog = (line: ReportedLogLine): void => {
-    if (this.#logs.length >= MAX_BUFFERED_LOG_LINES) this.#logs.shift();
-    this.#logs.push(line);
-    this.#logTimer ??= this.#clock.after(LOG_FLUSH_MS, () => {
-      this.#logTimer = null;
+    this.#logs.add(line);
+    this.#cancelLogFlush ??= this.#clock.after(LOG_FLUSH_MS, () => {
+      this.#cancelLogFlush = null;
       this.#flush();
     });
   };
 
-  #find(id: bigint, token: bigint): Held | null {
+  #find({ id, token }: TaskRef): Held | null {
     const held = this.#held.get(id);
     return held && held.attempt.task.token === token ? held : null;
   }
 
-  #lose(id: bigint, token: bigint): void {
-    this.#find(id, token)?.attempt.stop("lease_lost");
-    this.#forget(id, token);
-  }
-
-  #forget(id: bigint, token: bigint): void {
-    if (this.#find(id, token)) this.#held.delete(id);
+  #forget(ref: TaskRef): void {
+    if (this.#find(ref)) this.#held.delete(ref.id);
     if (this.#held.size === 0) this.#idle?.();
   }
 }
 
-/** A node sends only what was declared; should one not, the task goes on elsewhere. */
+function checkName(text: string, pointer: string): void {
+  if (!isName(text)) throw invalid(pointer, "invalid_name", `"${text}" is not a name`);
+}
+
+function byType(tasks: readonly AnyTask[]): Map<string, AnyTask> {
+  const definitions = new Map<string, AnyTask>();
+  for (const definition of tasks) {
+    const other = definitions.get(definition.type);
+    if (other && other !== definition)
+      throw invalid("/tasks", "duplicate_type", `two definitions of the type "${definition.type}"`);
+    definitions.set(definition.type, definition);
+  }
+  return definitions;
+}
+
+/** A node sends only what was declared; should one not, the attempt fails and the task is tried again later. */
 function undeclared(type: string): AnyTask {
   return {
     type,
