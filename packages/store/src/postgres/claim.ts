@@ -32,14 +32,15 @@ export async function nextDue(db: Db, laneIds: number[]): Promise<{ laneId: numb
 
 /**
  * One walk of the claim index for each target, from its earliest row to its last that is due. The ids go through an array so that the
- * update finds each row by its key, whatever the planner believes about the size of the table. A dead session claims nothing.
+ * update finds each row by its key, whatever the planner believes about the size of the table; asking for the state once more, of rows
+ * that are locked already, would offer it a walk of the whole claim index. A dead session claims nothing.
  */
 const claimDue = {
   name: "claim_due",
   text: `
 update task t
    set state = 'claimed', session = $1, token = t.token + 1, attempt = t.attempt + 1
- where t.state = 'pending' and t.id = any(array(
+ where t.id = any(array(
    select picked.id
      from unnest($2::int4[], $3::int2[], $4::int4[]) as target(lane_id, band, most)
     cross join lateral (

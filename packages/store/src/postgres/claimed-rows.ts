@@ -41,7 +41,7 @@ export async function toClaimedTasks(db: Db, catalog: Catalog, rows: ClaimedRow[
     if (row[11] !== null) schedules.add(row[11]);
   }
   await catalog.learn({ lanes, policies, schedules });
-  const payloads = large.length > 0 ? new Map(await db.query<[Id, string]>(selectPayloads, [int8Array(large)])) : null;
+  const payloads = large.length > 0 ? await payloadsOf(db, large) : null;
   return rows.map((row) => ({
     id: row[0],
     token: row[1],
@@ -61,6 +61,12 @@ export async function toClaimedTasks(db: Db, catalog: Catalog, rows: ClaimedRow[
   }));
 }
 
+/** The range tells which days' partitions they are in. */
+async function payloadsOf(db: Db, ids: Id[]): Promise<Map<Id, string>> {
+  const sorted = ids.toSorted((a, b) => (a < b ? -1 : 1));
+  return new Map(await db.query<[Id, string]>(selectPayloads, [int8Array(sorted), sorted[0], sorted.at(-1)]));
+}
+
 /** From seconds, exact to the microsecond that PostgreSQL keeps. */
 export function milliseconds(seconds: number): number {
   return Math.round(seconds * 1e6) / 1e3;
@@ -68,5 +74,5 @@ export function milliseconds(seconds: number): number {
 
 const selectPayloads = {
   name: "select_payloads",
-  text: "select task_id, data from blob where task_id = any($1::int8[]) and kind = 1",
+  text: "select task_id, data from blob where task_id = any($1::int8[]) and task_id between $2 and $3 and kind = 1",
 };

@@ -19,10 +19,13 @@ const settings = {
 /** What the migration gives the role, for poolers that refuse start-up options. */
 export const roleSettings: Record<string, string> = { ...settings, default_transaction_isolation: "read committed" };
 
-/** Everything a connection needs; `startUpOptions: false` for poolers that refuse them. */
-export function connectionConfig(target: ConnectionTarget, { startUpOptions = true } = {}): pg.ClientConfig {
+/** Everything a connection needs. `startUpOptions: false` is for poolers that refuse them, `extra` are settings of this one. */
+export function connectionConfig(
+  target: ConnectionTarget,
+  { startUpOptions = true, extra = {} }: { startUpOptions?: boolean; extra?: Record<string, string> } = {},
+): pg.ClientConfig {
   const config: pg.ClientConfig = typeof target === "string" ? { connectionString: target } : { ...target };
-  const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
+  const options = Object.entries({ ...settings, ...extra }).map(([name, value]) => `-c ${name}=${value}`);
   return {
     application_name: "carillon",
     connectionTimeoutMillis: 5_000,

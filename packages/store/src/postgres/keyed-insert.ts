@@ -186,12 +186,16 @@ on conflict (namespace, key) do update
 returning namespace, key`,
 };
 
+/** Lateral, with a limit: a look-up by key for each, whatever the planner believes about the size of the table. */
 const selectKeys = {
   name: "select_idempotency_keys",
   text: `
-select i.namespace, i.key, i.request_hash, i.response
+select i.*
   from unnest($1::text[], $2::text[]) as x(namespace, key)
-  join idempotency i on i.namespace = x.namespace and i.key = x.key`,
+ cross join lateral (
+   select namespace, key, request_hash, response from idempotency
+    where namespace = x.namespace and key = x.key
+    limit 1) i`,
 };
 
 const putResponse = {
@@ -202,9 +206,12 @@ const putResponse = {
 const selectHolders = {
   name: "select_key_holders",
   text: `
-select t.namespace, t.unique_key, t.id
+select t.*
   from unnest($1::text[], $2::text[]) as x(namespace, unique_key)
-  join task t on t.namespace = x.namespace and t.unique_key = x.unique_key and t.unique_key is not null`,
+ cross join lateral (
+   select namespace, unique_key, id from task
+    where namespace = x.namespace and unique_key = x.unique_key
+    limit 1) t`,
 };
 
 const replace = {

@@ -43,7 +43,7 @@ export async function leases(db: Db, session: Id): Promise<TaskRef[]> {
 export async function takeBack(pools: Pools, session: Id, request: { now: number; limit: number }): Promise<number> {
   const { now, limit } = request;
   const [row] = await withPartitions(pools.control, () =>
-    pools.control.query<[number]>(takeBackHeld, [session, now, now - ADOPTION_MS, limit]),
+    pools.outcomes.query<[number]>(takeBackHeld, [session, now, now - ADOPTION_MS, limit]),
   );
   await pools.control.query(closeEmptySession, [session, now, now - ADOPTION_MS]);
   return row![0];
@@ -53,24 +53,25 @@ function refs(tasks: TaskRef[]): [ids: Buffer, tokens: Buffer] {
   return [int8Array(tasks.map((task) => task.id)), int8Array(tasks.map((task) => task.token))];
 }
 
+// `t.id = any(…)` leads every statement to its rows by their key; the other conditions are such that no other index seems to serve.
 // A statement looks at what it locked (`held`), not at the row as it was when the statement began: a cancel may have come between.
 
 /** `task t` that is held under one of these ids and tokens. */
 const isHeld = (ids: string, tokens: string) => `
     from task t
     join unnest(${ids}::int8[], ${tokens}::int8[]) as x(id, token) on x.id = t.id and x.token = t.token
-   where t.id = any(${ids}::int8[]) and t.session is not null`;
+   where t.id = any(${ids}::int8[]) and t.state in ('claimed', 'running')`;
 
 const giveBackHeld = {
   name: "give_back",
   text: `
 with held as materialized (
-  select t.id, t.recall is not distinct from 'cancel' as cancelled ${isHeld("$2", "$3")} and t.session = $1
+  select t.id, t.session = $1 as ours, t.recall is not distinct from 'cancel' as cancelled ${isHeld("$2", "$3")}
    order by t.id
      for update of t),
 gone as (
   delete from task t using held
-   where t.id = any($2::int8[]) and t.id = held.id and held.cancelled
+   where t.id = any($2::int8[]) and t.id = held.id and held.ours and held.cancelled
   returning t.*),
 archived as (${insertIntoArchive("gone", {
     started_at: "null",
@@ -84,7 +85,7 @@ changed as (
   update task t
      set ${returned}, attempt = t.attempt - 1
     from held
-   where t.id = any($2::int8[]) and t.id = held.id and not held.cancelled
+   where t.id = any($2::int8[]) and t.id = held.id and held.ours and not held.cancelled
   returning t.id)
 select id from archived union all select id from changed order by id`,
 };

@@ -59,7 +59,7 @@ with line as materialized (
   select * from unnest($1::int8[], $2::int8[], $3::float8[], $4::int4[], $5::text[], $6::text[], $7::int4[])
     as x(task_id, token, at, attempt, level, message, seq)),
 holder as materialized (
-  select id, token from task where id = any($1::int8[]) and session is not null
+  select id, token from task where id = any($1::int8[]) and state in ('claimed', 'running')
   union all
   select id, token from archive
    where id = any($1::int8[])

@@ -164,7 +164,7 @@ function finishOf(outcomes: Decided<"final">["outcome"][]): { statement: Stateme
 with gone as (
   delete from task t
    using unnest(${arrays.join(", ")}) as x(${names.join(", ")})
-   where t.id = any($1::int8[]) and t.id = x.id and t.token = x.token and t.session is not null
+   where t.id = any($1::int8[]) and t.id = x.id and t.token = x.token and t.state in ('claimed', 'running')
          ${bound ? "and (x.session is null or x.session = t.session)" : ""}
   returning t.*, ${names.map((name) => `x.${name} as x_${name}`).join(", ")}),
 recorded as (${archived} returning id)`;
@@ -225,7 +225,7 @@ with held as materialized (
                 $9::int2[], $10::int2[], $11::text[])
          as x(id, token, session, due_at, started_at, finished_at, worker, error, failed, lost, ended_as)
       on x.id = t.id and x.token = t.token
-   where t.id = any($1::int8[]) and t.session is not null and (x.session is null or x.session = t.session)
+   where t.id = any($1::int8[]) and t.state in ('claimed', 'running') and (x.session is null or x.session = t.session)
    order by t.id
      for update of t),
 gone as (

@@ -71,7 +71,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     giveBack: (session, tasks) => giveBack(pools, session, tasks),
     markRunning: (tasks) => markRunning(outcomes, tasks),
     recordOutcomes: createRecordOutcomes(pools),
-    adopt: (session, tasks) => adopt(claims, catalog, session, tasks),
+    adopt: (session, tasks) => adopt(outcomes, catalog, session, tasks),
     leases: (session) => leases(control, session),
     appendLogs: createAppendLogs(pools),
 
