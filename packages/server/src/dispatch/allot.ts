@@ -12,19 +12,23 @@ export function allot(
   { turn, random }: { turn: number; random: () => number },
 ): ClaimTarget[] {
   const bands = ([1, 2, 3] as const)
-    .map((band) => ({ band, lanes: pairs.filter((pair) => pair.band === band), share: 0 }))
+    .map((band) => ({ band, lanes: pairs.filter((pair) => pair.band === band), share: 0, fraction: 0 }))
     .filter(({ lanes }) => lanes.length > 0);
+  if (bands.length === 0) return [];
   const total = bands.reduce((sum, { band }) => sum + WEIGHTS[band], 0);
   let left = budget;
   for (const entry of bands) {
-    entry.share = Math.floor((budget * WEIGHTS[entry.band]) / total);
+    const fair = (budget * WEIGHTS[entry.band]) / total;
+    entry.share = Math.floor(fair);
+    entry.fraction = fair - entry.share;
     left -= entry.share;
   }
-  // What rounding left over is drawn, so that shares hold for small budgets too.
-  for (; left > 0 && bands.length > 0; left--) {
-    let draw = random() * total;
-    const winner = bands.find(({ band }) => (draw -= WEIGHTS[band]) < 0) ?? bands.at(-1)!;
+  // What rounding left over is drawn by the fractions, so that the shares hold on average however small the budgets are.
+  for (; left > 0; left--) {
+    let draw = random() * bands.reduce((sum, { fraction }) => sum + fraction, 0);
+    const winner = bands.find(({ fraction }) => (draw -= fraction) < 0) ?? bands[0]!;
     winner.share++;
+    winner.fraction = 0;
   }
   return bands.flatMap(({ band, lanes, share }) => {
     const each = Math.floor(share / lanes.length);

@@ -10,6 +10,11 @@ import type { Returns } from "./returns.ts";
 
 /** Without a slot, a due task goes back so soon that another node may start it. */
 export const RETURN_AFTER_MS = 50;
+/**
+ * Each step of priority is worth so much waiting. Urgent work goes first; what is least urgent goes 16 ms later at most, so that the
+ * share which claims gave it is not lost here.
+ */
+const PRIORITY_STEP_MS = 2;
 /** A suspect stays longer, because a worker must first become empty. */
 const RETURN_SUSPECT_AFTER_MS = 30_000;
 /** So long one worker gets nothing new in order to become empty; then it goes on until the suspect comes again. */
@@ -33,6 +38,7 @@ export function createHandOut(
   function ready(held: HeldTask, pool: Pool): void {
     held.phase = "ready";
     held.since = clock.monotonic();
+    held.rank = held.since + held.claimed.priority * PRIORITY_STEP_MS;
     if (held.claimed.lost > 0) pool.suspects.push(held);
     else pool.ready.push(held);
   }

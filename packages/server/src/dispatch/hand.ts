@@ -16,6 +16,8 @@ export interface HeldTask {
   phase: Phase;
   /** Monotonic instant at which the phase began. */
   since: number;
+  /** Among ready tasks, the lowest goes first. */
+  rank: number;
   /** For whose workers it was claimed; null for one that came with its worker. */
   pool: Pool | null;
   worker: ConnectedWorker | null;
@@ -68,7 +70,7 @@ export interface Pool {
   readonly workers: ConnectedWorker[];
   /** Where the rotation over workers goes on. */
   nextWorker: number;
-  /** Due, without a slot: by priority, then by instant. */
+  /** Due, without a slot: by rank. */
   readonly ready: Heap<HeldTask>;
   readonly suspects: HeldTask[];
   /** Tasks of it in the heap. */
@@ -107,6 +109,7 @@ export function createHeldTask(claimed: ClaimedTask, pool: Pool | null, phase: P
     claimed,
     phase,
     since,
+    rank: 0,
     pool,
     worker: null,
     handedOutAt: 0,
@@ -126,9 +129,7 @@ export function createPool(key: string, namespace: string, queues: string[], typ
     types: new Set(types),
     workers: [],
     nextWorker: 0,
-    ready: new Heap(
-      ({ claimed: a }, { claimed: b }) => a.priority < b.priority || (a.priority === b.priority && a.dueAt < b.dueAt),
-    ),
+    ready: new Heap((a, b) => a.rank < b.rank || (a.rank === b.rank && a.claimed.dueAt < b.claimed.dueAt)),
     suspects: [],
     ahead: 0,
     reserved: 0,

@@ -73,7 +73,7 @@ export class Loop {
     const until = clock.monotonic() + pauseMs * (1 - JITTER * random());
     do {
       await this.#sleep(Math.min(MAX_TIMER_MS, until - clock.monotonic()));
-    } while (!this.#woken && !this.#stopped && clock.monotonic() < until);
+    } while (!this.#woken && !this.#stopped && until - clock.monotonic() >= 1);
   }
 
   #sleep(delayMs: number): Promise<void> {

@@ -1,0 +1,537 @@
+import { type AttemptReport, defaultPolicy, type Id } from "@carillon/core";
+import { createFaults, createMemoryDatabase, createMemoryStore, type NewTask, withFaults } from "@carillon/store";
+import {
+  newTask,
+  noFeed,
+  noLog,
+  noMetrics,
+  ScriptedWorker,
+  type ScriptedWorkerOptions,
+  seededRandom,
+  VirtualClock,
+} from "@carillon/testkit";
+import { expect, onTestFinished, test } from "vitest";
+import { createEngine, type Engine } from "../loops/engine.ts";
+
+/** One database in virtual time, with as many nodes as a test starts. */
+async function setup(options: { callMs?: number } = {}) {
+  const clock = new VirtualClock();
+  const database = createMemoryDatabase({ now: () => clock.now() });
+  const random = seededRandom(1);
+  const delay = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
+  const plain = createMemoryStore(database);
+  const lateness: number[] = [];
+
+  async function startNode(name = "node-1") {
+    const faults = createFaults({ random, delay, slow: options.callMs ? 1 : 0, slowMs: options.callMs ?? 0 });
+    const store = withFaults(createMemoryStore(database), faults);
+    const engine = createEngine({
+      store,
+      clock,
+      random,
+      metrics: { ...noMetrics, taskStarted: (_, seconds) => lateness.push(seconds) },
+      log: noLog,
+      feed: noFeed,
+      node: name,
+      url: `http://${name}`,
+      roles: { dispatcher: true, planner: true },
+      retentionMs: 1e12,
+      logRetentionMs: 1e12,
+    });
+    await Promise.all([engine.start(), clock.advance(50)]);
+    onTestFinished(() => void engine.stop());
+    return { engine, store, faults };
+  }
+
+  const node = await startNode();
+  let lastId = (BigInt(clock.now() - Date.UTC(2015, 0, 1)) << 22n) + (1n << 8n);
+  const t = {
+    ...node,
+    clock,
+    /** Not the node's own connection: no faults, no waiting. */
+    store: plain,
+    lateness,
+    startNode,
+    worker: (over: ScriptedWorkerOptions & { engine?: Engine } = {}) =>
+      new ScriptedWorker((over.engine ?? node.engine).dispatcher, clock, over),
+    task: (over: Partial<NewTask> = {}) => newTask(lastId++, { dueAt: clock.now(), ...over }),
+    /** Inserted past the node's notice unless `notice` says otherwise. */
+    async insert(tasks: NewTask[], notice = true): Promise<Id[]> {
+      await plain.createTasks(tasks, { now: clock.now() });
+      if (notice) node.engine.dispatcher.noticeCreated(tasks);
+      return tasks.map(({ id }) => id);
+    },
+    /** A lane is known once the store has seen a task of it. */
+    async knowLane(over: Partial<NewTask> = {}) {
+      await t.insert([t.task({ ...over, dueAt: clock.now() + 1e9 })]);
+      await clock.advance(1_100);
+    },
+    state: async (id: Id) => (await plain.getTask("default", id))!,
+  };
+  return t;
+}
+
+const failed = (retryable = true): AttemptReport => ({
+  kind: "failed",
+  error: { code: "handler_error", name: "Error", message: "no", stack: null },
+  retryable,
+  retryAfterMs: null,
+});
+
+test("a task due later starts at its instant, never early", async () => {
+  const t = await setup({ callMs: 3 });
+  const worker = t.worker();
+  const dueAt = t.clock.now() + 5_000.5;
+  await t.insert([t.task({ dueAt })]);
+  await t.clock.advance(5_000);
+  expect(worker.received).toEqual([]);
+  await t.clock.advance(1);
+  expect(worker.received.map(({ at }) => at)).toEqual([dueAt]);
+});
+
+test("1,000 tasks at random instants each start exactly at theirs", async () => {
+  const t = await setup({ callMs: 3 });
+  const worker = t.worker({ slots: 50 });
+  worker.onTask = (task) => worker.end(task);
+  const random = seededRandom(7);
+  const begin = t.clock.now();
+  await t.insert(Array.from({ length: 1_000 }, () => t.task({ dueAt: begin + 500 + Math.floor(random() * 5_000) })));
+  await t.clock.advance(6_000);
+  expect(worker.received).toHaveLength(1_000);
+  expect(Math.max(...worker.received.map(({ task, at }) => at - task.dueAt))).toBe(0);
+  expect(worker.recorded.filter(({ accepted }) => accepted)).toHaveLength(1_000);
+  expect(Math.max(...t.lateness)).toBe(0);
+});
+
+test("a task due now starts within one round trip to the store", async () => {
+  const t = await setup({ callMs: 4 });
+  const worker = t.worker();
+  await t.knowLane();
+  await t.insert([t.task()]);
+  const insertedAt = t.clock.now();
+  await t.clock.advance(100);
+  expect(worker.received[0]!.at - insertedAt).toBeLessThanOrEqual(8);
+});
+
+test("a task that another program inserted without a word starts within the poll", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  await t.insert([t.task({ type: "t", queue: "default" })], false);
+  const insertedAt = t.clock.now();
+  await t.clock.advance(1_100);
+  expect(worker.received[0]!.at - insertedAt).toBeLessThanOrEqual(1_010);
+});
+
+test("of what is due, the urgent starts first", async () => {
+  const t = await setup();
+  await t.knowLane();
+  const worker = t.worker({ slots: 3 });
+  await t.clock.advance(100);
+  const dueAt = t.clock.now() + 200;
+  const [idle, normal, urgent] = [9, 5, 1].map((priority) => t.task({ priority, dueAt }));
+  await t.insert([idle!, normal!, urgent!]);
+  await t.clock.advance(100);
+  worker.send({ kind: "capacity", slots: 1 });
+  worker.onTask = (task) => t.clock.after(1, () => worker.end(task));
+  await t.clock.advance(1_000);
+  expect(worker.tasks.map(({ id }) => id)).toEqual([urgent!.id, normal!.id, idle!.id]);
+});
+
+test("the lowest band keeps its share while urgent work never ends", async () => {
+  const t = await setup();
+  const worker = t.worker({ slots: 4 });
+  await t.insert([...Array(4_000)].map((_, index) => t.task({ priority: index < 3_500 ? 1 : 9 })));
+  worker.onTask = (task) => t.clock.after(2, () => worker.end(task));
+  await t.clock.advance(3_000);
+  const ran = await Promise.all(worker.tasks.slice(0, 3_000).map(async ({ id }) => (await t.state(id)).priority));
+  expect(ran.slice(500).filter((priority) => priority === 9).length).toBeGreaterThan(2_500 / 12);
+});
+
+test("a task claimed ahead that finds no slot goes back within 50 ms, and another node starts it", async () => {
+  const t = await setup();
+  const busy = t.worker({ slots: 1 });
+  await t.knowLane();
+  const [first] = await t.insert([t.task()]);
+  await t.clock.advance(10);
+  expect(busy.tasks.map(({ id }) => id)).toEqual([first]);
+  t.engine.dispatcher.noticeCreated([]);
+  // A pool that frees slots quickly claims ahead although none is free.
+  const dueAt = t.clock.now() + 100;
+  const other = await t.startNode("node-2");
+  const idle = t.worker({ engine: other.engine, name: "w-2" });
+  await t.clock.advance(10);
+  const [second] = await t.insert([t.task({ dueAt })]);
+  await t.clock.advance(200);
+  expect(idle.tasks.map(({ id }) => id)).toEqual([second]);
+  expect(idle.received[0]!.at - dueAt).toBeLessThanOrEqual(60);
+});
+
+test("slots reserved for an insert are given to its tasks without another claim", async () => {
+  const t = await setup();
+  const worker = t.worker({ slots: 3 });
+  await t.knowLane();
+  const { dispatcher, session } = t.engine;
+  const lane = { namespace: "default", queue: "default", type: "t" };
+  expect(dispatcher.session).toBe(session.id);
+  expect(dispatcher.reserve(lane, 5)).toBe(3);
+  expect(dispatcher.reserve(lane, 1)).toBe(0);
+  const tasks = [t.task(), t.task(), t.task()];
+  const answer = await t.store.createTasks(tasks, { now: t.clock.now(), claim: { session: session.id!, count: 2 } });
+  dispatcher.release(lane, 1);
+  dispatcher.handOut(answer.kind === "created" ? answer.claimed : []);
+  await t.clock.advance(0);
+  expect(worker.tasks.map(({ id }) => id)).toEqual([tasks[0]!.id, tasks[1]!.id]);
+  worker.endAll(worker.tasks);
+  await t.clock.advance(10);
+  expect((await t.state(tasks[0]!.id)).state).toBe("succeeded");
+  expect(dispatcher.reserve(lane, 5)).toBe(3);
+});
+
+test("a cancelled task that has not started never starts", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const dueAt = t.clock.now() + 2_000;
+  const [id] = await t.insert([t.task({ dueAt })]);
+  await t.clock.advance(1_800);
+  expect((await t.state(id!)).state).toBe("claimed");
+  expect((await t.store.cancelTask("default", id!, { reason: "no", now: t.clock.now() })).kind).toBe("recalled");
+  t.engine.dispatcher.recall({ id: id! }, "cancel", "no");
+  await t.clock.advance(1_000);
+  expect(worker.received).toEqual([]);
+  expect(await t.state(id!)).toMatchObject({ state: "cancelled", reason: "no", attempt: 0 });
+});
+
+test("cancelling a running task reaches its handler, and its word is recorded", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(2_000);
+  expect((await t.state(id!)).state).toBe("running");
+  await t.store.cancelTask("default", id!, { reason: "stop it", now: t.clock.now() });
+  // Nobody tells this node: the next renewal does.
+  await t.clock.advance(1_100);
+  expect(worker.heard.at(-1)).toMatchObject({ kind: "cancels", cancels: [{ id, reason: "stop it" }] });
+  worker.end(worker.tasks[0]!, { kind: "cancelled" });
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({ state: "cancelled", reason: "stop it" });
+});
+
+test("a handler that ignores its cancellation is abandoned after 30 s, and what it says then is refused", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(2_000);
+  await t.store.cancelTask("default", id!, { reason: null, now: t.clock.now() });
+  await t.clock.advance(29_000);
+  expect((await t.state(id!)).state).toBe("running");
+  await t.clock.advance(3_000);
+  expect((await t.state(id!)).state).toBe("cancelled");
+  expect(worker.heardKinds()).toContain("lost");
+  worker.end(worker.tasks[0]!);
+  await t.clock.advance(1_000);
+  expect((await t.state(id!)).state).toBe("cancelled");
+  expect(worker.recorded.at(-1)).toEqual({ id, accepted: false });
+});
+
+test("an attempt that outlives its timeout is stopped by the node when its worker does not", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const [id] = await t.insert([
+    t.task({ policy: { ...defaultPolicy, retry: { ...defaultPolicy.retry, maxAttempts: 1 }, timeoutMs: 2_000 } }),
+  ]);
+  await t.clock.advance(8_000);
+  expect(worker.heardKinds()).toContain("cancels");
+  await t.clock.advance(30_500);
+  expect(await t.state(id!)).toMatchObject({ state: "failed", error: { code: "timeout" } });
+});
+
+test("a killed worker's task runs again within a second, and the loss is counted", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const other = t.worker({ name: "w-2", slots: 0 });
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  other.send({ kind: "capacity", slots: 10 });
+  worker.vanish();
+  const killedAt = t.clock.now();
+  await t.clock.advance(1_000);
+  expect(other.tasks).toMatchObject([{ id, attempt: 2 }]);
+  expect(other.received[0]!.at - killedAt).toBeLessThan(1_000);
+  other.end(other.tasks[0]!);
+  await t.clock.advance(100);
+  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 1, attempts: [{ outcome: "lost" }, {}] });
+});
+
+test("a worker that comes back within the grace keeps its tasks", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  const task = worker.tasks[0]!;
+  worker.vanish();
+  await t.clock.advance(500);
+  const again = t.worker({ held: [task] });
+  await t.clock.advance(2_000);
+  expect(again.heardKinds()).toEqual(["welcome"]);
+  again.end(task, { kind: "succeeded", result: "1" });
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1, result: "1" });
+  expect(again.recorded).toEqual([{ id, accepted: true }]);
+});
+
+test("a worker that moves to another node keeps its tasks", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const other = await t.startNode("node-2");
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  const task = worker.tasks[0]!;
+  worker.vanish();
+  await t.clock.advance(300);
+  const moved = t.worker({ engine: other.engine, held: [task] });
+  await t.clock.advance(5_000);
+  moved.end(task);
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
+});
+
+test("an outcome that a worker brings along is recorded when its task is adopted", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const other = await t.startNode("node-2");
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  const task = worker.tasks[0]!;
+  worker.vanish();
+  const moved = t.worker({ engine: other.engine, held: [task] });
+  moved.end(task, failed());
+  await t.clock.advance(20);
+  expect(moved.recorded).toEqual([{ id, accepted: true }]);
+  expect(await t.state(id!)).toMatchObject({ state: "pending", failures: 1, attempts: [{ outcome: "failed" }] });
+});
+
+test("a worker is told that a task it presents is no longer its own", async () => {
+  const t = await setup();
+  const [id] = await t.insert([t.task({ dueAt: t.clock.now() + 1e6 })]);
+  const worker = t.worker({ held: [{ id: id!, token: 7n }] });
+  await t.clock.advance(10);
+  expect(worker.heard).toContainEqual({ kind: "lost", tasks: [{ id, token: 7n }] });
+});
+
+test("a worker on a silent link is given up, and its task runs elsewhere", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  worker.fallSilent();
+  const other = t.worker({ name: "w-2" });
+  await t.clock.advance(9_500);
+  expect(other.tasks).toMatchObject([{ id, attempt: 2 }]);
+});
+
+test("an outcome survives an outage of the store, and running tasks go on", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const [id, later] = await t.insert([t.task(), t.task()]);
+  await t.clock.advance(2_000);
+  Object.assign(t.faults, { cutOff: true, timeoutMs: 1_000 });
+  await t.clock.advance(5_000);
+  worker.end(worker.tasks.find((task) => task.id === id)!);
+  await t.clock.advance(20_000);
+  expect(worker.recorded).toEqual([]);
+  expect(worker.heardKinds().filter((kind) => kind !== "welcome")).toEqual([]);
+  t.faults.cutOff = false;
+  await t.clock.advance(3_000);
+  expect(worker.recorded).toEqual([{ id, accepted: true }]);
+  worker.end(worker.tasks.find((task) => task.id === later)!);
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0 });
+  expect(await t.state(later!)).toMatchObject({ state: "succeeded", lost: 0 });
+});
+
+test("an outcome whose commit was not answered is recorded once", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  t.faults.failAfter = 1;
+  worker.end(worker.tasks[0]!);
+  await t.clock.advance(500);
+  t.faults.failAfter = 0;
+  await t.clock.advance(1_000);
+  expect(worker.recorded).toEqual([{ id, accepted: true }]);
+  expect((await t.state(id!)).state).toBe("succeeded");
+});
+
+test("tasks of a claim whose answer was lost start a few seconds later", async () => {
+  const t = await setup();
+  await t.knowLane();
+  const worker = t.worker();
+  await t.clock.advance(100);
+  t.faults.failAfter = 1;
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(300);
+  expect((await t.state(id!)).state).toBe("claimed");
+  t.faults.failAfter = 0;
+  await t.clock.advance(6_000);
+  expect(worker.tasks).toMatchObject([{ id, attempt: 1 }]);
+});
+
+test("a task that took a worker with it runs alone next", async () => {
+  const t = await setup();
+  const victim = t.worker({ slots: 1 });
+  const [suspect] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  const other = t.worker({ name: "w-2", slots: 3 });
+  const more = await t.insert([t.task(), t.task()]);
+  await t.clock.advance(100);
+  expect(other.tasks.map(({ id }) => id)).toEqual(more);
+  victim.vanish();
+  await t.clock.advance(1_500);
+  await t.insert([t.task()]);
+  await t.clock.advance(500);
+  // Held until this worker is empty, which gets nothing new meanwhile.
+  expect(other.tasks).toHaveLength(2);
+  other.endAll(other.tasks);
+  await t.clock.advance(300);
+  expect(other.tasks.slice(2)).toMatchObject([{ id: suspect, attempt: 2 }]);
+  other.end(other.tasks[2]!);
+  await t.clock.advance(300);
+  expect(other.tasks).toHaveLength(4);
+});
+
+test("a task that took three workers with it is quarantined", async () => {
+  const t = await setup();
+  const [id] = await t.insert([t.task()]);
+  for (let life = 1; life <= 3; life++) {
+    const worker = t.worker({ name: `w-${life}` });
+    await t.clock.advance(200);
+    expect(worker.tasks).toMatchObject([{ id, attempt: life }]);
+    worker.vanish();
+    await t.clock.advance(1_000);
+  }
+  expect(await t.state(id!)).toMatchObject({ state: "failed", lost: 3, error: { code: "worker_lost" } });
+});
+
+test("100,000 tasks of a type that nobody serves delay nobody else in their queue", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  await t.insert([...Array(100_000)].map(() => t.task({ type: "unserved" })));
+  await t.knowLane();
+  await t.insert([t.task()]);
+  const insertedAt = t.clock.now();
+  await t.clock.advance(20);
+  expect(worker.received[0]!.at - insertedAt).toBeLessThanOrEqual(5);
+});
+
+test("tasks of another namespace are not given to a worker", async () => {
+  const t = await setup();
+  const worker = t.worker({ namespace: "other" });
+  await t.insert([t.task()]);
+  await t.clock.advance(2_000);
+  expect(worker.received).toEqual([]);
+});
+
+test("a failed task is tried again after its backoff, and fails for good when its budget is used up", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  worker.onTask = (task) => worker.end(task, failed());
+  const retry = {
+    maxAttempts: 3,
+    backoff: { kind: "fixed", initialMs: 2_000, factor: 1, maxMs: 60_000, jitter: "none" },
+  } as const;
+  const [id] = await t.insert([t.task({ policy: { retry, timeoutMs: 60_000 } })]);
+  const begin = t.clock.now();
+  await t.clock.advance(10_000);
+  const starts = worker.received.map(({ at }) => Math.round((at - begin) / 100) / 10);
+  expect(starts.map((start) => start - starts[0]!)).toEqual([0, 2, 4]);
+  expect(await t.state(id!)).toMatchObject({ state: "failed", failures: 3, attempt: 3 });
+});
+
+test("a draining node gives back what has not started, lets the rest finish, and closes its session", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const [running, later] = await t.insert([t.task(), t.task({ dueAt: t.clock.now() + 250 })]);
+  await t.clock.advance(100);
+  expect((await t.state(later!)).state).toBe("claimed");
+  const drained = t.engine.drain(10_000);
+  await t.clock.advance(3_000);
+  expect(await t.state(later!)).toMatchObject({ state: "pending", attempt: 0 });
+  worker.end(worker.tasks[0]!);
+  await t.clock.advance(100);
+  await drained;
+  expect((await t.state(running!)).state).toBe("succeeded");
+  expect(await t.store.sessions()).toEqual([]);
+});
+
+test("a drained node's workers take their running tasks to another node", async () => {
+  const t = await setup();
+  const other = await t.startNode("node-2");
+  const worker = t.worker();
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(1_000);
+  const drained = t.engine.drain(10_000);
+  await t.clock.advance(50);
+  expect(worker.heard.at(-1)).toEqual({ kind: "go-elsewhere", nodes: ["http://node-2"] });
+  worker.leave();
+  const moved = t.worker({ engine: other.engine, held: worker.tasks });
+  await t.clock.advance(4_000);
+  await drained;
+  moved.end(worker.tasks[0]!);
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
+});
+
+test("a node that was taken for dead goes on under a new session, and its running tasks with it", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(2_000);
+  const before = t.engine.session.id!;
+  const { beat } = (await t.store.sessions()).find((session) => session.id === before)!;
+  await t.store.markSessionDead(before, beat, t.clock.now());
+  await t.clock.advance(4_000);
+  expect(t.engine.session.id).not.toBe(before);
+  expect(worker.heardKinds()).not.toContain("lost");
+  worker.end(worker.tasks[0]!);
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
+});
+
+test("a node that cannot renew its session hands out nothing", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const dueAt = t.clock.now() + 3_000;
+  await t.insert([t.task({ dueAt })]);
+  await t.clock.advance(2_800);
+  t.faults.cutOff = true;
+  await t.clock.advance(100);
+  expect(worker.received).toEqual([]);
+  await t.clock.advance(20_000);
+  const late = worker.received.length;
+  t.faults.cutOff = false;
+  await t.clock.advance(10_000);
+  expect(late + worker.received.length).toBeGreaterThan(0);
+});
+
+test("log lines are written before their task's outcome", async () => {
+  const t = await setup({ callMs: 2 });
+  const worker = t.worker();
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(200);
+  const task = worker.tasks[0]!;
+  const line = {
+    id: task.id,
+    token: task.token,
+    at: t.clock.now(),
+    level: "info",
+    message: "hello",
+    attempt: 1,
+  } as const;
+  worker.send({ kind: "logs", lines: [line] });
+  worker.end(task);
+  await t.clock.advance(50);
+  expect((await t.state(id!)).state).toBe("succeeded");
+  const logs = await t.store.taskLogs("default", id!, { pageSize: 10, after: null });
+  expect(logs.items).toMatchObject([{ message: "hello" }]);
+});

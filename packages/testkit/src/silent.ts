@@ -1,0 +1,16 @@
+import type { EngineOptions } from "@carillon/server";
+
+/** Metrics that nobody reads. */
+export const noMetrics: EngineOptions["metrics"] = {
+  taskStarted() {},
+  taskEnded() {},
+  claimed() {},
+  statementTook() {},
+  loopRan() {},
+  workers() {},
+  depths() {},
+  render: async () => ({ contentType: "text/plain", body: "" }),
+};
+
+export const noLog: EngineOptions["log"] = { info() {}, warn() {}, error() {} };
+export const noFeed: EngineOptions["feed"] = { taskChanged() {} };

@@ -1,0 +1,101 @@
+/**
+ * Time that stands still until it is advanced. Whatever is due on the way runs in the order of its instants, and everything that follows
+ * from it (every promise that can settle) has settled before the next one, so a run depends on nothing but its inputs.
+ */
+import type { Clock } from "@carillon/core";
+
+interface Timer {
+  /** Milliseconds since the origin. */
+  at: number;
+  /** Timers of one instant run in the order in which they were set. */
+  order: number;
+  callback: () => void;
+  cancelled: boolean;
+}
+
+export class VirtualClock implements Clock {
+  readonly #origin: number;
+  /** Kept apart from the origin: beside an epoch instant, a double has no room for fractions of a microsecond. */
+  #elapsed = 0;
+  #order = 0;
+  readonly #timers: Timer[] = [];
+
+  /** Default: 2026-01-01T00:00:00Z. */
+  constructor(startAt = Date.UTC(2026, 0, 1)) {
+    this.#origin = startAt;
+  }
+
+  now(): number {
+    return this.#origin + this.#elapsed;
+  }
+
+  monotonic(): number {
+    return this.#elapsed;
+  }
+
+  certain(): boolean {
+    return true;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const timer: Timer = { at: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback, cancelled: false };
+    this.#push(timer);
+    return () => {
+      timer.cancelled = true;
+    };
+  }
+
+  /** Moves time on by `ms`. Resolves when everything until then, its last instant included, has happened. */
+  async advance(ms: number): Promise<void> {
+    const until = this.#elapsed + ms;
+    await settled();
+    for (let next = this.#timers[0]; next && next.at <= until; next = this.#timers[0]) {
+      this.#pop();
+      if (next.cancelled) continue;
+      this.#elapsed = Math.max(this.#elapsed, next.at);
+      next.callback();
+      await settled();
+    }
+    this.#elapsed = Math.max(this.#elapsed, until);
+  }
+
+  /** Advances in small steps until `condition` holds, at most `limitMs`. False: it did not come true. */
+  async advanceUntil(condition: () => boolean, limitMs: number, stepMs = 10): Promise<boolean> {
+    await settled();
+    for (const until = this.#elapsed + limitMs; this.#elapsed < until && !condition(); ) await this.advance(stepMs);
+    return condition();
+  }
+
+  #push(timer: Timer): void {
+    const timers = this.#timers;
+    let index = timers.push(timer) - 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (before(timers[parent]!, timer)) break;
+      timers[index] = timers[parent]!;
+      index = parent;
+    }
+    timers[index] = timer;
+  }
+
+  #pop(): void {
+    const timers = this.#timers;
+    const last = timers.pop()!;
+    if (timers.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= timers.length) break;
+      if (child + 1 < timers.length && before(timers[child + 1]!, timers[child]!)) child++;
+      if (before(last, timers[child]!)) break;
+      timers[index] = timers[child]!;
+      index = child;
+    }
+    timers[index] = last;
+  }
+}
+
+const before = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
+
+/** When every promise that can settle without time passing has settled. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
