@@ -1,13 +1,7 @@
 import { createIdSource, type Id, planFires } from "@carillon/core";
 import type { NewTask, Store } from "@carillon/store";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { startApp, type TestApp } from "../../test/http/setup.ts";
-
-let t: TestApp;
-beforeEach(async () => {
-  t = await startApp();
-});
-afterEach(() => t.close());
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { manualClock, startApp, storeKinds, type TestApp, useStore } from "../../test/http/setup.ts";
 
 const SCHEDULES = "/api/v1/schedules";
 const nightly = { cron: "0 2 * * *", timeZone: "Europe/Paris", task: { type: "send-invoice" } };
@@ -58,284 +52,311 @@ async function plan(store: Store, now: number): Promise<void> {
   });
 }
 
-test("a schedule has every field, with the defaults and its words", async () => {
-  const answer = await t.call("POST", SCHEDULES, { name: "nightly", ...nightly });
-  expect(answer.status).toBe(201);
-  expect(answer.headers.location).toBe(`${SCHEDULES}/nightly`);
-  expect(answer.headers.etag).toBe('"1"');
-  expect(answer.body).toEqual({
-    name: "nightly",
-    namespace: "default",
-    version: 1,
-    words: "At 02:00",
-    cron: "0 2 * * *",
-    every: null,
-    rrule: null,
-    rules: null,
-    timeZone: "Europe/Paris",
-    task: {
-      type: "send-invoice",
-      payload: null,
-      queue: null,
-      priority: 5,
-      retry: null,
-      timeout: null,
-      startWithin: null,
-      finishWithin: null,
-      concurrencyKey: null,
-      tags: [],
-      requires: {},
-    },
-    overlap: "allow",
-    catchUp: { policy: "last", window: "24h", limit: 100 },
-    dst: { gap: "next", overlap: "first" },
-    dialect: "ocps",
-    jitter: null,
-    startAt: null,
-    endAt: null,
-    maxFires: null,
-    excludes: [],
-    paused: false,
-    pause: null,
-    nextFireAt: "2026-11-21T01:00:00.000Z",
-    lastFireAt: null,
-    lastTask: null,
-    createdAt: "2026-11-20T10:00:00.000Z",
-    updatedAt: "2026-11-20T10:00:00.000Z",
+describe.each(storeKinds)("on the %s store", (kind) => {
+  const emptyStore = useStore(kind);
+  let t: TestApp;
+  beforeEach(async () => {
+    const clock = manualClock();
+    t = await startApp({ clock, store: await emptyStore(clock) });
   });
-  expect((await t.call("GET", `${SCHEDULES}/nightly`)).body).toEqual(answer.body);
-  const again = await t.call("POST", SCHEDULES, { name: "nightly", ...nightly });
-  expect(again.status).toBe(409);
-  expect(again.body.code).toBe("schedule_exists");
-});
+  afterEach(() => t.close());
 
-test("an equal PUT changes nothing, another one is a new version, and what is left out is the default again", async () => {
-  const put = (body: unknown, headers = {}) => t.call("PUT", `${SCHEDULES}/nightly`, body, headers);
-  const first = await put({ ...nightly, jitter: "60s", startAt: "2026-11-20T12:00:00+01:00" });
-  expect(first.status).toBe(201);
-  const equal = await put({ ...nightly, jitter: "1m", startAt: "2026-11-20T11:00:00Z", dialect: "ocps" });
-  expect(equal.status).toBe(200);
-  expect(equal.body.version).toBe(1);
-  const other = await put(nightly);
-  expect(other.body).toMatchObject({ version: 2, jitter: null, startAt: null });
-  expect(other.headers.etag).toBe('"2"');
-});
-
-test("an edit can insist on the version it was made for", async () => {
-  await t.call("PUT", `${SCHEDULES}/s`, nightly);
-  const put = (headers: Record<string, string>) =>
-    t.call("PUT", `${SCHEDULES}/s`, { ...nightly, jitter: "1m" }, headers);
-  expect((await put({ "if-match": '"7"' })).body.code).toBe("version_mismatch");
-  expect((await put({ "if-none-match": "*" })).status).toBe(412);
-  expect((await put({ "if-match": '"1"' })).body.version).toBe(2);
-  const patch = (headers: Record<string, string>) => t.call("PATCH", `${SCHEDULES}/s`, { jitter: "2m" }, headers);
-  expect((await patch({ "if-match": '"1"' })).status).toBe(412);
-  expect((await patch({ "if-match": '"2"' })).body).toMatchObject({ version: 3, jitter: "2m" });
-  expect((await t.call("DELETE", `${SCHEDULES}/s`, undefined, { "if-match": '"1"' })).status).toBe(412);
-  expect((await t.call("DELETE", `${SCHEDULES}/s`, undefined, { "if-match": '"3"' })).status).toBe(204);
-  expect((await t.call("GET", `${SCHEDULES}/s`)).body.code).toBe("schedule_not_found");
-});
-
-test("a patch merges, and null is the default", async () => {
-  const task = { type: "a", payload: { keep: 1, drop: 2 }, retry: { maxAttempts: 3 }, tags: ["x"] };
-  await t.call("PUT", `${SCHEDULES}/s`, { ...nightly, task, jitter: "1m", catchUp: { policy: "all" }, paused: true });
-  const answer = await t.call(
-    "PATCH",
-    `${SCHEDULES}/s`,
-    {
-      cron: null,
-      every: "90s",
+  test("a schedule has every field, with the defaults and its words", async () => {
+    const answer = await t.call("POST", SCHEDULES, { name: "nightly", ...nightly });
+    expect(answer.status).toBe(201);
+    expect(answer.headers.location).toBe(`${SCHEDULES}/nightly`);
+    expect(answer.headers.etag).toBe('"1"');
+    expect(answer.body).toEqual({
+      name: "nightly",
+      namespace: "default",
+      version: 1,
+      words: "At 02:00",
+      cron: "0 2 * * *",
+      every: null,
+      rrule: null,
+      rules: null,
+      timeZone: "Europe/Paris",
+      task: {
+        type: "send-invoice",
+        payload: null,
+        queue: null,
+        priority: 5,
+        retry: null,
+        timeout: null,
+        startWithin: null,
+        finishWithin: null,
+        concurrencyKey: null,
+        tags: [],
+        requires: {},
+      },
+      overlap: "allow",
+      catchUp: { policy: "last", window: "24h", limit: 100 },
+      dst: { gap: "next", overlap: "first" },
+      dialect: "ocps",
       jitter: null,
-      task: { payload: { drop: null, new: [3] }, retry: null },
-      catchUp: { limit: 5 },
-    },
-    { "content-type": "application/merge-patch+json" },
-  );
-  expect(answer.status).toBe(200);
-  expect(answer.body).toMatchObject({
-    version: 2,
-    cron: null,
-    every: "1m30s",
-    words: "Every 1 minute and 30 seconds",
-    jitter: null,
-    paused: true,
-    timeZone: "Europe/Paris",
-    catchUp: { policy: "all", window: "24h", limit: 5 },
+      startAt: null,
+      endAt: null,
+      maxFires: null,
+      excludes: [],
+      paused: false,
+      pause: null,
+      nextFireAt: "2026-11-21T01:00:00.000Z",
+      lastFireAt: null,
+      lastTask: null,
+      createdAt: "2026-11-20T10:00:00.000Z",
+      updatedAt: "2026-11-20T10:00:00.000Z",
+    });
+    expect((await t.call("GET", `${SCHEDULES}/nightly`)).body).toEqual(answer.body);
+    const again = await t.call("POST", SCHEDULES, { name: "nightly", ...nightly });
+    expect(again.status).toBe(409);
+    expect(again.body.code).toBe("schedule_exists");
   });
-  expect(answer.body.task).toMatchObject({ payload: { keep: 1, new: [3] }, retry: null, tags: ["x"] });
-});
 
-test("patches that meet are both applied", async () => {
-  await t.call("PUT", `${SCHEDULES}/s`, nightly);
-  const answers = await Promise.all([
-    t.call("PATCH", `${SCHEDULES}/s`, { jitter: "1m" }),
-    t.call("PATCH", `${SCHEDULES}/s`, { maxFires: 7 }),
-    t.call("PATCH", `${SCHEDULES}/s`, { task: { priority: 1 } }),
-  ]);
-  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
-  const { body } = await t.call("GET", `${SCHEDULES}/s`);
-  expect(body).toMatchObject({ version: 4, jitter: "1m", maxFires: 7 });
-  expect(body.task.priority).toBe(1);
-});
-
-test("a schedule whose last fire has passed can be put again unchanged, but not anew", async () => {
-  const ending = { ...nightly, cron: "@hourly", endAt: "2026-11-20T12:00:00Z" };
-  expect((await t.call("PUT", `${SCHEDULES}/s`, ending)).status).toBe(201);
-  t.clock.advance(24 * 3_600_000);
-  expect((await t.call("PUT", `${SCHEDULES}/s`, ending)).status).toBe(200);
-  const other = await t.call("PUT", `${SCHEDULES}/other`, ending);
-  expect(other.body.errors).toEqual([expect.objectContaining({ pointer: "/endAt", code: "cron_never_fires" })]);
-});
-
-test("a created schedule is answered again under its idempotency key", async () => {
-  const headers = { "idempotency-key": "k" };
-  const first = await t.call("POST", SCHEDULES, { name: "s", ...nightly }, headers);
-  const again = await t.call("POST", SCHEDULES, { name: "s", ...nightly }, headers);
-  expect(again.status).toBe(201);
-  expect(again.headers["idempotent-replayed"]).toBe("true");
-  expect(again.body).toEqual(first.body);
-  const other = await t.call("POST", SCHEDULES, { name: "other", ...nightly }, headers);
-  expect(other.body.code).toBe("idempotency_key_reused");
-  const taken = await t.call("POST", SCHEDULES, { name: "s", ...nightly }, { "idempotency-key": "mine" });
-  expect(taken.body.code).toBe("schedule_exists");
-  const takenAgain = await t.call("POST", SCHEDULES, { name: "s", ...nightly }, { "idempotency-key": "mine" });
-  expect(takenAgain.body.code).toBe("schedule_exists");
-});
-
-test("pause, resume and trigger", async () => {
-  await t.call("PUT", `${SCHEDULES}/s`, {
-    ...nightly,
-    task: { type: "a", payload: { all: true }, tags: ["t"], priority: 2 },
+  test("an equal PUT changes nothing, another one is a new version, and what is left out is the default again", async () => {
+    const put = (body: unknown, headers = {}) => t.call("PUT", `${SCHEDULES}/nightly`, body, headers);
+    const first = await put({ ...nightly, jitter: "60s", startAt: "2026-11-20T12:00:00+01:00" });
+    expect(first.status).toBe(201);
+    const equal = await put({ ...nightly, jitter: "1m", startAt: "2026-11-20T11:00:00Z", dialect: "ocps" });
+    expect(equal.status).toBe(200);
+    expect(equal.body.version).toBe(1);
+    const other = await put(nightly);
+    expect(other.body).toMatchObject({ version: 2, jitter: null, startAt: null });
+    expect(other.headers.etag).toBe('"2"');
   });
-  const paused = await t.call("POST", `${SCHEDULES}/s:pause`, { reason: "moving house" });
-  expect(paused.body).toMatchObject({
-    paused: true,
-    pause: { reason: "moving house", at: "2026-11-20T10:00:00.000Z" },
-    nextFireAt: null,
-  });
-  expect((await t.call("POST", `${SCHEDULES}/s:pause`)).body.pause.reason).toBe("moving house");
-  const headers = { "idempotency-key": "press" };
-  const triggered = await t.call("POST", `${SCHEDULES}/s:trigger`, undefined, headers);
-  expect(triggered.status).toBe(202);
-  expect(triggered.body).toMatchObject({
-    type: "a",
-    schedule: "s",
-    trigger: "manual",
-    fireAt: null,
-    payload: { all: true },
-    tags: ["t"],
-    priority: 2,
-  });
-  expect((await t.call("POST", `${SCHEDULES}/s:trigger`, undefined, headers)).body.id).toBe(triggered.body.id);
-  const other = await t.call("POST", `${SCHEDULES}/s:trigger`, { payload: null });
-  expect(other.body.payload).toBeNull();
-  const listed = await t.call("GET", "/api/v1/tasks?schedule=s");
-  expect(listed.body.tasks).toHaveLength(2);
-  const resumed = await t.call("POST", `${SCHEDULES}/s:resume`);
-  expect(resumed.body).toMatchObject({ paused: false, pause: null, nextFireAt: "2026-11-21T01:00:00.000Z" });
-});
 
-test("a payload for a trigger is checked as the built-in type asks", async () => {
-  await t.call("PUT", `${SCHEDULES}/s`, { ...nightly, task: { type: "sleep", payload: { for: "1s" } } });
-  const answer = await t.call("POST", `${SCHEDULES}/s:trigger`, { payload: { for: "long" } });
-  expect(answer.body.errors).toEqual([expect.objectContaining({ pointer: "/payload/for", code: "invalid_duration" })]);
-});
-
-test("schedules are listed by name, in pages, and found by a part of name or type", async () => {
-  for (const name of ["delta", "alpha", "charlie", "bravo"]) {
-    await t.call("PUT", `${SCHEDULES}/${name}`, { ...nightly, task: { type: name === "bravo" ? "special" : "plain" } });
-  }
-  const names: string[] = [];
-  let token: string | null = "";
-  while (token !== null) {
-    const { body } = await t.call("GET", `${SCHEDULES}?pageSize=3${token && `&pageToken=${token}`}`);
-    names.push(...body.schedules.map(({ name }: { name: string }) => name));
-    token = body.nextPageToken;
-  }
-  expect(names).toEqual(["alpha", "bravo", "charlie", "delta"]);
-  const found = await t.call("GET", `${SCHEDULES}?q=SPECIAL`);
-  expect(found.body.schedules.map(({ name }: { name: string }) => name)).toEqual(["bravo"]);
-});
-
-test("a preview tells words, fires in their zone and what may surprise", async () => {
-  const answer = await t.call("POST", `${SCHEDULES}:preview`, {
-    cron: "30 2 * * *",
-    timeZone: "Europe/Paris",
-    from: "2027-03-27T12:00:00Z",
-    count: 2,
+  test("an edit can insist on the version it was made for", async () => {
+    await t.call("PUT", `${SCHEDULES}/s`, nightly);
+    const put = (headers: Record<string, string>) =>
+      t.call("PUT", `${SCHEDULES}/s`, { ...nightly, jitter: "1m" }, headers);
+    expect((await put({ "if-match": '"7"' })).body.code).toBe("version_mismatch");
+    expect((await put({ "if-none-match": "*" })).status).toBe(412);
+    expect((await put({ "if-match": '"1"' })).body.version).toBe(2);
+    const patch = (headers: Record<string, string>) => t.call("PATCH", `${SCHEDULES}/s`, { jitter: "2m" }, headers);
+    expect((await patch({ "if-match": '"1"' })).status).toBe(412);
+    expect((await patch({ "if-match": '"2"' })).body).toMatchObject({ version: 3, jitter: "2m" });
+    expect((await t.call("DELETE", `${SCHEDULES}/s`, undefined, { "if-match": '"1"' })).status).toBe(412);
+    expect((await t.call("DELETE", `${SCHEDULES}/s`, undefined, { "if-match": '"3"' })).status).toBe(204);
+    expect((await t.call("GET", `${SCHEDULES}/s`)).body.code).toBe("schedule_not_found");
   });
-  expect(answer.status).toBe(200);
-  expect(answer.body).toEqual({
-    words: "At 02:30",
-    fires: [
-      { at: "2027-03-28T01:00:00.000Z", local: "2027-03-28T03:00:00+02:00[Europe/Paris]", offset: "+02:00" },
-      { at: "2027-03-29T00:30:00.000Z", local: "2027-03-29T02:30:00+02:00[Europe/Paris]", offset: "+02:00" },
-    ],
-    warnings: expect.arrayContaining([expect.objectContaining({ code: "dst_gap" })]),
-  });
-  const never = await t.call("POST", `${SCHEDULES}:preview`, { cron: "0 0 30 2 *" });
-  expect(never.status).toBe(200);
-  expect(never.body).toMatchObject({ fires: [], warnings: [{ code: "never_fires" }] });
-  const first = await t.call("POST", `${SCHEDULES}:preview`, { every: "1h" });
-  expect(first.body.fires).toHaveLength(10);
-  expect(first.body.fires[0].at).toBe("2026-11-20T10:00:00.000Z");
-});
 
-test("the ledger shows what became of past fires and which are expected, in one order", async () => {
-  await t.call("PUT", `${SCHEDULES}/s`, { every: "30s", task: { type: "a", retry: { maxAttempts: 1 } } });
-  await plan(t.store, t.clock.now());
-  t.clock.advance(45_000);
-  const { body } = await t.call("GET", `${SCHEDULES}/s/fires`);
-  const seen = body.fires.map(({ at, outcome }: { at: string; outcome: string }) => `${at.slice(11, 19)} ${outcome}`);
-  expect(seen).toEqual([
-    "10:00:30 task",
-    "10:01:00 task",
-    ...["10:01:30", "10:02:00", "10:02:30", "10:03:00", "10:03:30", "10:04:00", "10:04:30", "10:05:00", "10:05:30"].map(
-      (at) => `${at} expected`,
-    ),
-  ]);
-  expect(body.fires[0]).toMatchObject({
-    local: "2026-11-20T10:00:30+00:00[UTC]",
-    reason: null,
-    task: { id: expect.stringMatching(/^task_/), state: "queued", latenessMs: null },
-    caughtUp: false,
-    backfilled: false,
-    version: 1,
+  test("a patch merges, and null is the default", async () => {
+    const task = { type: "a", payload: { keep: 1, drop: 2 }, retry: { maxAttempts: 3 }, tags: ["x"] };
+    await t.call("PUT", `${SCHEDULES}/s`, { ...nightly, task, jitter: "1m", catchUp: { policy: "all" }, paused: true });
+    const answer = await t.call(
+      "PATCH",
+      `${SCHEDULES}/s`,
+      {
+        cron: null,
+        every: "90s",
+        jitter: null,
+        task: { payload: { drop: null, new: [3] }, retry: null },
+        catchUp: { limit: 5 },
+      },
+      { "content-type": "application/merge-patch+json" },
+    );
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({
+      version: 2,
+      cron: null,
+      every: "1m30s",
+      words: "Every 1 minute and 30 seconds",
+      jitter: null,
+      paused: true,
+      timeZone: "Europe/Paris",
+      catchUp: { policy: "all", window: "24h", limit: 5 },
+    });
+    expect(answer.body.task).toMatchObject({ payload: { keep: 1, new: [3] }, retry: null, tags: ["x"] });
   });
-  const pages: string[] = [];
-  let token: string | null = "";
-  while (token !== null) {
-    const page = await t.call("GET", `${SCHEDULES}/s/fires?pageSize=2${token && `&pageToken=${token}`}`);
-    pages.push(...page.body.fires.map(({ at }: { at: string }) => at));
-    token = page.body.nextPageToken;
-    t.clock.advance(1_000);
-  }
-  expect(pages).toEqual(body.fires.map(({ at }: { at: string }) => at));
-  const expected = await t.call(
-    "GET",
-    `${SCHEDULES}/s/fires?outcome=expected&from=2026-11-20T10:02:00Z&to=2026-11-20T10:03:00Z`,
-  );
-  expect(expected.body.fires.map(({ at }: { at: string }) => at)).toEqual([
-    "2026-11-20T10:02:00.000Z",
-    "2026-11-20T10:02:30.000Z",
-  ]);
-  const tasks = await t.call("GET", `${SCHEDULES}/s/fires?outcome=task`);
-  expect(tasks.body.fires).toHaveLength(2);
-  const listed = await t.call("GET", `${SCHEDULES}/s`);
-  expect(listed.body).toMatchObject({ lastFireAt: "2026-11-20T10:00:30.000Z", lastTask: { state: "queued" } });
-});
 
-test("a schedule that ends after so many fires expects no more than those", async () => {
-  await t.call("PUT", `${SCHEDULES}/s`, { every: "30s", maxFires: 5, task: { type: "a", retry: { maxAttempts: 1 } } });
-  await plan(t.store, t.clock.now());
-  const { body } = await t.call("GET", `${SCHEDULES}/s/fires?pageSize=3`);
-  const rest = await t.call("GET", `${SCHEDULES}/s/fires?pageSize=3&pageToken=${body.nextPageToken}`);
-  expect([...body.fires, ...rest.body.fires].map(({ outcome }) => outcome)).toEqual([
-    "task",
-    "task",
-    "expected",
-    "expected",
-    "expected",
-  ]);
-  expect(rest.body.nextPageToken).toBeNull();
+  test("patches that meet are both applied", async () => {
+    await t.call("PUT", `${SCHEDULES}/s`, nightly);
+    const answers = await Promise.all([
+      t.call("PATCH", `${SCHEDULES}/s`, { jitter: "1m" }),
+      t.call("PATCH", `${SCHEDULES}/s`, { maxFires: 7 }),
+      t.call("PATCH", `${SCHEDULES}/s`, { task: { priority: 1 } }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    const { body } = await t.call("GET", `${SCHEDULES}/s`);
+    expect(body).toMatchObject({ version: 4, jitter: "1m", maxFires: 7 });
+    expect(body.task.priority).toBe(1);
+  });
+
+  test("a schedule whose last fire has passed can be put again unchanged, but not anew", async () => {
+    const ending = { ...nightly, cron: "@hourly", endAt: "2026-11-20T12:00:00Z" };
+    expect((await t.call("PUT", `${SCHEDULES}/s`, ending)).status).toBe(201);
+    t.clock.advance(24 * 3_600_000);
+    expect((await t.call("PUT", `${SCHEDULES}/s`, ending)).status).toBe(200);
+    const other = await t.call("PUT", `${SCHEDULES}/other`, ending);
+    expect(other.body.errors).toEqual([expect.objectContaining({ pointer: "/endAt", code: "cron_never_fires" })]);
+  });
+
+  test("a created schedule is answered again under its idempotency key", async () => {
+    const headers = { "idempotency-key": "k" };
+    const first = await t.call("POST", SCHEDULES, { name: "s", ...nightly }, headers);
+    const again = await t.call("POST", SCHEDULES, { name: "s", ...nightly }, headers);
+    expect(again.status).toBe(201);
+    expect(again.headers["idempotent-replayed"]).toBe("true");
+    expect(again.body).toEqual(first.body);
+    const other = await t.call("POST", SCHEDULES, { name: "other", ...nightly }, headers);
+    expect(other.body.code).toBe("idempotency_key_reused");
+    const taken = await t.call("POST", SCHEDULES, { name: "s", ...nightly }, { "idempotency-key": "mine" });
+    expect(taken.body.code).toBe("schedule_exists");
+    const takenAgain = await t.call("POST", SCHEDULES, { name: "s", ...nightly }, { "idempotency-key": "mine" });
+    expect(takenAgain.body.code).toBe("schedule_exists");
+  });
+
+  test("pause, resume and trigger", async () => {
+    await t.call("PUT", `${SCHEDULES}/s`, {
+      ...nightly,
+      task: { type: "a", payload: { all: true }, tags: ["t"], priority: 2 },
+    });
+    const paused = await t.call("POST", `${SCHEDULES}/s:pause`, { reason: "moving house" });
+    expect(paused.body).toMatchObject({
+      paused: true,
+      pause: { reason: "moving house", at: "2026-11-20T10:00:00.000Z" },
+      nextFireAt: null,
+    });
+    expect((await t.call("POST", `${SCHEDULES}/s:pause`)).body.pause.reason).toBe("moving house");
+    const headers = { "idempotency-key": "press" };
+    const triggered = await t.call("POST", `${SCHEDULES}/s:trigger`, undefined, headers);
+    expect(triggered.status).toBe(202);
+    expect(triggered.body).toMatchObject({
+      type: "a",
+      schedule: "s",
+      trigger: "manual",
+      fireAt: null,
+      payload: { all: true },
+      tags: ["t"],
+      priority: 2,
+    });
+    expect((await t.call("POST", `${SCHEDULES}/s:trigger`, undefined, headers)).body.id).toBe(triggered.body.id);
+    const other = await t.call("POST", `${SCHEDULES}/s:trigger`, { payload: null });
+    expect(other.body.payload).toBeNull();
+    const listed = await t.call("GET", "/api/v1/tasks?schedule=s");
+    expect(listed.body.tasks).toHaveLength(2);
+    const resumed = await t.call("POST", `${SCHEDULES}/s:resume`);
+    expect(resumed.body).toMatchObject({ paused: false, pause: null, nextFireAt: "2026-11-21T01:00:00.000Z" });
+  });
+
+  test("a payload for a trigger is checked as the built-in type asks", async () => {
+    await t.call("PUT", `${SCHEDULES}/s`, { ...nightly, task: { type: "sleep", payload: { for: "1s" } } });
+    const answer = await t.call("POST", `${SCHEDULES}/s:trigger`, { payload: { for: "long" } });
+    expect(answer.body.errors).toEqual([
+      expect.objectContaining({ pointer: "/payload/for", code: "invalid_duration" }),
+    ]);
+  });
+
+  test("schedules are listed by name, in pages, and found by a part of name or type", async () => {
+    for (const name of ["delta", "alpha", "charlie", "bravo"]) {
+      await t.call("PUT", `${SCHEDULES}/${name}`, {
+        ...nightly,
+        task: { type: name === "bravo" ? "special" : "plain" },
+      });
+    }
+    const names: string[] = [];
+    let token: string | null = "";
+    while (token !== null) {
+      const { body } = await t.call("GET", `${SCHEDULES}?pageSize=3${token && `&pageToken=${token}`}`);
+      names.push(...body.schedules.map(({ name }: { name: string }) => name));
+      token = body.nextPageToken;
+    }
+    expect(names).toEqual(["alpha", "bravo", "charlie", "delta"]);
+    const found = await t.call("GET", `${SCHEDULES}?q=SPECIAL`);
+    expect(found.body.schedules.map(({ name }: { name: string }) => name)).toEqual(["bravo"]);
+  });
+
+  test("a preview tells words, fires in their zone and what may surprise", async () => {
+    const answer = await t.call("POST", `${SCHEDULES}:preview`, {
+      cron: "30 2 * * *",
+      timeZone: "Europe/Paris",
+      from: "2027-03-27T12:00:00Z",
+      count: 2,
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      words: "At 02:30",
+      fires: [
+        { at: "2027-03-28T01:00:00.000Z", local: "2027-03-28T03:00:00+02:00[Europe/Paris]", offset: "+02:00" },
+        { at: "2027-03-29T00:30:00.000Z", local: "2027-03-29T02:30:00+02:00[Europe/Paris]", offset: "+02:00" },
+      ],
+      warnings: expect.arrayContaining([expect.objectContaining({ code: "dst_gap" })]),
+    });
+    const never = await t.call("POST", `${SCHEDULES}:preview`, { cron: "0 0 30 2 *" });
+    expect(never.status).toBe(200);
+    expect(never.body).toMatchObject({ fires: [], warnings: [{ code: "never_fires" }] });
+    const first = await t.call("POST", `${SCHEDULES}:preview`, { every: "1h" });
+    expect(first.body.fires).toHaveLength(10);
+    expect(first.body.fires[0].at).toBe("2026-11-20T10:00:00.000Z");
+  });
+
+  test("the ledger shows what became of past fires and which are expected, in one order", async () => {
+    await t.call("PUT", `${SCHEDULES}/s`, { every: "30s", task: { type: "a", retry: { maxAttempts: 1 } } });
+    await plan(t.store, t.clock.now());
+    t.clock.advance(45_000);
+    const { body } = await t.call("GET", `${SCHEDULES}/s/fires`);
+    const seen = body.fires.map(({ at, outcome }: { at: string; outcome: string }) => `${at.slice(11, 19)} ${outcome}`);
+    expect(seen).toEqual([
+      "10:00:30 task",
+      "10:01:00 task",
+      ...[
+        "10:01:30",
+        "10:02:00",
+        "10:02:30",
+        "10:03:00",
+        "10:03:30",
+        "10:04:00",
+        "10:04:30",
+        "10:05:00",
+        "10:05:30",
+      ].map((at) => `${at} expected`),
+    ]);
+    expect(body.fires[0]).toMatchObject({
+      local: "2026-11-20T10:00:30+00:00[UTC]",
+      reason: null,
+      task: { id: expect.stringMatching(/^task_/), state: "queued", latenessMs: null },
+      caughtUp: false,
+      backfilled: false,
+      version: 1,
+    });
+    const pages: string[] = [];
+    let token: string | null = "";
+    while (token !== null) {
+      const page = await t.call("GET", `${SCHEDULES}/s/fires?pageSize=2${token && `&pageToken=${token}`}`);
+      pages.push(...page.body.fires.map(({ at }: { at: string }) => at));
+      token = page.body.nextPageToken;
+      t.clock.advance(1_000);
+    }
+    expect(pages).toEqual(body.fires.map(({ at }: { at: string }) => at));
+    const expected = await t.call(
+      "GET",
+      `${SCHEDULES}/s/fires?outcome=expected&from=2026-11-20T10:02:00Z&to=2026-11-20T10:03:00Z`,
+    );
+    expect(expected.body.fires.map(({ at }: { at: string }) => at)).toEqual([
+      "2026-11-20T10:02:00.000Z",
+      "2026-11-20T10:02:30.000Z",
+    ]);
+    const tasks = await t.call("GET", `${SCHEDULES}/s/fires?outcome=task`);
+    expect(tasks.body.fires).toHaveLength(2);
+    const listed = await t.call("GET", `${SCHEDULES}/s`);
+    expect(listed.body).toMatchObject({ lastFireAt: "2026-11-20T10:00:30.000Z", lastTask: { state: "queued" } });
+  });
+
+  test("a schedule that ends after so many fires expects no more than those", async () => {
+    await t.call("PUT", `${SCHEDULES}/s`, {
+      every: "30s",
+      maxFires: 5,
+      task: { type: "a", retry: { maxAttempts: 1 } },
+    });
+    await plan(t.store, t.clock.now());
+    const { body } = await t.call("GET", `${SCHEDULES}/s/fires?pageSize=3`);
+    const rest = await t.call("GET", `${SCHEDULES}/s/fires?pageSize=3&pageToken=${body.nextPageToken}`);
+    expect([...body.fires, ...rest.body.fires].map(({ outcome }) => outcome)).toEqual([
+      "task",
+      "task",
+      "expected",
+      "expected",
+      "expected",
+    ]);
+    expect(rest.body.nextPageToken).toBeNull();
+  });
 });

@@ -12,13 +12,18 @@ export type InsertAnswer = { kind: "created"; tasks: Created["tasks"] } | { kind
 
 /** Answers in the order sent. Throws what a client must be told: `unique_conflict`, `idempotency_key_reused`. */
 export async function insertTasks(deps: Deps, tasks: NewTask[], options: InsertOptions): Promise<InsertAnswer> {
-  const reservations = options.idempotency ? null : reserve(deps.dispatcher, tasks, options.now);
+  const reservations = reserve(deps.dispatcher, tasks, options.now);
   const ordered = reservations ? reservations.tasks : tasks;
   let claimed: ClaimedTask[] = [];
   let answer: CreateAnswer;
   try {
     const claim = reservations && { session: reservations.session, count: reservations.count };
-    answer = await deps.store.createTasks(ordered, { ...options, claim });
+    const { idempotency } = options;
+    const inOrder = idempotency && {
+      ...idempotency,
+      response: (answers: Created["tasks"]) => idempotency.response(inOrderSent(tasks, ordered, answers)),
+    };
+    answer = await deps.store.createTasks(ordered, { ...options, claim, idempotency: inOrder ?? null });
     if (answer.kind === "created") claimed = answer.claimed;
   } finally {
     releaseUnused(deps.dispatcher, reservations, claimed);

@@ -3,6 +3,8 @@ import { type Clock, createIdSource, type Id } from "@carillon/core";
 import { createMemoryDatabase, createMemoryStore, type Store } from "@carillon/store";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import pino from "pino";
+import { afterAll, beforeAll } from "vitest";
+import { type OpenPostgres, openPostgres } from "../../../store/test/open-postgres.ts";
 import { createChangeFeed } from "../../src/feed.ts";
 import { createHttpApp, type HttpDeps } from "../../src/http/app.ts";
 import { createDeclaredTypes } from "../../src/operations/index.ts";
@@ -37,6 +39,27 @@ export function manualClock(start = START): ManualClock {
       now = end;
     },
   };
+}
+
+export const storeKinds = ["memory", "PostgreSQL"] as const;
+
+/** Gives each test of a block an empty store of this kind. */
+export function useStore(kind: (typeof storeKinds)[number]): (clock: Clock) => Promise<Store> {
+  let postgres: OpenPostgres | null = null;
+  beforeAll(async () => {
+    if (kind === "PostgreSQL") postgres = await openPostgres(18);
+  });
+  afterAll(() => postgres?.close());
+  return async (clock) => {
+    if (!postgres) return createMemoryStore(createMemoryDatabase({ now: clock.now }));
+    await postgres.clear();
+    return postgres.store;
+  };
+}
+
+/** Until everything under way has come as far as it can without time passing; a database answers in its own time. */
+export async function until(done: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await done())) await new Promise(setImmediate);
 }
 
 export interface TestApp {
