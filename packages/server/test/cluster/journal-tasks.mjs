@@ -39,7 +39,10 @@ const sleep = (ms, signal) =>
   });
 
 /** Ends at once. */
-export const tick = task("tick", { retry: { maxAttempts: 100 }, run: journaled(({ n } = {}) => ({ n })) });
+export const tick = task("tick", {
+  retry: { maxAttempts: 100 },
+  run: journaled((payload) => ({ n: payload?.n ?? null })),
+});
 
 /** Takes as long as its payload says. */
 export const hold = task("hold", {

@@ -3,10 +3,12 @@ import { type Clock, createIdSource, type Id } from "@carillon/core";
 import { createMemoryDatabase, createMemoryStore, type Store } from "@carillon/store";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import pino from "pino";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
+import { z } from "zod";
 import { type OpenPostgres, openPostgres } from "../../../store/test/open-postgres.ts";
 import { createChangeFeed } from "../../src/feed.ts";
 import { createHttpApp, type HttpDeps } from "../../src/http/app.ts";
+import { problemAnswer } from "../../src/http/openapi.ts";
 import { createDeclaredTypes } from "../../src/operations/index.ts";
 
 export const START = Date.parse("2026-11-20T10:00:00.000Z");
@@ -111,6 +113,7 @@ export async function startApp(options: Partial<HttpDeps> & { slot?: number } = 
     ...options,
   };
   const app = createHttpApp(deps);
+  const mismatches = checkAnswers(app);
   await app.ready();
   const raw = async (request: InjectOptions): Promise<Answer> => {
     const response = await app.inject(request);
@@ -147,6 +150,22 @@ export async function startApp(options: Partial<HttpDeps> & { slot?: number } = 
     async close() {
       deps.feed.close();
       await app.close();
+      expect(mismatches).toEqual([]);
     },
   };
+}
+
+/** Holds every JSON answer against the schema that its route promises. */
+function checkAnswers(app: FastifyInstance): unknown[] {
+  const mismatches: unknown[] = [];
+  app.addHook("onSend", async (request, reply, payload) => {
+    const promised = (request.routeOptions.schema?.response ?? {}) as Record<string, unknown>;
+    const status = reply.statusCode;
+    const found = promised[status] ?? promised[`${Math.floor(status / 100)}xx`];
+    const schema = found instanceof z.ZodType ? found : status >= 400 ? problemAnswer : null;
+    if (!schema || typeof payload !== "string" || request.method === "HEAD") return;
+    const result = schema.safeParse(JSON.parse(payload));
+    if (!result.success) mismatches.push({ url: request.url, status, issues: result.error.issues });
+  });
+  return mismatches;
 }
