@@ -12,11 +12,12 @@ if (chromiumPath === null && !required) {
     "\n*** SKIPPED: the dashboard's tests, because no Chromium was found. Set CARILLON_CHROMIUM to one. ***\n",
   );
 }
-test.runIf(chromiumPath === null && required)("a Chromium is there", () => {
-  throw new Error("CARILLON_TEST_REQUIRE=all, and no Chromium was found (CARILLON_CHROMIUM names one)");
-});
+if (required) {
+  test("a Chromium is there (CARILLON_CHROMIUM names one that lies elsewhere)", () =>
+    expect(chromiumPath).not.toBeNull());
+}
 
-describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 60_000 }, () => {
+describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, () => {
   let node: TestNode;
   let browser: Browser;
 
@@ -48,6 +49,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 60_000 }, () 
     await withPage("/tasks", async (page) => {
       await page.evaluate(() => Object.assign(window, { sameDocument: true }));
       await page.getByRole("link", { name: "New task" }).first().click();
+      await page.getByRole("heading", { name: "New task" }).waitFor();
       await page.getByLabel("Type").fill("sleep");
       await page.getByLabel("Payload").fill('{"for":"1500ms"}');
       await page.getByLabel("Tags").fill("by-form, second");
@@ -290,7 +292,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 60_000 }, () 
 
   test("a schedule is created with the keyboard alone", async () => {
     await withPage("/schedules", async (page) => {
-      await page.getByRole("heading", { name: "Schedules" }).waitFor();
+      await page.getByRole("heading", { name: "Schedules", exact: true }).waitFor();
       await tabTo(page, "New schedule");
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: "New schedule" }).waitFor();
@@ -311,7 +313,10 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 60_000 }, () 
       await tabTo(page, "Create schedule");
       await page.keyboard.press("Enter");
       await page.waitForURL(/\/schedules\/by-keyboard/);
-      expect(await node.call("GET", "/schedules/by-keyboard")).toMatchObject({ every: "90m", timeZone: "Asia/Tokyo" });
+      expect(await node.call("GET", "/schedules/by-keyboard")).toMatchObject({
+        every: "1h30m",
+        timeZone: "Asia/Tokyo",
+      });
     });
     await node.call("DELETE", "/schedules/by-keyboard");
   });

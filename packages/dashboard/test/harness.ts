@@ -101,7 +101,7 @@ export async function openPage(browser: Browser, url: string, options: BrowserCo
     viewport: { width: 1280, height: 900 },
     ...options,
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   const watch: Watch = { page, dialogs: [], cspViolations: [], errors: [], close: () => context.close() };
   page.on("dialog", (dialog) => {

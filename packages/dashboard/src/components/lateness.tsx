@@ -2,7 +2,8 @@ import { formatDuration } from "../format/duration.ts";
 import { useNow } from "../services/clock.ts";
 import type { TaskSummary } from "../services/tasks.ts";
 
-const LATE_MS = 1_000;
+/** From here on a start counts as late to the eye. */
+export const LATE_MS = 1_000;
 
 /** How much later than due a task started; for one that should have started and has not, how late it is by now. */
 export function Lateness({ task }: { task: Pick<TaskSummary, "state" | "dueAt" | "createdAt" | "latenessMs"> }) {

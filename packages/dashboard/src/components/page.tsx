@@ -16,7 +16,7 @@ export function Page({ title, tabTitle, above, subtitle, actions, children }: Pa
     document.title = `${tabTitle} · Carillon`;
   }, [tabTitle]);
   return (
-    <main className="mx-auto w-full max-w-6xl px-4 py-6 sm:px-6">
+    <main className="mx-auto w-full max-w-7xl px-4 py-6 sm:px-6">
       {above}
       <header className="mb-5 flex flex-wrap items-center gap-x-4 gap-y-3">
         <div className="mr-auto min-w-0">

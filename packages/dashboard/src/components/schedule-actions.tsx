@@ -52,7 +52,7 @@ export function ScheduleActions({ schedule, compact = false, onError, onTriggere
   const iconSize = compact ? "size-3.5" : "";
 
   return (
-    <div className="flex flex-wrap gap-1.5">
+    <div className={`flex flex-wrap gap-1.5 ${compact ? "md:flex-nowrap" : ""}`}>
       <button
         type="button"
         className={button}

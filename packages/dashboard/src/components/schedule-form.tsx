@@ -71,7 +71,7 @@ export function ScheduleForm(props: ScheduleFormProps) {
   }
 
   return (
-    <form className="grid items-start gap-x-8 gap-y-5 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]" onSubmit={submit}>
+    <form className="grid items-start gap-x-8 gap-y-5 lg:grid-cols-2" onSubmit={submit}>
       <div className="space-y-5">
         {save.error && <ProblemNotice error={save.error} errors={saving.others} />}
         {props.name === null && (

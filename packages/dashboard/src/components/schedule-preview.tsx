@@ -93,11 +93,11 @@ function PreviewOf({ preview, zone }: { preview: Preview; zone: string }) {
                 <td className="py-1 pr-3 whitespace-nowrap text-muted">
                   <Relative at={fire.at} />
                 </td>
-                <td className="py-1 pr-3">
+                <td className="py-1 pr-3 sm:whitespace-nowrap">
                   <ZonedTime at={fire.at} zone={zone} /> <span className="text-muted">{fire.offset}</span>
                 </td>
                 {twoZones && (
-                  <td className="py-1">
+                  <td className="py-1 sm:whitespace-nowrap">
                     <ZonedTime at={fire.at} zone={viewerZone} />
                   </td>
                 )}

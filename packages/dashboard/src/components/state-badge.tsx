@@ -38,10 +38,10 @@ export function StateBadge({ state }: { state: string }) {
   const { icon, label, className } = lookOf(state);
   return (
     <span
-      className={`inline-flex h-6 items-center justify-self-start gap-1.5 rounded-full pr-2.5 pl-2 text-xs font-medium whitespace-nowrap ${className}`}
+      className={`inline-flex items-baseline justify-self-start gap-1.5 rounded-full py-1 pr-2.5 pl-2 text-xs leading-4 font-medium whitespace-nowrap ${className}`}
       data-state={state}
     >
-      <Icon name={icon} className={`size-3.5 ${state === "running" ? "spin" : ""}`} />
+      <Icon name={icon} className={`size-3.5 self-center ${state === "running" ? "spin" : ""}`} />
       {label}
     </span>
   );

@@ -16,7 +16,7 @@ export function Time({ at, scheduleZone }: TimeProps) {
       <span className="block whitespace-nowrap">
         <Relative at={at} />
       </span>
-      <span className="block text-xs text-muted">
+      <span className="block text-xs text-muted md:whitespace-nowrap">
         <Absolute at={at} scheduleZone={scheduleZone} />
       </span>
     </time>

@@ -1,7 +1,7 @@
 import { formatDuration } from "../format/duration.ts";
 import { useNow } from "../services/clock.ts";
 import type { Task } from "../services/tasks.ts";
-import { LatenessValue } from "./lateness.tsx";
+import { LATE_MS, LatenessValue } from "./lateness.tsx";
 import { PreciseTime } from "./time.tsx";
 
 /** From due to done: the waiting and the running part to scale, and underneath the instants themselves. */
@@ -47,16 +47,17 @@ function Bar({ task }: { task: Task }) {
   const endedAt = task.finishedAt === null ? now : Date.parse(task.finishedAt);
   const waitedMs = task.latenessMs ?? 0;
   const ranMs = Math.max(0, endedAt - startedAt);
+  const lateColour = waitedMs >= LATE_MS ? "bg-warn" : "bg-field";
   const colour = task.state === "succeeded" ? "bg-good" : task.state === "failed" ? "bg-bad" : "bg-accent-solid";
   return (
     <div className="border-b border-line p-4">
       <div className="flex h-2.5 gap-0.5 overflow-hidden rounded-full" aria-hidden="true">
-        <div className="min-w-1 bg-warn" style={{ flexGrow: waitedMs }} />
+        <div className={`min-w-1 ${lateColour}`} style={{ flexGrow: waitedMs }} />
         <div className={`min-w-1 ${colour}`} style={{ flexGrow: ranMs }} />
       </div>
       <p className="mt-2 flex flex-wrap justify-between gap-x-4 text-xs text-muted">
         <span>
-          <span className="mr-1.5 inline-block size-2 rounded-full bg-warn" aria-hidden="true" />
+          <span className={`mr-1.5 inline-block size-2 rounded-full ${lateColour}`} aria-hidden="true" />
           Lateness <LatenessValue ms={waitedMs} />
         </span>
         <span>

@@ -41,7 +41,9 @@ function columnsWith(notify: (notice: Notice) => void): Column<Schedule>[] {
           >
             {schedule.name}
           </Link>
-          <div className="max-w-80 text-xs break-words text-muted">{schedule.words}</div>
+          <div className="max-w-80 text-xs break-words text-muted">
+            {schedule.words} · {schedule.timeZone}
+          </div>
         </div>
       ),
     },
@@ -56,11 +58,6 @@ function columnsWith(notify: (notice: Notice) => void): Column<Schedule>[] {
         ) : (
           <Time at={schedule.nextFireAt} scheduleZone={schedule.timeZone} />
         ),
-    },
-    {
-      id: "zone",
-      header: "Zone",
-      cell: ({ row: { original: schedule } }) => <span className="break-words">{schedule.timeZone}</span>,
     },
     {
       id: "type",
