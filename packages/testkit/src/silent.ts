@@ -12,5 +12,5 @@ export const noMetrics: EngineOptions["metrics"] = {
   render: async () => ({ contentType: "text/plain", body: "" }),
 };
 
-export const noLog: EngineOptions["log"] = { info() {}, warn() {}, error() {} };
+export const noLog = { debug() {}, info() {}, warn() {}, error() {} };
 export const noFeed: EngineOptions["feed"] = { taskChanged() {} };

@@ -17,12 +17,14 @@ export class VirtualClock implements Clock {
   readonly #origin: number;
   /** Kept apart from the origin: beside an epoch instant, a double has no room for fractions of a microsecond. */
   #elapsed = 0;
+  readonly #settled: () => Promise<void>;
   #order = 0;
   readonly #timers: Timer[] = [];
 
-  /** Default: 2026-01-01T00:00:00Z. */
-  constructor(startAt = Date.UTC(2026, 0, 1)) {
+  /** `settled` resolves when everything that needs no time has happened. Default start: 2026-01-01T00:00:00Z. */
+  constructor(startAt = Date.UTC(2026, 0, 1), settled = promisesSettled) {
     this.#origin = startAt;
+    this.#settled = settled;
   }
 
   now(): number {
@@ -48,20 +50,20 @@ export class VirtualClock implements Clock {
   /** Moves time on by `ms`. Resolves when everything until then, its last instant included, has happened. */
   async advance(ms: number): Promise<void> {
     const until = this.#elapsed + ms;
-    await settled();
+    await this.#settled();
     for (let next = this.#timers[0]; next && next.at <= until; next = this.#timers[0]) {
       this.#pop();
       if (next.cancelled) continue;
       this.#elapsed = Math.max(this.#elapsed, next.at);
       next.callback();
-      await settled();
+      await this.#settled();
     }
     this.#elapsed = Math.max(this.#elapsed, until);
   }
 
   /** Advances in small steps until `condition` holds, at most `limitMs`. False: it did not come true. */
   async advanceUntil(condition: () => boolean, limitMs: number, stepMs = 10): Promise<boolean> {
-    await settled();
+    await this.#settled();
     for (const until = this.#elapsed + limitMs; this.#elapsed < until && !condition(); ) await this.advance(stepMs);
     return condition();
   }
@@ -98,4 +100,4 @@ export class VirtualClock implements Clock {
 const before = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
 
 /** When every promise that can settle without time passing has settled. */
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const promisesSettled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

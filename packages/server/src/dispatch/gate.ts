@@ -14,6 +14,7 @@ import type {
   WorkerMessage,
 } from "@carillon/client";
 import { delay } from "@carillon/core";
+import type { TypeDeclaration } from "@carillon/store";
 import type { Adoption } from "./adoption.ts";
 import type { Demand } from "./demand.ts";
 import type { Endings } from "./endings.ts";
@@ -33,7 +34,7 @@ export interface Gate extends WorkerGate {
 }
 
 export function createGate(
-  { store, clock, log, node, peers }: DispatcherOptions,
+  options: DispatcherOptions,
   parts: {
     hand: Hand;
     demand: Demand;
@@ -44,7 +45,14 @@ export function createGate(
     changed: () => void;
   },
 ): Gate {
+  const { store, clock, log, node, peers } = options;
   const { hand, demand, endings, adoption, logs, changed } = parts;
+  const declareTypes =
+    options.declareTypes ??
+    (async (namespace: string, types: TypeDeclaration[]) => {
+      await store.declareTypes(namespace, types, clock.now());
+      store.hints.publish({ types: true });
+    });
 
   function hello(worker: ConnectedWorker, hello: Hello): void {
     Object.assign(worker, { name: hello.worker, version: hello.version, labels: hello.labels, slots: hello.slots });
@@ -109,8 +117,7 @@ export function createGate(
     }));
     while (worker.state === "open") {
       try {
-        await store.declareTypes(worker.namespace, declarations, clock.now());
-        store.hints.publish({ types: true });
+        await declareTypes(worker.namespace, declarations);
         return;
       } catch (error) {
         log.warn({ error, worker: worker.name }, "could not store what a worker declares");

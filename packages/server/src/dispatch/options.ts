@@ -1,5 +1,5 @@
 import type { Clock, Id, PublicState } from "@carillon/core";
-import type { Store } from "@carillon/store";
+import type { Store, TypeDeclaration } from "@carillon/store";
 import type { Metrics } from "../metrics.ts";
 
 /** A node's clock: it knows when it does not know the time. */
@@ -43,4 +43,6 @@ export interface DispatcherOptions {
   node: string;
   /** Addresses of the other living nodes. */
   peers: () => string[];
+  /** Keeps what a worker declares. Left out: in the store, and other nodes are told. */
+  declareTypes?: (namespace: string, types: TypeDeclaration[]) => Promise<void>;
 }

@@ -57,7 +57,16 @@ export function createEngine(options: EngineOptions): Engine {
     onReopened: () => dispatcher.sessionOpened(),
   });
   const reaper = createReaper({ store, clock, log, session, onTakenBack: () => dispatcher.lookSoon() });
-  const dispatcher: Dispatcher = createDispatcher({ ...options, session, peers: reaper.peers });
+  const dispatcher: Dispatcher = createDispatcher({
+    ...options,
+    session,
+    peers: reaper.peers,
+    async declareTypes(namespace, types) {
+      if (options.declareTypes) await options.declareTypes(namespace, types);
+      else await store.declareTypes(namespace, types, clock.now());
+      planner.forgetTypes();
+    },
+  });
   const planner = createPlanner({ store, clock, ids: session.ids, noticeCreated: dispatcher.noticeCreated });
 
   const loop = (name: string, round: () => Promise<number>) =>

@@ -1,0 +1,70 @@
+import { RetryAfter, task } from "@carillon/client";
+import { expect, test } from "vitest";
+import { createTestEnvironment } from "./test-environment.ts";
+
+test("a schedule's tasks run as time is advanced", async () => {
+  const runs: string[] = [];
+  const report = task("report", {
+    run: async (_payload, { fireAt }) => {
+      runs.push(fireAt!.toISOString());
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [report] });
+  await env.client.schedules.put("hourly", { cron: "0 * * * *", task: report });
+  await env.advance("3h");
+  expect(runs).toEqual(["2026-01-01T01:00:00.000Z", "2026-01-01T02:00:00.000Z", "2026-01-01T03:00:00.000Z"]);
+  expect(await env.tasks({ schedule: "hourly", state: "succeeded" })).toHaveLength(3);
+});
+
+test("a task runs at its instant, with its result", async () => {
+  const starts: Date[] = [];
+  const double = task("double", {
+    run: async (payload: { n: number }) => {
+      starts.push(env.now);
+      return payload.n * 2;
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [double], now: new Date("2027-05-01T10:00:00Z") });
+  const before = env.now.getTime();
+  const handle = await env.client.tasks.create(double, { n: 21 }, { delay: "2h" });
+  await env.advance("1h59m");
+  expect(await env.tasks({ state: "scheduled" })).toHaveLength(1);
+  await env.advance("1m");
+  expect(await handle.result()).toBe(42);
+  expect(starts[0]!.getTime() - before).toBe(7_200_000);
+});
+
+test("a failing task is retried when it said, and its attempts can be read", async () => {
+  let calls = 0;
+  const flaky = task("flaky", {
+    run: async () => {
+      if (++calls < 3) throw new RetryAfter("10m");
+      return "done";
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [flaky] });
+  const handle = await env.client.tasks.create(flaky);
+  await env.advance("10m");
+  expect((await handle.get()).state).toBe("retrying");
+  await env.advance("11m");
+  expect(await handle.get()).toMatchObject({ state: "succeeded", result: "done", attempt: 3 });
+});
+
+test("a handler can create further tasks", async () => {
+  const child = task("child", { run: async (n: number) => n + 1 });
+  const parent = task("parent", {
+    run: async () => {
+      const handle = await env.client.tasks.create(child, 1, { delay: "1h" });
+      return handle.id;
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [parent, child] });
+  await env.client.tasks.create(parent);
+  await env.advance("2h");
+  expect(await env.tasks({ type: "child", state: "succeeded" })).toHaveLength(1);
+});
+
+test("what is not a duration is refused", async () => {
+  await using env = await createTestEnvironment({ tasks: [] });
+  await expect(env.advance("soon")).rejects.toThrow("is not a duration");
+});
