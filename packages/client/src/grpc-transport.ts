@@ -1,26 +1,44 @@
 /** Workers over gRPC: one bidirectional stream of `carillon.v1.WorkerService`, HTTP/2 without TLS or with, as the address says. */
-import { WorkerService, type WorkRequest, type WorkResponse } from "@carillon/proto";
+import { invalid } from "@carillon/core/errors";
+import { WorkerService, type WorkRequest } from "@carillon/proto";
 import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import { cutWorkerMessage, fromWorkResponse, toWorkRequest } from "./grpc-messages.ts";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { outbox } from "./outbox.ts";
 import type { Link, LinkListener, NodeMessage, WorkerMessage, WorkerTransport } from "./protocol.ts";
+import { cutWorkerMessage, MAX_MESSAGE_BYTES } from "./wire-batches.ts";
+import { fromWorkResponse } from "./wire-from-node.ts";
+import { toWorkRequest } from "./wire-from-worker.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:7070";
+/** What the last words have to reach the node after `close`. */
+const LAST_WORDS_MS = 1_000;
 
 export function grpcTransport(options: {
   url?: string | string[] | undefined;
   apiKey?: string | undefined;
 }): WorkerTransport {
-  const own = [options.url ?? process.env.CARILLON_URL ?? DEFAULT_URL].flat();
+  const own = [options.url ?? process.env.CARILLON_URL ?? DEFAULT_URL].flat().map((url) => {
+    const address = addressOf(url);
+    if (address === null) throw invalid("/url", "invalid_url", `"${url}" is no http or https URL`);
+    return address;
+  });
   const apiKey = options.apiKey ?? process.env.CARILLON_API_KEY;
-  let turn = 0;
+  // Workers with the same list begin at different nodes of it.
+  let last = own[Math.floor(Math.random() * own.length)] as string;
   return {
     connect(listener, nodes) {
-      const addresses = [...new Set([...nodes, ...own])];
-      return openStream(addresses[turn++ % addresses.length] as string, apiKey, listener);
+      const known = nodes.flatMap((url) => addressOf(url) ?? []);
+      const addresses = [...new Set([...known, ...own])];
+      last = addresses[(addresses.indexOf(last) + 1) % addresses.length] as string;
+      return openStream(last, apiKey, listener);
     },
   };
+}
+
+function addressOf(url: string): string | null {
+  if (!URL.canParse(url)) return null;
+  const { protocol, origin, pathname } = new URL(url);
+  return protocol === "http:" || protocol === "https:" ? origin + pathname.replace(/\/$/, "") : null;
 }
 
 function openStream(
@@ -28,41 +46,48 @@ function openStream(
   apiKey: string | undefined,
   listener: LinkListener<NodeMessage>,
 ): Link<WorkerMessage> {
-  const abort = new AbortController();
   const outgoing = outbox<WorkRequest>();
-  const transport = createGrpcTransport({ baseUrl });
-  const headers = new Headers(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` });
-  const incoming = createClient(WorkerService, transport).work(outgoing, {
-    signal: abort.signal,
-    headers,
-    timeoutMs: 0,
+  // A connection of its own, which ends with the link.
+  const session = new Http2SessionManager(baseUrl);
+  const transport = createGrpcTransport({
+    baseUrl,
+    sessionManager: session,
+    readMaxBytes: MAX_MESSAGE_BYTES,
+    acceptCompression: [],
   });
-  void receive(incoming, listener, abort.signal);
+  const headers = new Headers(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` });
+  const incoming = createClient(WorkerService, transport).work(outgoing, { headers });
+  let closed = false;
+  let cutLater: NodeJS.Timeout | undefined;
+
+  async function receive(): Promise<void> {
+    let cause: unknown = null;
+    try {
+      for await (const response of incoming) {
+        const message = fromWorkResponse(response);
+        if (message && !closed) listener.message(message);
+      }
+    } catch (error) {
+      cause = error;
+    }
+    outgoing.end();
+    session.abort();
+    clearTimeout(cutLater);
+    if (!closed) listener.closed(cause);
+  }
+  void receive();
+
   return {
     send(message) {
-      for (const part of cutWorkerMessage(message)) outgoing.push(toWorkRequest(part));
+      for (const part of cutWorkerMessage(message)) {
+        if (!outgoing.push(toWorkRequest(part))) session.abort(new Error("the node does not read"));
+      }
     },
     close() {
+      if (closed) return;
+      closed = true;
       outgoing.end();
-      // What was pushed before gets its turn to leave; the stream ends itself when the node has read it, or is cut.
-      setTimeout(() => abort.abort(), 100).unref();
+      cutLater = setTimeout(() => session.abort(), LAST_WORDS_MS);
     },
   };
-}
-
-async function receive(
-  incoming: AsyncIterable<WorkResponse>,
-  listener: LinkListener<NodeMessage>,
-  signal: AbortSignal,
-): Promise<void> {
-  let cause: unknown = null;
-  try {
-    for await (const response of incoming) {
-      const message = fromWorkResponse(response);
-      if (message) listener.message(message);
-    }
-  } catch (error) {
-    cause = error;
-  }
-  if (!signal.aborted) listener.closed(cause);
 }

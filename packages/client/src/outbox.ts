@@ -1,13 +1,17 @@
 export interface Outbox<T> extends AsyncIterable<T> {
-  push(item: T): void;
-  /** What was pushed before is still delivered. */
-  end(): void;
+  /** False when so much waits already that the reader is not reading; the item is dropped. */
+  push(item: T): boolean;
+  /** What was pushed before is still delivered; then the iteration ends, or throws the error. */
+  end(error?: Error): void;
 }
 
-/** An async iterable that is pushed into, for one reader. Its users bound what they push: a worker holds so many tasks at once. */
-export function outbox<T>(): Outbox<T> {
+/** More than a busy peer leaves unread: a worker holds so many tasks at once, and a ping is sent twice a second. */
+const MAX_WAITING = 10_000;
+
+/** An async iterable that is pushed into, for one reader. */
+export function outbox<T>(maxWaiting = MAX_WAITING): Outbox<T> {
   const items: T[] = [];
-  let ended = false;
+  let ended: { error: Error | undefined } | null = null;
   let wake: (() => void) | null = null;
   const notify = () => {
     wake?.();
@@ -15,17 +19,20 @@ export function outbox<T>(): Outbox<T> {
   };
   return {
     push(item) {
-      if (ended) return;
+      if (ended) return true;
+      if (items.length >= maxWaiting) return false;
       items.push(item);
       notify();
+      return true;
     },
-    end() {
-      ended = true;
+    end(error) {
+      ended ??= { error };
       notify();
     },
     async *[Symbol.asyncIterator]() {
       for (;;) {
         while (items.length > 0) yield items.shift() as T;
+        if (ended?.error) throw ended.error;
         if (ended) return;
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -5,11 +5,19 @@
 import type { Server as Http1Server } from "node:http";
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
+import { processClock } from "@carillon/client";
 
 const HTTP2_PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 /** Who has not said how it wants to talk by then is cut off. */
-const PREFACE_TIMEOUT_MS = 10_000;
+const PREFACE_MS = 10_000;
+/** An HTTP/2 connection on which nothing passes for so long is asked whether anybody is there, and has so long to answer. */
+const IDLE_MS = 30_000;
+const ANSWER_MS = 10_000;
+const TCP_KEEP_ALIVE_MS = 10_000;
 const MAX_STREAMS_PER_CONNECTION = 250;
+const MAX_CONNECTIONS = 10_000;
+
+const { after } = processClock();
 
 export interface Port {
   /** The address as people write it: `http://127.0.0.1:7070`. */
@@ -34,11 +42,17 @@ export async function listen(options: { host: string; port: number }): Promise<P
   const sessions = new Set<ServerHttp2Session>();
   let http1: Http1Server | null = null;
   let route: (socket: Socket) => void = () => {};
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-    route(socket);
-  });
+  const server = createServer(
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS },
+    (socket) => {
+      sockets.add(socket);
+      socket.on("close", () => sockets.delete(socket));
+      // Whichever server takes it over listens too; until then a reset is nobody else's to hear.
+      socket.on("error", () => socket.destroy());
+      route(socket);
+    },
+  );
+  server.maxConnections = MAX_CONNECTIONS;
   await bind(server, options);
   const address = server.address();
   const port = typeof address === "object" && address ? address.port : options.port;
@@ -55,7 +69,10 @@ export async function listen(options: { host: string; port: number }): Promise<P
       http2.on("session", (session) => {
         sessions.add(session);
         session.on("close", () => sessions.delete(session));
+        session.setTimeout(IDLE_MS, () => askForLife(session));
       });
+      // What a broken client does to its connection ends that connection.
+      http2.on("sessionError", (_error, session) => session.destroy());
       route = (socket) => sniff(socket, handlers.http1, http2);
       for (const socket of sockets) route(socket);
     },
@@ -63,13 +80,23 @@ export async function listen(options: { host: string; port: number }): Promise<P
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const session of sessions) session.close();
       http1?.closeIdleConnections();
-      const cut = setTimeout(() => {
+      const cancelCut = after(graceMs, () => {
         for (const socket of sockets) socket.destroy();
-      }, graceMs);
+      });
       await closed;
-      clearTimeout(cut);
+      cancelCut();
     },
   };
+}
+
+function askForLife(session: ServerHttp2Session): void {
+  const cancelCut = after(ANSWER_MS, () => session.destroy());
+  session.once("close", cancelCut);
+  session.ping((error) => {
+    cancelCut();
+    session.off("close", cancelCut);
+    if (error) session.destroy();
+  });
 }
 
 function bind(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
@@ -85,18 +112,15 @@ function bind(server: Server, { host, port }: { host: string; port: number }): P
 /** HTTP/2 gets its bytes back before the hand-over and must not be resumed by us; HTTP/1 must be, on the next tick. */
 function sniff(socket: Socket, http1: Http1Server, http2: Http2Server): void {
   let seen: Buffer = Buffer.alloc(0);
-  const giveUp = () => socket.destroy();
-  socket.setTimeout(PREFACE_TIMEOUT_MS, giveUp);
-  socket.on("error", giveUp);
+  const cancelDeadline = after(PREFACE_MS, () => socket.destroy());
   const onData = (chunk: Buffer) => {
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
     const length = Math.min(seen.length, HTTP2_PREFACE.length);
     const maybeHttp2 = seen.subarray(0, length).equals(HTTP2_PREFACE.subarray(0, length));
     if (maybeHttp2 && length < HTTP2_PREFACE.length) return;
+    cancelDeadline();
+    socket.off("close", cancelDeadline);
     socket.off("data", onData);
-    socket.off("error", giveUp);
-    socket.setTimeout(0);
-    socket.off("timeout", giveUp);
     socket.pause();
     socket.unshift(seen);
     if (maybeHttp2) {
@@ -107,4 +131,5 @@ function sniff(socket: Socket, http1: Http1Server, http2: Http2Server): void {
     }
   };
   socket.on("data", onData);
+  socket.on("close", cancelDeadline);
 }

@@ -1,53 +1,78 @@
 /** `carillon.v1.WorkerService`: one stream is one worker's link to the dispatcher. */
-import { cutNodeMessage, fromWorkRequest, outbox, toWorkResponse, type WorkerGate } from "@carillon/client";
+import { type LinkListener, processClock, type WorkerGate, type WorkerMessage } from "@carillon/client";
+import { cutNodeMessage, fromWorkRequest, outbox, toWorkResponse } from "@carillon/client/wire";
+import { CarillonError, type Clock } from "@carillon/core";
 import { WorkerService, type WorkRequest, type WorkResponse } from "@carillon/proto";
-import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 
-export interface RpcDeps {
+/** Who has not said hello by then is cut off. */
+const HELLO_MS = 10_000;
+
+export interface WorkerServiceDeps {
   gate: WorkerGate;
+  /** Default the process' own. */
+  clock?: Clock;
   /** The caller's namespace, from its credential; throws a ConnectError when there is none. */
   authenticate: (headers: Headers) => string;
 }
 
-export function workerService(router: ConnectRouter, { gate, authenticate }: RpcDeps): void {
+export function workerService(
+  router: ConnectRouter,
+  { gate, clock = processClock(), authenticate }: WorkerServiceDeps,
+): void {
   router.service(WorkerService, {
     work(requests: AsyncIterable<WorkRequest>, context: HandlerContext): AsyncIterable<WorkResponse> {
       const namespace = authenticate(context.requestHeader);
       const outgoing = outbox<WorkResponse>();
-      const listener = gate.accept(
+      let listener: LinkListener<WorkerMessage> | null = null;
+
+      /** The worker's side is over, or is made to be. */
+      const end = (cause: ConnectError | null) => {
+        cancelDeadline();
+        outgoing.end(cause ?? undefined);
+        listener?.closed(cause);
+        listener = null;
+      };
+      const cancelDeadline = clock.after(HELLO_MS, () => end(new ConnectError("no hello", Code.DeadlineExceeded)));
+
+      listener = gate.accept(
         {
           send(message) {
-            for (const part of cutNodeMessage(message)) outgoing.push(toWorkResponse(part));
+            for (const part of cutNodeMessage(message)) {
+              if (!outgoing.push(toWorkResponse(part))) {
+                end(new ConnectError("the worker does not read", Code.ResourceExhausted));
+                return;
+              }
+            }
           },
-          close: () => outgoing.end(),
+          close() {
+            listener = null;
+            cancelDeadline();
+            outgoing.end();
+          },
         },
         namespace,
       );
-      void receive(requests, context.signal, listener).then(() => outgoing.end());
+      context.signal.addEventListener("abort", () => end(null), { once: true });
+
+      /** Reads no faster than it understands: what comes meanwhile waits at the worker, by HTTP/2's flow control. */
+      const receive = async () => {
+        for await (const request of requests) {
+          const message = fromWorkRequest(request);
+          if (message?.kind === "hello") cancelDeadline();
+          if (message) listener?.message(message);
+        }
+      };
+      receive().then(
+        () => end(null),
+        (error: unknown) => end(refusal(error)),
+      );
       return outgoing;
     },
   });
 }
 
-async function receive(
-  requests: AsyncIterable<WorkRequest>,
-  signal: AbortSignal,
-  listener: ReturnType<WorkerGate["accept"]>,
-): Promise<void> {
-  let over = false;
-  const closed = (cause: unknown) => {
-    if (over) return;
-    over = true;
-    listener.closed(cause);
-  };
-  signal.addEventListener("abort", () => closed(signal.reason), { once: true });
-  try {
-    for await (const request of requests) {
-      const message = fromWorkRequest(request);
-      if (message && !over) listener.message(message);
-    }
-    closed(null);
-  } catch (error) {
-    closed(error);
-  }
+function refusal(error: unknown): ConnectError {
+  if (CarillonError.is(error)) return new ConnectError(error.message, Code.InvalidArgument);
+  return ConnectError.from(error);
 }

@@ -1,0 +1,36 @@
+/** What answers HTTP/2 on the node's port: gRPC and nothing else. */
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { MAX_MESSAGE_BYTES } from "@carillon/client/wire";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { type HealthDeps, healthService } from "./health-service.ts";
+import type { PortHandlers } from "./port.ts";
+import { type WorkerServiceDeps, workerService } from "./worker-service.ts";
+
+const UNIMPLEMENTED = "12";
+
+export function createRpcHandler(deps: WorkerServiceDeps & HealthDeps): PortHandlers["http2"] {
+  return connectNodeAdapter({
+    routes(router) {
+      workerService(router, deps);
+      healthService(router, deps);
+    },
+    grpcWeb: false,
+    connect: false,
+    // Compressed, a few bytes could become gigabytes.
+    acceptCompression: [],
+    readMaxBytes: MAX_MESSAGE_BYTES,
+    fallback: (request, response) => answerUnknown(request as Http2ServerRequest, response as Http2ServerResponse),
+  });
+}
+
+/** gRPC says "no such method" in a trailer of a 200; anything else over HTTP/2 is not for this port. */
+function answerUnknown(request: Http2ServerRequest, response: Http2ServerResponse): void {
+  const type = request.headers["content-type"] ?? "";
+  if (type.startsWith("application/grpc")) {
+    response.writeHead(200, { "content-type": "application/grpc", "grpc-status": UNIMPLEMENTED });
+    response.end();
+    return;
+  }
+  response.writeHead(404, { "content-type": "text/plain; charset=utf-8" });
+  response.end("HTTP/2 is for gRPC here; REST and the dashboard speak HTTP/1.1.\n");
+}
