@@ -5,7 +5,6 @@ import { type AnyTask, Carillon, processClock, version, Worker } from "@carillon
 import { CarillonError } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { createPostgresStore, migrate, type Store } from "@carillon/store";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { pino } from "pino";
 import { followDatabase } from "./clock.ts";
 import type { Config, Role } from "./config.ts";
@@ -18,8 +17,8 @@ import { injectFetch } from "./inject-fetch.ts";
 import { createEngine } from "./loops/index.ts";
 import { createMetrics } from "./metrics.ts";
 import { createDeclaredTypes } from "./operations/index.ts";
+import { createRpcHandler } from "./rpc/handler.ts";
 import { listen } from "./rpc/port.ts";
-import { workerService } from "./rpc/worker-service.ts";
 
 export interface NodeOptions {
   /** PostgreSQL 15 or newer. Left out: an embedded one in `dataDir`. */
@@ -134,12 +133,11 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     undo.push(() => engine.stop());
     port?.serve({
       http1: app.server,
-      http2: connectNodeAdapter({
-        routes: (router) => workerService(router, { gate: engine.dispatcher, authenticate: () => DEFAULT_NAMESPACE }),
-        fallback(_request, response) {
-          response.statusCode = 404;
-          response.end();
-        },
+      http2: createRpcHandler({
+        gate: engine.dispatcher,
+        clock,
+        authenticate: () => DEFAULT_NAMESPACE,
+        ready: async () => (await readiness(store, draining.signal)).every(({ ok }) => ok),
       }),
     });
 
