@@ -9,8 +9,8 @@ import swagger from "@fastify/swagger";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { z } from "zod";
-import type { Deps } from "../operations/index.ts";
 import { dashboardRoutes } from "./dashboard.ts";
+import type { HttpDeps, RouteDeps } from "./deps.ts";
 import { docsRoutes } from "./docs.ts";
 import { parseRequest, type RequestPart } from "./field-errors.ts";
 import { checkRequest, securityHeaders } from "./guard.ts";
@@ -23,37 +23,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { typeRoutes } from "./routes/types.ts";
-import { createEventStreams, type EventStream } from "./sse.ts";
-
-export interface HttpDeps extends Deps {
-  version: string;
-  metrics: { render(): Promise<{ contentType: string; body: string }> };
-  /** What has to hold for this node to be sent requests: database, migrations, not draining. */
-  readiness(): Promise<ReadinessCheck[]>;
-  /** Aborts when the node begins to leave: event streams and waiting requests end. */
-  draining: AbortSignal;
-  /** The folder of the built dashboard; when there is none, `/` leads to the API's reference. */
-  dashboard: string | null;
-}
-
-export interface ReadinessCheck {
-  name: string;
-  ok: boolean;
-  detail: string | null;
-}
-
-/** What routes are given beside the deps. */
-export interface RouteDeps extends HttpDeps {
-  openStream(reply: FastifyReply): EventStream;
-}
-
-export type App = FastifyInstance<
-  FastifyInstance["server"],
-  Parameters<FastifyInstance["routing"]>[0],
-  Parameters<FastifyInstance["routing"]>[1],
-  FastifyInstance["log"],
-  ZodTypeProvider
->;
+import { createEventStreams } from "./sse.ts";
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;

@@ -36,7 +36,8 @@ function exchange(port: number, text: string, until?: RegExp): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";
     const socket = connect(port, "127.0.0.1", () => socket.write(text));
-    socket.setEncoding("latin1").on("data", (chunk) => {
+    socket.setEncoding("latin1").on("data", (data) => {
+      const chunk = String(data);
       answer += chunk;
       if (until?.test(chunk)) socket.destroy();
     });

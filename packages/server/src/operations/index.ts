@@ -1,6 +1,6 @@
 export type { Deps, Idempotency, LaneName, Log, TaskDispatcher } from "./deps.ts";
 export { listFires } from "./fires.ts";
-export { newTask, settle } from "./new-task.ts";
+export { settle } from "./new-task.ts";
 export * from "./schedules.ts";
 export * from "./tasks.ts";
-export { createDeclaredTypes, type DeclaredType, type DeclaredTypes, listTypes } from "./types.ts";
+export { createDeclaredTypes, type DeclaredTypes } from "./types.ts";

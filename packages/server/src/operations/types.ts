@@ -1,8 +1,6 @@
 /** What workers last declared for the types they run. Each create looks here, so the answer is kept for a second. */
 import type { Clock } from "@carillon/core";
 import type { Store, TypeDeclaration } from "@carillon/store";
-import type { TaskType } from "../http/schemas/tasks.ts";
-import { toTaskType } from "./views.ts";
 
 export type DeclaredType = TypeDeclaration & { declaredAt: number };
 
@@ -43,8 +41,4 @@ export function createDeclaredTypes({ store, clock }: { store: Store; clock: Clo
       store.hints.publish({ types: true });
     },
   };
-}
-
-export async function listTypes({ store }: { store: Store }, namespace: string): Promise<TaskType[]> {
-  return (await store.types(namespace)).map(toTaskType);
 }

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { z } from "zod";
 import { type OpenPostgres, openPostgres } from "../../../store/test/open-postgres.ts";
 import { createChangeFeed } from "../../src/feed.ts";
-import { createHttpApp, type HttpDeps } from "../../src/http/app.ts";
+import { createHttpApp } from "../../src/http/app.ts";
+import type { HttpDeps } from "../../src/http/deps.ts";
 import { problemAnswer } from "../../src/http/openapi.ts";
 import { createDeclaredTypes } from "../../src/operations/index.ts";
 

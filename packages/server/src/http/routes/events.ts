@@ -1,7 +1,7 @@
 /** `GET /api/v1/events`: what changed on any node, coalesced, for screens. */
 import { z } from "zod";
 import { type Change, type Topic, topics } from "../../feed.ts";
-import type { App, RouteDeps } from "../app.ts";
+import type { App, RouteDeps } from "../deps.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
 import { answers, textAnswer } from "../openapi.ts";
 import { queryList } from "../schemas/common.ts";

@@ -3,7 +3,7 @@ import { delay, invalid, isFinal } from "@carillon/core";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { getTask, readTaskId } from "../../operations/index.ts";
 import { toLogLine } from "../../operations/views.ts";
-import type { RouteDeps } from "../app.ts";
+import type { RouteDeps } from "../deps.ts";
 
 const POLL_MS = 500;
 const PAGE = 200;

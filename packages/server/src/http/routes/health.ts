@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { App, RouteDeps } from "../app.ts";
+import type { App, RouteDeps } from "../deps.ts";
 import { textAnswer } from "../openapi.ts";
 
 const tags = ["health"];

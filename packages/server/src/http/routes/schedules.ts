@@ -13,7 +13,7 @@ import {
   resumeSchedule,
   triggerSchedule,
 } from "../../operations/index.ts";
-import type { App, RouteDeps } from "../app.ts";
+import type { App, RouteDeps } from "../deps.ts";
 import { readIdempotency } from "../idempotency.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
 import { answers, emptyBody, idempotencyHeader, ifMatchHeader, noContent, optionalBody } from "../openapi.ts";

@@ -14,7 +14,7 @@ import {
   retryTask,
   runTaskNow,
 } from "../../operations/index.ts";
-import type { App, RouteDeps } from "../app.ts";
+import type { App, RouteDeps } from "../deps.ts";
 import { readIdempotency } from "../idempotency.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
 import { answers, emptyBody, idempotencyHeader, noContent, optionalBody } from "../openapi.ts";

@@ -1,5 +1,5 @@
-import { listTypes } from "../../operations/index.ts";
-import type { App, RouteDeps } from "../app.ts";
+import { toTaskType } from "../../operations/views.ts";
+import type { App, RouteDeps } from "../deps.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
 import { answers } from "../openapi.ts";
 import { typeList } from "../schemas/tasks.ts";
@@ -16,6 +16,6 @@ export function typeRoutes(app: App, deps: RouteDeps): void {
         response: answers({ 200: typeList }),
       },
     },
-    async () => ({ types: await listTypes(deps, namespace), nextPageToken: null }),
+    async () => ({ types: (await deps.store.types(namespace)).map(toTaskType), nextPageToken: null }),
   );
 }

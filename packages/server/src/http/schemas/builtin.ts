@@ -20,7 +20,7 @@ const OWN_HEADERS = new Set([
   "upgrade",
 ]);
 
-export const httpPayload = z.strictObject({
+const httpPayload = z.strictObject({
   url: z
     .string()
     .max(8_192)
@@ -55,11 +55,10 @@ export const httpPayload = z.strictObject({
     .max(20)
     .optional(),
 });
-export type HttpPayload = z.output<typeof httpPayload>;
 
 const oneLine = z.string().max(65_536);
 
-export const commandPayload = z.strictObject({
+const commandPayload = z.strictObject({
   argv: z
     .array(oneLine)
     .min(1)
@@ -85,15 +84,13 @@ export const commandPayload = z.strictObject({
     .optional(),
   stdin: z.string().optional(),
 });
-export type CommandPayload = z.output<typeof commandPayload>;
 
-export const sleepPayload = z.strictObject({
+const sleepPayload = z.strictObject({
   for: z.string().superRefine((text, context) => {
     const ms = parseDuration(text);
     if (ms === null || ms > 86_400_000) problem(context, "invalid_duration", "A duration of at most 24h, such as 1s.");
   }),
 });
-export type SleepPayload = z.output<typeof sleepPayload>;
 
 const builtinPayloads = new Map<string, z.ZodType>([
   ["http", httpPayload],
