@@ -52,3 +52,11 @@ export const hold = task("hold", {
     return { ms };
   }),
 });
+
+/** Says more about itself than its callers do. */
+export const declared = task("declared", {
+  queue: "elsewhere",
+  retry: { maxAttempts: 7 },
+  timeout: "90s",
+  run: journaled(() => ({})),
+});

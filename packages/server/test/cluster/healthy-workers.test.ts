@@ -1,0 +1,123 @@
+/** What a team relies on when parts die or misbehave, shown on real processes. */
+import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
+import { Carillon } from "@carillon/client";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { percentiles } from "./check.ts";
+import { Cluster } from "./scenario.ts";
+
+const unserved = process.env.CARILLON_TEST_CLUSTER === "full" ? 100_000 : 20_000;
+
+let cluster: Cluster;
+let client: Carillon;
+
+beforeAll(async () => {
+  cluster = await Cluster.start({ nodes: 2, workers: 1, tasks: 0, schedules: 0, seconds: 0, seed: 1 });
+  client = new Carillon({ url: cluster.nodes.map(({ url }) => url) });
+}, 60_000);
+
+afterAll(() => cluster.stop());
+
+test("a node's death does not interrupt the tasks of a healthy remote worker", { timeout: 60_000 }, async () => {
+  const handles = await Promise.all(Array.from({ length: 10 }, () => client.tasks.create("hold", { ms: 7_000 })));
+  await untilStarted(handles.map(({ id }) => id));
+  // Whichever node the worker is connected to is among them; the other comes back before it is killed in turn.
+  await cluster.restartNode(0);
+  await pause(1_000);
+  await cluster.restartNode(1);
+  for (const handle of handles) expect(await handle.result({ timeout: "30s" })).toEqual({ ms: 7_000 });
+  const ids = new Set(handles.map(({ id }) => id));
+  const lines = (await cluster.journal()).filter(({ taskId }) => ids.has(taskId));
+  expect(lines.filter(({ event }) => event === "aborted")).toEqual([]);
+  expect(lines.filter(({ event }) => event === "start")).toHaveLength(10);
+});
+
+test("a task made with nothing but its type has the queue and the retries that its worker declared", async () => {
+  const answer = await fetch(`${cluster.nodes[0]!.url}/api/v1/tasks`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ type: "declared" }),
+  });
+  expect(answer.status).toBe(202);
+  const created = (await answer.json()) as { id: string };
+  const task = await client.tasks.wait(created.id, { timeout: "10s" });
+  expect(task).toMatchObject({ state: "succeeded", queue: "elsewhere", retry: { maxAttempts: 7 }, timeout: "1m30s" });
+});
+
+test("a long line of tasks that nobody serves delays nobody else in its queue", { timeout: 90_000 }, async () => {
+  for (let sent = 0; sent < unserved; sent += 10_000) {
+    await client.tasks.createMany(
+      "nobody-serves-this",
+      Array.from({ length: 10_000 }, () => ({ priority: 1 })),
+    );
+  }
+  const dueAt = new Date(Date.now() + 2_000);
+  const tasks = await client.tasks.createMany(
+    "tick",
+    Array.from({ length: 100 }, () => ({ dueAt, priority: 9 })),
+  );
+  const late = await Promise.all(
+    tasks.map(async ({ id }) => (await client.tasks.wait(id, { timeout: "20s" })).latenessMs ?? Number.NaN),
+  );
+  console.log(
+    `behind ${unserved} tasks of a type that nobody serves, lateness (ms): ${JSON.stringify(percentiles(late))}`,
+  );
+  const waiting = await client.tasks.list({ type: "nobody-serves-this", state: "queued", pageSize: 1 });
+  expect(waiting.items).toHaveLength(1);
+});
+
+test("an open transaction of an application that holds a unique key delays only callers of that key", {
+  timeout: 30_000,
+}, async () => {
+  const application = new pg.Client({ connectionString: cluster.database.connectionString });
+  await application.connect();
+  try {
+    const held = await client.tasks.create("tick", {}, { delay: "1h", uniqueKey: "held" });
+    await application.query("begin");
+    await application.query("delete from carillon.task where unique_key = 'held'");
+    const blocked = fetch(`${cluster.nodes[0]!.url}/api/v1/tasks`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ type: "tick", delay: "1h", uniqueKey: "held" }),
+    });
+    // Meanwhile everybody else is answered, with other keys and without, on the same node.
+    const others = new Carillon({ url: cluster.nodes[0]!.url });
+    const startedAt = performance.now();
+    await Promise.all(
+      Array.from({ length: 50 }, (_, n) => others.tasks.create("tick", { n }, n % 2 ? { uniqueKey: `free-${n}` } : {})),
+    );
+    const othersMs = performance.now() - startedAt;
+    const answer = await blocked;
+    console.log(
+      `50 others were answered within ${Math.round(othersMs)} ms; the caller of the held key got ${answer.status}`,
+    );
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).not.toBeNull();
+    await application.query("rollback");
+    const found = await client.tasks.create("tick", {}, { delay: "1h", uniqueKey: "held" });
+    expect(found).toMatchObject({ id: held.id, created: false });
+  } finally {
+    await application.end();
+  }
+});
+
+test("a worker that is told to stop finishes what it runs and takes nothing new", { timeout: 30_000 }, async () => {
+  const handle = await client.tasks.create("hold", { ms: 2_000 });
+  await untilStarted([handle.id]);
+  const worker = cluster.workers[0]!;
+  const exited = once(worker.process, "exit");
+  worker.process.kill("SIGTERM");
+  expect(await handle.result({ timeout: "10s" })).toEqual({ ms: 2_000 });
+  expect(await exited).toEqual([0, null]);
+  expect((await handle.get()).attempt).toBe(1);
+});
+
+/** Until the workers' journals say that these tasks run. */
+async function untilStarted(ids: string[]): Promise<void> {
+  for (;;) {
+    const started = new Set((await cluster.journal()).map(({ taskId }) => taskId));
+    if (ids.every((id) => started.has(id))) return;
+    await pause(100);
+  }
+}
