@@ -109,6 +109,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       const log = page.getByRole("region", { name: "Log", exact: true });
       await log.getByText("line 3", { exact: true }).waitFor();
       await log.getByText("line 6", { exact: true }).waitFor();
+      await state(page.locator("h1"), "running").waitFor();
       await page.getByRole("button", { name: "Cancel", exact: true }).click();
       const dialog = page.getByRole("alertdialog");
       await dialog.getByRole("button", { name: "Keep it" }).click();
@@ -334,6 +335,24 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     await watch.close();
   });
 
+  test("a hidden tab holds no stream, and has caught up as soon as it is looked at", async () => {
+    await withPage("/tasks", async (page) => {
+      await page.getByText("Live", { exact: true }).waitFor();
+      const streams: string[] = [];
+      page.on("request", (request) => request.url().includes("/api/v1/events") && streams.push(request.url()));
+      const ended = page.waitForEvent("requestfailed", (request) => request.url().includes("/api/v1/events"));
+      await setHidden(page, true);
+      await ended;
+      const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "noop" });
+      await node.call("GET", `/tasks/${id}?wait=10s`);
+      expect(await page.locator(`[data-row="${id}"]`).count()).toBe(0);
+      expect(streams).toEqual([]);
+      await setHidden(page, false);
+      await state(page.locator(`[data-row="${id}"]`), "succeeded").waitFor();
+      expect(streams).toHaveLength(1);
+    });
+  });
+
   test("the whole view is in the address: filters and display zone survive a visit in another browser", async () => {
     await withPage("/tasks", async (page) => {
       await page.getByRole("group", { name: "Show times in" }).getByText("UTC").click();
@@ -393,6 +412,14 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
 
 function state(within: Locator, name: string): Locator {
   return within.locator(`[data-state="${name}"]`).first();
+}
+
+/** As the browser does when another tab is brought to the front. */
+function setHidden(page: Page, hidden: boolean): Promise<void> {
+  return page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
 }
 
 function backgroundOf(page: Page): Promise<string> {

@@ -8,14 +8,15 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
-const candidates = [
-  process.env.CARILLON_CHROMIUM,
+const usual = [
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
-export const chromiumPath: string | null = candidates.find((path) => path && existsSync(path)) ?? null;
+const named = process.env.CARILLON_CHROMIUM;
+/** Null: there is none here. */
+export const chromiumPath: string | null = (named ? [named] : usual).find((path) => existsSync(path)) ?? null;
 
 const flags = [
   "--headless",

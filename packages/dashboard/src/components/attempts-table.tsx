@@ -74,8 +74,10 @@ function columnsIn(scheduleZone: string | null): Column<Attempt>[] {
 export function AttemptsTable({ taskId, scheduleZone }: { taskId: string; scheduleZone: string | null }) {
   const attempts = useQuery(attemptsQuery(taskId));
   const columns = useMemo(() => columnsIn(scheduleZone), [scheduleZone]);
-  if (attempts.error) return <ProblemNotice error={attempts.error} onRetry={() => void attempts.refetch()} />;
-  if (!attempts.data || attempts.data.attempts.length === 0) return null;
+  if (!attempts.data) {
+    return attempts.error && <ProblemNotice error={attempts.error} onRetry={() => void attempts.refetch()} />;
+  }
+  if (attempts.data.attempts.length === 0) return null;
   return (
     <section className="card overflow-x-auto" aria-label="Attempts">
       <h2 className="px-4 py-2.5">Attempts</h2>

@@ -14,7 +14,7 @@ export function NextFires({ schedule }: { schedule: Schedule }) {
   return (
     <section className="card" aria-label="Next fires">
       <h2 className="border-b border-line px-4 py-2.5">Next fires</h2>
-      {fires.error ? (
+      {fires.error && !fires.data ? (
         <ProblemNotice error={fires.error} onRetry={() => void fires.refetch()} />
       ) : next.length === 0 ? (
         <p className="px-4 py-3 text-muted">
@@ -46,7 +46,7 @@ export function PastFires({ schedule }: { schedule: Schedule }) {
   return (
     <section className="card min-w-0 overflow-x-auto" aria-label="Past fires">
       <h2 className="border-b border-line px-4 py-2.5">Past fires</h2>
-      {fires.error ? (
+      {fires.error && !fires.data ? (
         <ProblemNotice error={fires.error} onRetry={() => void fires.refetch()} />
       ) : past.length === 0 ? (
         <p className="px-4 py-3 text-muted">None lately.</p>

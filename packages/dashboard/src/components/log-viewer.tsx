@@ -137,7 +137,7 @@ function Line({ line, zone }: { line: LogLine; zone: string }): ReactNode {
   const at = Date.parse(line.at);
   const wall = Number.isNaN(at) ? null : wallTime(at, zone || viewerZone, at, true);
   return (
-    <div className="code flex gap-3 px-4 py-0.5 hover:bg-hover">
+    <div className="code flex items-baseline gap-3 px-4 py-0.5 hover:bg-hover">
       <time
         dateTime={line.at}
         className="shrink-0 text-muted tabular-nums"
