@@ -6,6 +6,7 @@ import type { Server as Http1Server } from "node:http";
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import { processClock } from "@carillon/client";
+import type { Clock } from "@carillon/core";
 
 const HTTP2_PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 /** Who has not said how it wants to talk by then is cut off. */
@@ -16,8 +17,6 @@ const ANSWER_MS = 10_000;
 const TCP_KEEP_ALIVE_MS = 10_000;
 const MAX_STREAMS_PER_CONNECTION = 250;
 const MAX_CONNECTIONS = 10_000;
-
-const { after } = processClock();
 
 export interface Port {
   /** The address as people write it: `http://127.0.0.1:7070`. */
@@ -37,7 +36,10 @@ export interface PortHandlers {
 }
 
 /** Takes the port at once, so that a taken one is known before anything else is started. */
-export async function listen(options: { host: string; port: number }): Promise<Port> {
+export async function listen(
+  options: { host: string; port: number },
+  timers: Pick<Clock, "after"> = processClock(),
+): Promise<Port> {
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   let http1: Http1Server | null = null;
@@ -69,18 +71,18 @@ export async function listen(options: { host: string; port: number }): Promise<P
       http2.on("session", (session) => {
         sessions.add(session);
         session.on("close", () => sessions.delete(session));
-        session.setTimeout(IDLE_MS, () => askForLife(session));
+        session.setTimeout(IDLE_MS, () => askForLife(session, timers));
       });
       // What a broken client does to its connection ends that connection.
       http2.on("sessionError", (_error, session) => session.destroy());
-      route = (socket) => sniff(socket, handlers.http1, http2);
+      route = (socket) => sniff(socket, handlers.http1, http2, timers);
       for (const socket of sockets) route(socket);
     },
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const session of sessions) session.close();
       http1?.closeIdleConnections();
-      const cancelCut = after(graceMs, () => {
+      const cancelCut = timers.after(graceMs, () => {
         for (const socket of sockets) socket.destroy();
       });
       await closed;
@@ -89,8 +91,8 @@ export async function listen(options: { host: string; port: number }): Promise<P
   };
 }
 
-function askForLife(session: ServerHttp2Session): void {
-  const cancelCut = after(ANSWER_MS, () => session.destroy());
+function askForLife(session: ServerHttp2Session, timers: Pick<Clock, "after">): void {
+  const cancelCut = timers.after(ANSWER_MS, () => session.destroy());
   session.once("close", cancelCut);
   session.ping((error) => {
     cancelCut();
@@ -110,9 +112,9 @@ function bind(server: Server, { host, port }: { host: string; port: number }): P
 }
 
 /** HTTP/2 gets its bytes back before the hand-over and must not be resumed by us; HTTP/1 must be, on the next tick. */
-function sniff(socket: Socket, http1: Http1Server, http2: Http2Server): void {
+function sniff(socket: Socket, http1: Http1Server, http2: Http2Server, timers: Pick<Clock, "after">): void {
   let seen: Buffer = Buffer.alloc(0);
-  const cancelDeadline = after(PREFACE_MS, () => socket.destroy());
+  const cancelDeadline = timers.after(PREFACE_MS, () => socket.destroy());
   const onData = (chunk: Buffer) => {
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
     const length = Math.min(seen.length, HTTP2_PREFACE.length);
