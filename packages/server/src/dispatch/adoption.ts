@@ -6,7 +6,7 @@
 import type { ReportedOutcome, TaskRef } from "@carillon/client";
 import { CarillonError, delay, type Id } from "@carillon/core";
 import type { Endings } from "./endings.ts";
-import { type ConnectedWorker, createHeldTask, findHeld, forget, type Hand, joinWorker } from "./hand.ts";
+import { type ConnectedWorker, createHeldTask, findHeld, forget, type Hand, isSuspect, joinWorker } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 
 const RETRY_MS = 250;
@@ -79,7 +79,7 @@ export function createAdoption(
     held.cancel = known?.cancel ?? null;
     hand.tasks.set(held.claimed.id, held);
     joinWorker(held, worker);
-    if (held.claimed.lost > 0) worker.suspect = held;
+    if (isSuspect(held)) worker.suspect = held;
     if (outcome) endings.reported(held, outcome);
   }
 

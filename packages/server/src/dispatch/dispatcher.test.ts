@@ -377,10 +377,14 @@ test("tasks of a claim whose answer was lost start a few seconds later", async (
   expect(worker.tasks).toMatchObject([{ id, attempt: 1 }]);
 });
 
-test("a task that took a worker with it runs alone next", async () => {
+test("a task that lost two workers runs alone next", async () => {
   const t = await setup();
-  const victim = t.worker({ slots: 1 });
   const [suspect] = await t.insert([t.task()]);
+  const first = t.worker({ name: "w-0", slots: 1 });
+  await t.clock.advance(100);
+  first.vanish();
+  await t.clock.advance(1_000);
+  const victim = t.worker({ slots: 1 });
   await t.clock.advance(100);
   const other = t.worker({ name: "w-2", slots: 3 });
   const more = await t.insert([t.task(), t.task()]);
@@ -394,10 +398,46 @@ test("a task that took a worker with it runs alone next", async () => {
   expect(other.tasks).toHaveLength(2);
   other.endAll(other.tasks);
   await t.clock.advance(300);
-  expect(other.tasks.slice(2)).toMatchObject([{ id: suspect, attempt: 2 }]);
+  expect(other.tasks.slice(2)).toMatchObject([{ id: suspect, attempt: 3 }]);
   other.end(other.tasks[2]!);
   await t.clock.advance(300);
   expect(other.tasks).toHaveLength(4);
+});
+
+test("many tasks of one dead worker start again at once, side by side", async () => {
+  const t = await setup();
+  const victim = t.worker({ name: "w-0", slots: 40 });
+  const ids = await t.insert(Array.from({ length: 40 }, () => t.task()));
+  await t.clock.advance(100);
+  expect(victim.tasks).toHaveLength(40);
+  const other = t.worker({ name: "w-1", slots: 40 });
+  victim.vanish();
+  await t.clock.advance(1_000);
+  expect(other.tasks.map(({ id }) => id).sort()).toEqual([...ids].sort());
+});
+
+test("several suspects take turns with everybody else's tasks", async () => {
+  const t = await setup();
+  const suspects = await t.insert([t.task(), t.task()]);
+  for (const name of ["w-0", "w-1"]) {
+    const victim = t.worker({ name, slots: 2 });
+    await t.clock.advance(200);
+    expect(victim.tasks).toHaveLength(2);
+    victim.vanish();
+    await t.clock.advance(1_000);
+  }
+  const worker = t.worker({ name: "w-2", slots: 2 });
+  await t.insert([t.task()]);
+  const ended = new Set<bigint>();
+  for (let round = 0; round < 40; round++) {
+    await t.clock.advance(100);
+    const running = worker.tasks.filter(({ id }) => !ended.has(id));
+    if (running.some(({ id }) => suspects.includes(id))) expect(running).toHaveLength(1);
+    if (!running[0]) continue;
+    worker.end(running[0]);
+    ended.add(running[0].id);
+  }
+  expect(worker.tasks).toHaveLength(3);
 });
 
 test("a task that took three workers with it is quarantined", async () => {

@@ -18,7 +18,7 @@ import type { TypeDeclaration } from "@carillon/store";
 import type { Adoption } from "./adoption.ts";
 import type { Demand } from "./demand.ts";
 import type { Endings } from "./endings.ts";
-import { type ConnectedWorker, createPool, findHeld, type Hand, joinWorker, type Pool } from "./hand.ts";
+import { type ConnectedWorker, createPool, findHeld, type Hand, isSuspect, joinWorker, type Pool } from "./hand.ts";
 import type { Logs } from "./logs.ts";
 import type { DispatcherOptions } from "./options.ts";
 
@@ -70,7 +70,7 @@ export function createGate(
       else if (held?.phase === "assigned" && !adoption.has(ref.id)) {
         joinWorker(held, worker);
         held.pool = worker.pool;
-        if (held.claimed.lost > 0) worker.suspect = held;
+        if (isSuspect(held)) worker.suspect = held;
         if (held.stop) sendCancel(worker, ref, held.cancel?.reason ?? null);
       } else brought.push(ref);
     }

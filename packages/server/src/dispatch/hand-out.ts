@@ -1,10 +1,11 @@
 /**
  * From the node's hand into a worker's: releases what is due, never before its instant, and gives it to workers with a free slot, the most
- * urgent first. A task that took a worker with it before (`lost > 0`) runs alone: it waits for a worker that holds nothing, for which one
- * is emptied, and that worker gets nothing else until the task has ended.
+ * urgent first. A task that lost two workers runs alone: it waits for a worker that holds nothing, for which one is emptied, and that worker
+ * gets nothing else until the task has ended. One suspect at a time, with a rest in between: a dead worker may leave many of them, and
+ * everybody else is to be served meanwhile.
  */
 import type { AssignedTask } from "@carillon/client";
-import { type ConnectedWorker, freeSlots, type Hand, type HeldTask, joinWorker, type Pool } from "./hand.ts";
+import { type ConnectedWorker, freeSlots, type Hand, type HeldTask, isSuspect, joinWorker, type Pool } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Returns } from "./returns.ts";
 
@@ -17,8 +18,10 @@ export const RETURN_AFTER_MS = 50;
 const PRIORITY_STEP_MS = 2;
 /** A suspect stays longer, because a worker must first become empty. */
 const RETURN_SUSPECT_AFTER_MS = 30_000;
-/** So long one worker gets nothing new in order to become empty; then it goes on until the suspect comes again. */
-const EMPTYING_MS = 5_000;
+/** So long one worker gets nothing new in order to become empty; then it goes on until the suspect's next turn. */
+const EMPTYING_MS = 2_000;
+/** Between two suspects of a pool. */
+const SUSPECT_REST_MS = 1_000;
 
 export interface HandOut {
   /** Moves what is due from the heap to its pool. */
@@ -32,14 +35,14 @@ export interface HandOut {
 }
 
 export function createHandOut(
-  { clock, feed }: Pick<DispatcherOptions, "clock" | "feed">,
+  { clock }: Pick<DispatcherOptions, "clock">,
   { hand, returns }: { hand: Hand; returns: Returns },
 ): HandOut {
   function ready(held: HeldTask, pool: Pool): void {
     held.phase = "ready";
     held.since = clock.monotonic();
     held.rank = held.since + held.claimed.priority * PRIORITY_STEP_MS;
-    if (held.claimed.lost > 0) pool.suspects.push(held);
+    if (isSuspect(held)) pool.suspects.push(held);
     else pool.ready.push(held);
   }
 
@@ -49,41 +52,42 @@ export function createHandOut(
     held.since = clock.monotonic();
     held.handedOutAt = clock.now();
     worker.outbox.push(assignedTask(held));
-    const { id, lane } = held.claimed;
-    feed.taskChanged(id, lane.namespace, "running");
   }
 
   function assignSuspects(pool: Pool): void {
-    for (let index = 0; index < pool.suspects.length; ) {
-      const held = pool.suspects[index]!;
-      if (held.phase !== "ready") {
-        pool.suspects.splice(index, 1);
-        continue;
+    const now = clock.monotonic();
+    const isolated = pool.workers.find((worker) => worker.suspect !== null);
+    if (!isolated && pool.isolatingSince !== null) {
+      pool.isolatingSince = null;
+      pool.restUntil = now + SUSPECT_REST_MS;
+    }
+    while (pool.suspects[0] && pool.suspects[0].phase !== "ready") pool.suspects.shift();
+    const next = pool.suspects[0];
+    if (!next) return;
+    if (!isolated) {
+      if (now >= pool.restUntil) isolate(pool, next, now);
+    } else if (isolated.suspect === next) {
+      if (isEmptyFor(isolated, next)) {
+        pool.suspects.shift();
+        give(next, isolated);
+      } else if (now - pool.isolatingSince! > EMPTYING_MS) {
+        isolated.suspect = null;
+        pool.suspects.push(pool.suspects.shift()!);
       }
-      const worker = pool.workers.find((worker) => isEmptyFor(worker, held));
-      if (worker) {
-        pool.suspects.splice(index, 1);
-        give(held, worker);
-        worker.suspect = held;
-        continue;
-      }
-      emptyOne(pool, held);
-      index++;
     }
   }
 
-  /** Keeps the least busy worker free of new work for a while, or ends that. */
-  function emptyOne(pool: Pool, held: HeldTask): void {
-    const emptied = pool.workers.find((worker) => worker.suspect === held);
-    const waitedMs = clock.monotonic() - held.since;
-    if (waitedMs > EMPTYING_MS) {
-      if (emptied) emptied.suspect = null;
-      return;
-    }
-    if (emptied || pool.workers.some((worker) => worker.suspect?.phase === "ready")) return;
-    const candidates = pool.workers.filter((worker) => !worker.suspect && worker.slots > 0 && worker.state === "open");
+  /** The least busy worker gets nothing new until it is empty, and then this one task. */
+  function isolate(pool: Pool, suspect: HeldTask, now: number): void {
+    const candidates = pool.workers.filter((worker) => worker.slots > 0 && worker.state === "open");
     candidates.sort((a, b) => a.tasks.size + a.presented - (b.tasks.size + b.presented));
-    if (candidates[0]) candidates[0].suspect = held;
+    const [worker] = candidates;
+    if (!worker) return;
+    worker.suspect = suspect;
+    pool.isolatingSince = now;
+    if (!isEmptyFor(worker, suspect)) return;
+    pool.suspects.shift();
+    give(suspect, worker);
   }
 
   return {
@@ -97,7 +101,7 @@ export function createHandOut(
       }
     },
     assign(pool) {
-      if (pool.suspects.length > 0) assignSuspects(pool);
+      if (pool.suspects.length > 0 || pool.isolatingSince !== null) assignSuspects(pool);
       while (pool.ready.size > 0) {
         if (pool.ready.peek()!.phase !== "ready") {
           pool.ready.pop();

@@ -5,7 +5,7 @@
  * `ending` (its outcome is being written) → `gone`. It may enter at any step, and leave from the first two by being given back.
  */
 import type { AssignedTask, Link, NodeMessage } from "@carillon/client";
-import type { Id } from "@carillon/core";
+import { type Id, limits } from "@carillon/core";
 import type { ClaimedTask, Outcome } from "@carillon/store";
 import { Heap } from "./heap.ts";
 
@@ -72,7 +72,12 @@ export interface Pool {
   nextWorker: number;
   /** Due, without a slot: by rank. */
   readonly ready: Heap<HeldTask>;
+  /** Due, to run alone, first come first served. */
   readonly suspects: HeldTask[];
+  /** Since when (monotonic) a worker is kept for a suspect; null: none is. */
+  isolatingSince: number | null;
+  /** Until then (monotonic) no other suspect gets a worker for itself, so that everybody else is served too. */
+  restUntil: number;
   /** Tasks of it in the heap. */
   ahead: number;
   /** Slots promised to claims in flight and to inserts. */
@@ -131,6 +136,8 @@ export function createPool(key: string, namespace: string, queues: string[], typ
     nextWorker: 0,
     ready: new Heap((a, b) => a.rank < b.rank || (a.rank === b.rank && a.claimed.dueAt < b.claimed.dueAt)),
     suspects: [],
+    isolatingSince: null,
+    restUntil: Number.NEGATIVE_INFINITY,
     ahead: 0,
     reserved: 0,
     claimingDue: false,
@@ -154,7 +161,14 @@ export function forget(hand: Hand, held: HeldTask): void {
   if (hand.tasks.get(held.claimed.id) === held) hand.tasks.delete(held.claimed.id);
   leaveWorker(held);
   // A worker may have been kept empty for it.
-  if (held.claimed.lost > 0) for (const worker of hand.workers) if (worker.suspect === held) worker.suspect = null;
+  if (isSuspect(held)) for (const worker of hand.workers) if (worker.suspect === held) worker.suspect = null;
+}
+
+/** Once it has lost that many workers it runs alone: the next loss, which quarantines it, is then certainly its own doing. */
+const SUSPECT_LOSSES = limits.lostWorkers - 1;
+
+export function isSuspect({ claimed }: HeldTask): boolean {
+  return claimed.lost >= SUSPECT_LOSSES;
 }
 
 export function joinWorker(held: HeldTask, worker: ConnectedWorker): void {

@@ -27,7 +27,7 @@ export interface Watch {
 }
 
 export function createWatch(
-  { store, clock, session, log, peers }: DispatcherOptions,
+  { store, clock, session, log, feed, peers }: DispatcherOptions,
   { hand, gate, endings }: { hand: Hand; gate: () => Gate; endings: Endings },
 ): Watch {
   let lastTickAt = clock.monotonic();
@@ -74,6 +74,7 @@ export function createWatch(
         if (held.running) continue;
         held.running = true;
         endings.started(held, held.handedOutAt);
+        feed.taskChanged(held.claimed.id, held.claimed.lane.namespace, "running");
       }
     } catch (error) {
       log.warn({ error }, "could not mark tasks as running");
