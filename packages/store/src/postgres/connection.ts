@@ -3,8 +3,11 @@ import type pg from "pg";
 /** Where the database is: a URL, or the same as fields. */
 export type ConnectionTarget = string | pg.ClientConfig;
 
-/** Plans that were good for an empty table stay wrong for a full one (52 ms a claim after 1,000,000 inserts), hence the planner settings. */
-const settings = {
+/**
+ * Of every connection. Plans that were good for an empty table stay wrong for a full one (52 ms a claim after 1,000,000 inserts), hence
+ * those for the planner.
+ */
+export const settings: Record<string, string> = {
   search_path: "carillon",
   plan_cache_mode: "force_custom_plan",
   enable_seqscan: "off",
@@ -13,11 +16,8 @@ const settings = {
   timezone: "UTC",
   datestyle: "ISO",
   idle_in_transaction_session_timeout: "10s",
-  default_transaction_isolation: "read\\ committed",
+  default_transaction_isolation: "read committed",
 };
-
-/** What the migration gives the role, for poolers that refuse start-up options. */
-export const roleSettings: Record<string, string> = { ...settings, default_transaction_isolation: "read committed" };
 
 /** Everything a connection needs. `startUpOptions: false` is for poolers that refuse them, `extra` are settings of this one. */
 export function connectionConfig(
@@ -25,7 +25,9 @@ export function connectionConfig(
   { startUpOptions = true, extra = {} }: { startUpOptions?: boolean; extra?: Record<string, string> } = {},
 ): pg.ClientConfig {
   const config: pg.ClientConfig = typeof target === "string" ? { connectionString: target } : { ...target };
-  const options = Object.entries({ ...settings, ...extra }).map(([name, value]) => `-c ${name}=${value}`);
+  const options = Object.entries({ ...settings, ...extra }).map(
+    ([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`,
+  );
   return {
     application_name: "carillon",
     connectionTimeoutMillis: 5_000,

@@ -5,7 +5,11 @@
 import { CarillonError } from "@carillon/core";
 import pg from "pg";
 import { type ConnectionTarget, connectionConfig } from "./connection.ts";
+import { isUnknown, translate, unavailable } from "./db-errors.ts";
+import { prepareSettings } from "./role-settings.ts";
 import { systemTimers, type Timers } from "./timers.ts";
+
+export { isDeadlock, isLockTimeout, isUnknown, sqlState, translate } from "./db-errors.ts";
 
 /** A named prepared statement: the same name always goes with the same text. */
 export interface Statement {
@@ -75,7 +79,7 @@ export interface PoolOptions {
 
 export async function openPools(options: PoolOptions): Promise<Pools> {
   const timers = options.timers ?? systemTimers;
-  const startUpOptions = await acceptsStartUpOptions(options.connection);
+  const startUpOptions = await prepareSettings(options.connection, options.direct ?? options.connection);
   const opened = Object.entries(poolSizes).map(([name, max]) => {
     const config = connectionConfig(options.connection, {
       startUpOptions,
@@ -105,20 +109,6 @@ export async function openPools(options: PoolOptions): Promise<Pools> {
       await Promise.all(opened.map(({ pool }) => pool.end()));
     },
   };
-}
-
-/** Poolers may refuse `options`; the role's own settings, which the migration makes, serve then. */
-async function acceptsStartUpOptions(connection: ConnectionTarget): Promise<boolean> {
-  const client = new pg.Client(connectionConfig(connection));
-  client.on("error", () => {});
-  try {
-    await client.connect();
-    await client.end();
-    return true;
-  } catch (error) {
-    if (sqlState(error) === "08P01") return false;
-    throw translate(error);
-  }
 }
 
 interface WatchedClient {
@@ -224,58 +214,8 @@ function send(
     client.query(config, (error: Error | undefined, result: pg.QueryArrayResult) => {
       const { commitWarning } = client as WatchedClient;
       if (error) reject(translate(error, true));
-      else if (commitWarning !== undefined) reject(unknown(commitWarning));
+      else if (commitWarning !== undefined) reject(unavailable(new Error(commitWarning), true));
       else resolve(result);
     });
   });
-}
-
-// ------------------------------------------------------------------------------------------------------------------- errors
-
-/** PostgreSQL's code of an error, e.g. `23505`; null for anything else. */
-export function sqlState(error: unknown): string | null {
-  if (!(error instanceof Error) || !("severity" in error) || !("code" in error)) return null;
-  return typeof error.code === "string" ? error.code : null;
-}
-
-/** Whether a statement that failed this way may have taken effect all the same: its connection broke before the answer. */
-export function isUnknown(error: unknown): boolean {
-  return CarillonError.is(error) && (error.cause as { sent?: boolean } | undefined)?.sent === true;
-}
-
-/** Whether another transaction held a lock for longer than `lock_timeout`. */
-export function isLockTimeout(error: unknown): boolean {
-  return CarillonError.is(error) && error.cause instanceof Error && sqlState(error.cause.cause) === "55P03";
-}
-
-/** Two transactions were in each other's way, and this one gave in. */
-export function isDeadlock(error: unknown): boolean {
-  const state = sqlState(error);
-  return state === "40P01" || state === "40001";
-}
-
-/** The connection is refused or gone, the server shuts down, recovers, is full, read-only, or somebody holds a lock for too long. */
-const unavailableStates = /^(08|53|58|57P|57014|55P03|25006|25P03)/;
-/** Of these, those after which nothing of the statement remains and the connection lives on. */
-const refusedStates = /^(53|58|57014|55P03|25006)/;
-
-export function translate(error: unknown, sent = false): unknown {
-  if (CarillonError.is(error)) return error;
-  const state = sqlState(error);
-  if (state !== null && !unavailableStates.test(state)) return error;
-  if (state !== null && refusedStates.test(state)) return unavailable(error, false);
-  return unavailable(error, sent);
-}
-
-function unavailable(error: unknown, sent: boolean): CarillonError {
-  const reason = error instanceof Error && error.message ? error.message : String(error);
-  return new CarillonError("unavailable", {
-    detail: "The database does not answer.",
-    retryAfterMs: 1_000,
-    cause: Object.assign(new Error(reason, { cause: error }), { sent }),
-  });
-}
-
-function unknown(reason: string): CarillonError {
-  return unavailable(new Error(reason), true);
 }

@@ -39,8 +39,8 @@ export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
   into.typesChanged ||= hint.types ?? false;
   into.schedulesChanged ||= hint.schedules ?? false;
   // For screens only; nobody needs to know of each of ten thousand tasks.
-  into.more ||= keepFirst(into.tasks, most.tasks);
-  into.more ||= keepFirst(into.schedules, most.schedules);
+  const cut = [keepFirst(into.tasks, most.tasks), keepFirst(into.schedules, most.schedules)];
+  into.more ||= cut.includes(true);
   return into;
 }
 

@@ -69,6 +69,8 @@ export function createHints(pools: Pools): PostgresHints {
   }
 
   function listenAgain(): void {
+    if (client && !closed)
+      pools.log("The connection that listens for hints is gone; until it is back, nodes find work by looking.");
     client = null;
     stopTimer();
     if (!closed) stopTimer = timers.after(RECONNECT_MS, () => void listen());

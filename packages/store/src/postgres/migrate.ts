@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { CarillonError } from "@carillon/core";
 import pg from "pg";
 import { type ConnectionTarget, connectionConfig } from "./connection.ts";
-import { translate } from "./db.ts";
+import { translate } from "./db-errors.ts";
 import { type Migration, migrations } from "./migrations/index.ts";
 
 /** `LOCK` in bytes; any constant that no other program uses. */

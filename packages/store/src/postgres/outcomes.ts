@@ -106,7 +106,7 @@ select a.id
  * One delete whose rows go to the archive. Its rows come in id order (the sorted arrays, or the key's index), so two batches never wait
  * for each other in a circle; a lock taken first, as elsewhere, would write every row once more.
  */
-function finishOf(outcomes: Decided<"final">["outcome"][]): { statement: Statement; values: unknown[] } {
+export function finishOf(outcomes: Decided<"final">["outcome"][]): { statement: Statement; values: unknown[] } {
   const [first] = outcomes as [Decided<"final">["outcome"]];
   const values: unknown[] = [];
   const arrays: string[] = [];
@@ -186,23 +186,26 @@ select count(*)::int4, case when count(*) < $${count} then string_agg(id::text, 
 
 async function again(pools: Pools, items: Decided<"again">[]): Promise<void> {
   if (items.length === 0) return;
-  const outcomes = items.map((item) => item.outcome);
-  const rows = await withPartitions(pools.control, () =>
-    pools.outcomes.query<[Id]>(tryAgain, [
-      int8Array(outcomes.map(({ id }) => id)),
-      int8Array(outcomes.map(({ token }) => token)),
-      int8Array(outcomes.map(({ session }) => session ?? null)),
-      float8Array(outcomes.map(({ decision }) => decision.dueAt)),
-      float8Array(outcomes.map(({ startedAt }) => startedAt)),
-      float8Array(outcomes.map(({ finishedAt }) => finishedAt)),
-      textArray(outcomes.map(({ worker }) => worker)),
-      textArray(outcomes.map(({ decision }) => errorText(decision.error))),
-      int2Array(outcomes.map(({ decision, lost }) => (decision.as === "failed" && !lost ? 1 : 0))),
-      int2Array(outcomes.map(({ lost }) => (lost ? 1 : 0))),
-      textArray(outcomes.map(endedAs)),
-    ]),
-  );
+  const { statement, values } = againOf(items.map((item) => item.outcome));
+  const rows = await withPartitions(pools.control, () => pools.outcomes.query<[Id]>(statement, values));
   answer(items, new Set(rows.map(([id]) => id)));
+}
+
+export function againOf(outcomes: Decided<"again">["outcome"][]): { statement: Statement; values: unknown[] } {
+  const values = [
+    int8Array(outcomes.map(({ id }) => id)),
+    int8Array(outcomes.map(({ token }) => token)),
+    int8Array(outcomes.map(({ session }) => session ?? null)),
+    float8Array(outcomes.map(({ decision }) => decision.dueAt)),
+    float8Array(outcomes.map(({ startedAt }) => startedAt)),
+    float8Array(outcomes.map(({ finishedAt }) => finishedAt)),
+    textArray(outcomes.map(({ worker }) => worker)),
+    textArray(outcomes.map(({ decision }) => errorText(decision.error))),
+    int2Array(outcomes.map(({ decision, lost }) => (decision.as === "failed" && !lost ? 1 : 0))),
+    int2Array(outcomes.map(({ lost }) => (lost ? 1 : 0))),
+    textArray(outcomes.map(endedAs)),
+  ];
+  return { statement: tryAgain, values };
 }
 
 /** What its attempt is remembered as; null when it leaves none. */

@@ -29,7 +29,7 @@ export async function maintain(pools: Pools, request: UpkeepRequest): Promise<vo
     const locked = await client.query("select pg_try_advisory_lock($1) as locked", [LOCK]);
     if (!locked.rows[0].locked) return;
     await makePartitionsAhead(pools.control, request.now);
-    await dropOldPartitions(pools.control, client, request);
+    await dropOldPartitions(pools, client, request);
     await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
     await deleteInBatches(pools.control, deleteOldSessions, request.now - request.retentionMs);
   } catch (error) {
@@ -50,7 +50,11 @@ async function makePartitionsAhead(db: Db, now: number): Promise<void> {
   }
 }
 
-async function dropOldPartitions(db: Db, client: pg.Client, request: UpkeepRequest): Promise<void> {
+async function dropOldPartitions(
+  { control: db, log }: Pools,
+  client: pg.Client,
+  request: UpkeepRequest,
+): Promise<void> {
   const keptFrom: Record<PartitionedTable, number> = {
     archive: request.now - request.retentionMs,
     blob: request.now - request.retentionMs,
@@ -71,6 +75,7 @@ async function dropOldPartitions(db: Db, client: pg.Client, request: UpkeepReque
       await client.query(`drop table ${name}`);
     } catch (error) {
       if (sqlState(error) !== "55P03") throw error;
+      log(`The partition ${name} is past its retention, but in use; it goes another time.`);
     }
   }
 }

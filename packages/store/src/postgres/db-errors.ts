@@ -1,0 +1,46 @@
+/** What a failed statement means to its caller. */
+import { CarillonError } from "@carillon/core";
+
+/** PostgreSQL's code of an error, e.g. `23505`; null for anything else. */
+export function sqlState(error: unknown): string | null {
+  if (!(error instanceof Error) || !("severity" in error) || !("code" in error)) return null;
+  return typeof error.code === "string" ? error.code : null;
+}
+
+/** Whether a statement that failed this way may have taken effect all the same: its connection broke before the answer. */
+export function isUnknown(error: unknown): boolean {
+  return CarillonError.is(error) && (error.cause as { sent?: boolean } | undefined)?.sent === true;
+}
+
+/** Whether another transaction held a lock for longer than `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  return CarillonError.is(error) && error.cause instanceof Error && sqlState(error.cause.cause) === "55P03";
+}
+
+/** Two transactions were in each other's way, and this one gave in. */
+export function isDeadlock(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === "40P01" || state === "40001";
+}
+
+/** The connection is refused or gone, the server shuts down, recovers, is full, read-only, or somebody holds a lock for too long. */
+const unavailableStates = /^(08|53|58|57P|57014|55P03|25006|25P03)/;
+/** Of these, those after which nothing of the statement remains and the connection lives on. */
+const refusedStates = /^(53|58|57014|55P03|25006)/;
+
+export function translate(error: unknown, sent = false): unknown {
+  if (CarillonError.is(error)) return error;
+  const state = sqlState(error);
+  if (state !== null && !unavailableStates.test(state)) return error;
+  if (state !== null && refusedStates.test(state)) return unavailable(error, false);
+  return unavailable(error, sent);
+}
+
+export function unavailable(error: unknown, sent: boolean): CarillonError {
+  const reason = error instanceof Error && error.message ? error.message : String(error);
+  return new CarillonError("unavailable", {
+    detail: "The database does not answer.",
+    retryAfterMs: 1_000,
+    cause: Object.assign(new Error(reason, { cause: error }), { sent }),
+  });
+}

@@ -1,0 +1,77 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { finalStates, liveStates } from "@carillon/core";
+import pg from "pg";
+import { expect, test } from "vitest";
+import { createTestDatabase, type TestVersion } from "../embedded/test-database.ts";
+import { migrate } from "./migrate.ts";
+import { migrations } from "./migrations/index.ts";
+
+const names = ["0001_tasks", "0002_schedules"];
+
+async function setup(version: TestVersion = 18) {
+  const database = await createTestDatabase({ version });
+  if (!database) return null;
+  const client = new pg.Client({ connectionString: database.connectionString });
+  await client.connect();
+  return {
+    url: database.connectionString,
+    client,
+    async [Symbol.asyncDispose]() {
+      await client.end();
+      await database.drop();
+    },
+  };
+}
+
+test("what runs is what the .sql files say", () => {
+  const folder = new URL("./migrations/", import.meta.url);
+  const files = readdirSync(folder).filter((name) => name.endsWith(".sql"));
+  const inlined = migrations.map(({ version, name }) => `${String(version).padStart(4, "0")}_${name}.sql`);
+  expect(inlined, "Run `npm run migrations --workspace @carillon/store`.").toEqual(files.sort());
+  for (const [index, { text }] of migrations.entries()) {
+    expect(text).toBe(readFileSync(new URL(files[index]!, folder), "utf8"));
+  }
+});
+
+test.each([18, 15] as const)("PostgreSQL %i is migrated once, by whichever process is first", async (version) => {
+  await using t = await setup(version);
+  if (!t) return;
+  const ran = await Promise.all([1, 2, 3].map(() => migrate(t.url)));
+  expect(ran.sort((a, b) => b.length - a.length)).toEqual([names, [], []]);
+  expect(await migrate(t.url)).toEqual([]);
+});
+
+test("a dry run says what is missing and changes nothing", async () => {
+  await using t = (await setup())!;
+  expect(await migrate(t.url, { dryRun: true })).toEqual(names);
+  const { rows } = await t.client.query("select from pg_namespace where nspname = 'carillon'");
+  expect(rows).toEqual([]);
+});
+
+test("a migration that was applied with another text is refused", async () => {
+  await using t = (await setup())!;
+  await migrate(t.url);
+  const changed = migrations.map((migration) => ({ ...migration, text: `${migration.text}\n-- changed` }));
+  await expect(migrate(t.url, { migrations: changed })).rejects.toThrow("1 tasks was applied with another text");
+});
+
+test("a database that a newer version has migrated is refused", async () => {
+  await using t = (await setup())!;
+  await migrate(t.url, { migrations: [...migrations, { version: 9, name: "future", text: "select 1" }] });
+  await expect(migrate(t.url)).rejects.toThrow("newer version of Carillon (9 future)");
+});
+
+test("a migration that fails leaves nothing behind", async () => {
+  await using t = (await setup())!;
+  const broken = { version: 3, name: "broken", text: "create table carillon.half (id int); select 1 / 0" };
+  await expect(migrate(t.url, { migrations: [...migrations, broken] })).rejects.toThrow("division by zero");
+  expect((await t.client.query("select to_regclass('carillon.half') as half")).rows).toEqual([{ half: null }]);
+  expect(await migrate(t.url)).toEqual([]);
+});
+
+test("the database knows the states that the transition table knows", async () => {
+  await using t = (await setup())!;
+  await migrate(t.url);
+  const { rows } = await t.client.query("select unnest(enum_range(null::carillon.task_state))::text as state");
+  expect(rows.map(({ state }) => state).sort()).toEqual([...liveStates, ...finalStates].sort());
+});
