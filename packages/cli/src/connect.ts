@@ -7,12 +7,17 @@ export interface GlobalOptions {
   json?: boolean;
 }
 
-/** The client and the global options of the command that runs. */
-export function connect(command: Command): { carillon: Carillon; json: boolean; options: GlobalOptions } {
-  const options = command.optsWithGlobals<GlobalOptions>();
-  const carillon = new Carillon({
-    ...(options.url === undefined ? {} : { url: options.url }),
-    ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
-  });
-  return { carillon, json: options.json ?? false, options };
+/** The client that the global options (or the environment) describe, and whether data is printed as JSON. */
+export function connect(command: Command): { carillon: Carillon; json: boolean } {
+  return { carillon: new Carillon(target(command)), json: wantsJson(command) };
+}
+
+/** Where the nodes are, for a client or a worker. */
+export function target(command: Command): { url?: string[]; apiKey?: string } {
+  const { url, apiKey } = command.optsWithGlobals<GlobalOptions>();
+  return { ...(url === undefined ? {} : { url }), ...(apiKey === undefined ? {} : { apiKey }) };
+}
+
+export function wantsJson(command: Command): boolean {
+  return command.optsWithGlobals<GlobalOptions>().json ?? false;
 }

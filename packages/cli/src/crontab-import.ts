@@ -1,19 +1,35 @@
-/** What an entry of a crontab becomes: a schedule of `command` tasks, under a name that stays the same when the file is imported again. */
+/**
+ * What each entry of a crontab becomes: a schedule of `command` tasks, or a reason why not. A name follows from what the entry says, not
+ * from where it stands: importing the file again changes nothing, and moving lines about renames nothing.
+ */
 import { createHash } from "node:crypto";
-import {
-  type CrontabEntry,
-  defaultDst,
-  formatLocal,
-  previewSchedule,
-  type ScheduleRule,
-  validateRule,
-} from "@carillon/core";
+import { isAbsolute } from "node:path";
+import { type CrontabEntry, previewSchedule, validateRule } from "@carillon/core";
+import { cronRule } from "./commands/cron.ts";
 
 export interface ImportSource {
+  /** The schedules' names begin with it. */
   prefix: string;
   /** For entries without `CRON_TZ`. */
   timeZone: string;
+  /** Null: what the worker declares, else `default`. */
   queue: string | null;
+}
+
+export interface ImportedEntry {
+  line: number;
+  expression: string;
+  user: string | null;
+  command: string;
+  /** Why there is no schedule; null: there is one. */
+  problem: string | null;
+  schedule: ImportedSchedule | null;
+  /** In plain words; null where there is no schedule, as the fields below are empty. */
+  words: string | null;
+  /** The next three, in the schedule's zone. */
+  fires: string[];
+  /** What is different from cron, or may surprise. */
+  notes: string[];
 }
 
 export interface ImportedSchedule {
@@ -32,67 +48,87 @@ export interface ImportedSchedule {
   };
 }
 
-/** Null for an entry that cannot be a schedule; `entry.problem` says why. */
-export function scheduleOf(entry: CrontabEntry, source: ImportSource): ImportedSchedule | null {
-  if (entry.problem !== null || entry.expression === "@reboot") return null;
-  const { SHELL = "/bin/sh", MAILTO: _mail, CRON_TZ: _zone, ...env } = entry.environment;
-  return {
-    name: `${source.prefix}.${entryKey(entry)}`.slice(0, 128),
-    definition: {
-      cron: entry.expression,
-      timeZone: entry.timeZone ?? source.timeZone,
-      dialect: "vixie",
-      catchUp: { policy: "skip" },
-      task: {
-        type: "command",
-        payload: {
-          argv: [SHELL, "-c", entry.command],
-          ...(Object.keys(env).length === 0 ? {} : { env }),
-          ...(entry.stdin === null ? {} : { stdin: entry.stdin }),
-        },
-        ...(source.queue === null ? {} : { queue: source.queue }),
-        tags: ["crontab", ...(entry.user === null ? [] : [`user-${entry.user}`])],
+export function importEntries(entries: readonly CrontabEntry[], source: ImportSource, now: number): ImportedEntry[] {
+  const uses = new Map<string, number>();
+  return entries.map((entry) => {
+    const { line, expression, user, command } = entry;
+    const rule = cronRule(expression, entry.timeZone ?? source.timeZone, "vixie");
+    const shell = entry.environment.SHELL ?? "/bin/sh";
+    const problem =
+      entry.problem ??
+      (isAbsolute(shell) ? null : `SHELL=${shell} is no absolute path.`) ??
+      validateRule(rule, now)[0]?.message ??
+      null;
+    const shown = { line, expression, user, command, problem };
+    if (problem !== null) return { ...shown, schedule: null, words: null, fires: [], notes: [] };
+
+    const name = nameOf(entry, source.prefix);
+    const use = (uses.get(name) ?? 0) + 1;
+    uses.set(name, use);
+    const preview = previewSchedule(rule, now, 3);
+    return {
+      ...shown,
+      // The same line twice runs twice, as in cron.
+      schedule: {
+        name: use === 1 ? name : `${name}-${use}`,
+        definition: definitionOf(entry, shell, rule.timeZone, source),
       },
+      words: preview.words,
+      fires: preview.fires.map(({ local }) => local),
+      notes: [...preview.warnings.filter(({ code }) => code !== "herd").map(({ message }) => message), ...notes(entry)],
+    };
+  });
+}
+
+function definitionOf(
+  entry: CrontabEntry,
+  shell: string,
+  timeZone: string,
+  source: ImportSource,
+): ImportedSchedule["definition"] {
+  const { SHELL: _shell, MAILTO: _mailTo, CRON_TZ: _zone, ...env } = entry.environment;
+  return {
+    cron: entry.expression,
+    timeZone,
+    dialect: "vixie",
+    catchUp: { policy: "skip" },
+    task: {
+      type: "command",
+      payload: {
+        argv: [shell, "-c", entry.command],
+        ...(Object.keys(env).length === 0 ? {} : { env }),
+        ...(entry.stdin === null ? {} : { stdin: entry.stdin }),
+      },
+      ...(source.queue === null ? {} : { queue: source.queue }),
+      tags: ["crontab", ...(entry.user === null ? [] : [`user-${entry.user}`.slice(0, 64)])],
     },
   };
 }
 
-/** From what the entry says, not from where it stands: moving lines about renames nothing. */
-function entryKey({ expression, user, command }: CrontabEntry): string {
-  const words = /[A-Za-z0-9][A-Za-z0-9._-]*(?=[^/]*$)/.exec(command.split(/[\s;|&]/)[0] ?? "")?.[0] ?? "entry";
-  const hash = createHash("sha256")
-    .update(JSON.stringify([expression, user, command]))
-    .digest("hex")
-    .slice(0, 8);
-  return `${words.slice(0, 40)}-${hash}`;
+function notes({ environment, user }: CrontabEntry): string[] {
+  return [
+    ...(environment.MAILTO ? ["The output is kept with the task; nobody is mailed."] : []),
+    ...(environment.RANDOM_DELAY ? ["RANDOM_DELAY is not applied; a schedule's jitter does that."] : []),
+    ...(user === null ? [] : [`It runs as the worker's user, not as ${user}.`]),
+  ];
 }
 
-/** For people: the entry, its plain words, its next fires, or what was not understood. */
-export function describeEntry(entry: CrontabEntry, schedule: ImportedSchedule | null, now: number): string[] {
-  const head = `line ${entry.line}: ${entry.expression}${entry.user === null ? "" : ` (${entry.user})`}  ${entry.command}`;
-  if (!schedule)
-    return [head, `  not created: ${entry.problem ?? "runs when the machine starts; Carillon has no such instant"}`];
-  const { name, definition } = schedule;
-  const rule: ScheduleRule = {
-    cron: definition.cron,
-    every: null,
-    timeZone: definition.timeZone,
-    dialect: definition.dialect,
-    dst: defaultDst,
-    jitter: null,
-    startAt: null,
-    endAt: null,
-    maxFires: null,
-  };
-  const [error] = validateRule(rule);
-  if (error) return [head, `  not created: ${error.message}`];
-  const preview = previewSchedule(rule, now, 3);
-  return [
-    head,
-    `  ${name}: ${preview.words} (${definition.timeZone})`,
-    ...preview.fires.map(({ at }) => `  next ${formatLocal(Date.parse(at), definition.timeZone)}`),
-    ...preview.warnings.filter(({ code }) => code !== "herd").map(({ message }) => `  note: ${message}`),
-    ...(entry.environment.MAILTO ? ["  note: output is kept with the task instead of being mailed"] : []),
-    ...(entry.user === null ? [] : [`  note: runs as the worker's user, not as ${entry.user}`]),
-  ];
+function nameOf({ expression, user, command, stdin, timeZone }: CrontabEntry, prefix: string): string {
+  const hash = createHash("sha256")
+    .update(JSON.stringify([expression, user, command, stdin, timeZone]))
+    .digest("hex");
+  return `${prefix.slice(0, 64)}.${programOf(command)}-${hash.slice(0, 8)}`;
+}
+
+const shellWords = new Set(["cd", "if", "then", "else", "fi", "exec", "command", "nice", "env", "sudo", "time", "do"]);
+
+/** The first word that looks like the program that does the work, without the tests that guard it. For people only. */
+function programOf(command: string): string {
+  const bare = command.replaceAll(/\[ .*? \]/g, " ").replaceAll(/\btest\s.*?(?:&&|\|\||;)/g, " ");
+  for (const word of bare.split(/[\s;|&(){}]+/)) {
+    if (!/^[\w./~][\w./~+-]*$/.test(word) || shellWords.has(word)) continue;
+    const base = (word.split("/").at(-1) ?? "").replaceAll(/[^A-Za-z0-9._-]/g, "").replace(/^[^A-Za-z0-9]+/, "");
+    if (base !== "") return base.slice(0, 40);
+  }
+  return "entry";
 }

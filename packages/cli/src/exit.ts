@@ -1,7 +1,20 @@
-/** 0 ok, 1 the task failed, 2 usage, 3 not found, 4 conflict, 5 auth, 6 unreachable, busy or server error, 7 a wait ran out. */
-import { CarillonError, type ErrorCode, TaskFailedError, WaitTimeoutError } from "@carillon/client";
+/** Exit codes, and what is said when a command fails. */
+import { CarillonError, type ErrorCode, WaitTimeoutError } from "@carillon/client";
+import { say } from "./output.ts";
 
-export const TASK_FAILED = 1;
+/** Also printed by `--help` and in the reference. */
+export const exitCodes = {
+  0: "ok",
+  1: "the task failed; the port is taken; `doctor` found something",
+  2: "wrong usage or an invalid request",
+  3: "not found",
+  4: "conflict",
+  5: "not authenticated or not permitted",
+  6: "unreachable, busy or a server error",
+  7: "the wait ran out",
+} as const;
+
+export const FAILED = 1;
 export const USAGE = 2;
 const NOT_FOUND = 3;
 const CONFLICT = 4;
@@ -28,22 +41,29 @@ const byCode: Partial<Record<ErrorCode, number>> = {
   permission_denied: AUTH,
 };
 
-/** Says what went wrong on stderr and sets the exit code; the process ends when nothing is left to do. */
-export function exitWith(error: unknown): void {
-  process.exitCode = exitCodeOf(error);
-  if (CarillonError.is(error) && error.code !== "internal") {
-    console.error(`error: ${error.message}`);
-    for (const { pointer, parameter, message } of error.errors) {
-      if (message !== error.message || error.errors.length > 1) console.error(`  ${pointer ?? parameter}: ${message}`);
-    }
-  } else {
-    console.error(error instanceof Error ? `error: ${error.message}` : error);
-    if (CarillonError.is(error) && error.cause) console.error(error.cause);
-  }
-}
+/** A condition of this machine that a command cannot work with, such as a taken port. */
+export class StartError extends Error {}
 
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof TaskFailedError) return TASK_FAILED;
+  if (error instanceof StartError) return FAILED;
   if (error instanceof WaitTimeoutError) return WAIT_RAN_OUT;
   return CarillonError.is(error) ? (byCode[error.code] ?? SERVER) : SERVER;
+}
+
+export function sayError(error: unknown): void {
+  const [message, ...details] = explain(error);
+  say(`error: ${message}`);
+  for (const detail of details) say(`  ${detail}`);
+}
+
+function explain(error: unknown): string[] {
+  if (CarillonError.is(error)) {
+    if (error.code === "internal" && error.cause !== undefined) return explain(error.cause);
+    const fields = error.errors.filter(({ message }) => message !== error.message || error.errors.length > 1);
+    return [error.message, ...fields.map(({ pointer, parameter, message }) => `${pointer ?? parameter}: ${message}`)];
+  }
+  if (error instanceof AggregateError && error.errors.length > 0) return explain(error.errors[0]);
+  if (!(error instanceof Error)) return [String(error)];
+  const expected = error instanceof StartError || error instanceof WaitTimeoutError || "code" in error;
+  return expected || error.stack === undefined ? [error.message] : [error.stack];
 }

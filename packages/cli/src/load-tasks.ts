@@ -1,34 +1,32 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type AnyTask, CarillonError } from "@carillon/client";
+import type { AnyTask } from "@carillon/client";
+import { usageError } from "./input.ts";
 
 /** Every `task()` that these modules export. */
 export async function loadTasks(files: readonly string[]): Promise<AnyTask[]> {
-  const tasks = new Map<string, AnyTask>();
+  const tasks = new Set<AnyTask>();
   for (const file of files) {
     const found = Object.values(await load(file)).filter(isTask);
-    if (found.length === 0) throw new CarillonError("invalid_request", { detail: `${file} exports no task(…)` });
-    for (const definition of found) tasks.set(definition.type, definition);
+    if (found.length === 0) throw usageError(`${file} exports no task(…)`);
+    for (const definition of found) tasks.add(definition);
   }
-  return [...tasks.values()];
+  return [...tasks];
 }
 
 async function load(file: string): Promise<object> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new CarillonError("invalid_request", { detail: `${file} does not exist` });
+  if (!existsSync(path)) throw usageError(`${file} does not exist`);
+  if (/\.[cm]?tsx?$/.test(file) && !("typescript" in process.features && process.features.typescript)) {
+    throw usageError(
+      `this Node (${process.version}) does not run TypeScript files: compile ${file}, or use Node 22.18 or newer`,
+    );
+  }
   try {
     return (await import(pathToFileURL(path).href)) as object;
-  } catch (error) {
-    const stripsTypes = Boolean((process.features as { typescript?: string | false }).typescript);
-    const hint =
-      /\.[cm]?tsx?$/.test(file) && !stripsTypes
-        ? " (this Node does not run TypeScript files; compile it, or use Node 24)"
-        : "";
-    throw new CarillonError("invalid_request", {
-      detail: `${file} could not be loaded${hint}: ${(error as Error).message}`,
-      cause: error,
-    });
+  } catch (cause) {
+    throw usageError(`${file} could not be loaded: ${(cause as Error).stack ?? cause}`, cause);
   }
 }
 

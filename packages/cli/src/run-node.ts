@@ -1,7 +1,8 @@
 /** Starts a node for `dev` and `server`, says what it is, and stops it well. */
-import type { AnyTask } from "@carillon/client";
-import { noop, sleep } from "@carillon/client";
+import { type AnyTask, noop, sleep } from "@carillon/client";
 import { type CarillonNode, type Config, httpTask, isLoopback, startNode } from "@carillon/server";
+import { StartError } from "./exit.ts";
+import { say } from "./output.ts";
 
 export interface RunNodeOptions {
   config: Config;
@@ -18,64 +19,87 @@ export interface RunNodeOptions {
 
 const PORTS_TO_TRY = 20;
 
+/** Until SIGTERM or SIGINT; a second one ends the process at once. */
 export async function runNode(options: RunNodeOptions): Promise<void> {
-  const { config } = options;
+  const stopped = stopSignals();
   const node = await startOnFreePort(options);
-  ready(node, options);
+  sayReady(node, options);
+  const signal = await Promise.race([stopped, node.closed]);
+  if (signal) say(`${signal}: draining for up to ${options.drainTimeout}; once more leaves at once`);
+  await node.close({ timeout: options.drainTimeout });
+}
 
-  let stopping: Promise<void> | null = null;
-  const stop = (signal: NodeJS.Signals) => {
-    if (stopping) {
-      console.error(`${signal} again: leaving at once`);
-      process.exit(1);
-    }
-    console.error(`${signal}: draining`);
-    stopping = node.close({ timeout: options.drainTimeout });
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
-  await node.closed;
-  await stopping;
-  process.off("SIGTERM", stop);
-  process.off("SIGINT", stop);
-  if (config.logLevel === "debug") console.error("stopped");
+/** The first signal, also one that comes while the node still starts. */
+function stopSignals(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let seen = false;
+    const onSignal = (signal: NodeJS.Signals) => {
+      // The embedded database is stopped by an exit handler, and by its watchdog should that not be enough.
+      if (seen) process.exit(1);
+      seen = true;
+      resolve(signal);
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
 }
 
 async function startOnFreePort(options: RunNodeOptions): Promise<CarillonNode> {
-  const { config } = options;
-  for (let attempt = 0; ; attempt++) {
+  const { host, port } = options.config;
+  const last = options.nextFreePort && port !== 0 ? Math.min(port + PORTS_TO_TRY, 65_535) : port;
+  for (let candidate = port; ; candidate++) {
     try {
-      return await startNode({
-        ...config,
+      const node = await startNode({
+        ...options.config,
         databaseUrl: options.databaseUrl,
-        listen: { host: config.host, port: config.port === 0 ? 0 : config.port + attempt },
-        tasks: [httpTask([...config.httpAllow, ...options.httpAllow]), noop, sleep, ...options.tasks],
+        listen: { host, port: candidate },
+        tasks: [httpTask([...options.config.httpAllow, ...options.httpAllow]), noop, sleep, ...options.tasks],
         concurrency: options.concurrency,
       });
+      if (candidate !== port) say(`port ${port} is taken, using ${candidate}`);
+      return node;
     } catch (error) {
-      const taken = (error as { code?: unknown }).code === "EADDRINUSE";
-      if (!taken || !options.nextFreePort || attempt >= PORTS_TO_TRY) throw error;
-      if (attempt === 0) console.error(`port ${config.port} is taken, looking for the next free one`);
+      if (!isListenError(error)) throw error;
+      if (error.code !== "EADDRINUSE" || candidate >= last) throw new StartError(explainListen(error, host, candidate));
     }
   }
 }
 
-function ready(node: CarillonNode, { jsonLogs }: RunNodeOptions): void {
+function isListenError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error && error.syscall === "listen";
+}
+
+function explainListen({ code, message }: NodeJS.ErrnoException, host: string, port: number): string {
+  if (code === "EADDRINUSE") return `port ${port} on ${host} is taken; choose another with --port, or 0 for any`;
+  if (code === "EACCES") return `port ${port} on ${host} may be used by root only; choose one from 1024 on`;
+  return message;
+}
+
+function sayReady(node: CarillonNode, { jsonLogs }: RunNodeOptions): void {
+  const { url, database } = node;
   if (jsonLogs) {
-    console.log(JSON.stringify({ msg: "ready", url: node.url, database: node.database }));
+    console.log(JSON.stringify({ msg: "ready", url, database }));
     return;
   }
-  console.log(`carillon ready on ${node.url}`);
-  const { database } = node;
-  console.log("");
-  console.log(`  dashboard  ${node.url}/`);
-  console.log(`  API        ${node.url}/api/v1 (docs at ${node.url}/docs), gRPC on the same port`);
-  console.log(`  data       ${database.place}`);
-  console.log(`  survives   ${database.survives}`);
-  if (database.recovered) console.log(`  recovered  ${database.recovered}`);
-  for (const warning of database.warnings) console.log(`  warning    ${warning}`);
-  console.log("");
-  console.log(`  try        npx carillon tasks create sleep '{"for":"1s"}' --delay 2s --wait`);
+  const lines = [
+    `carillon ready on ${url}`,
+    "",
+    `  dashboard  ${url}/`,
+    `  API        ${url}/api/v1, reference at ${url}/docs, gRPC on the same port`,
+    `  data       ${database.place}`,
+    `  survives   ${database.survives}`,
+    ...(database.recovered ? [`  recovered  ${database.recovered}`] : []),
+    ...database.warnings.map((warning) => `  warning    ${warning}`),
+    "",
+    `  try        npx carillon tasks create sleep '{"for":"1s"}' --delay 2s --wait${urlOption(url)}`,
+    "",
+  ];
+  console.log(lines.join("\n"));
+}
+
+/** For the command to try: needed only where the client would look elsewhere. */
+function urlOption(url: string | null): string {
+  return url === null || url === "http://127.0.0.1:7070" ? "" : ` --url ${url}`;
 }
 
 /** What `carillon dev` adds for a laptop: targets on the machine itself. */

@@ -1,16 +1,31 @@
-import { type SettingKey, settings } from "@carillon/server";
+import { formatDuration } from "@carillon/core";
+import { type Config, type SettingKey, settings } from "@carillon/server";
 import type { Command } from "commander";
+import { wantsJson } from "../connect.ts";
 import { nodeConfig } from "../node-config.ts";
-import { printRows } from "../output.ts";
+import { type Column, printRows } from "../output.ts";
+
+interface Row {
+  key: SettingKey;
+  variable: string;
+  value: string | null;
+  origin: string;
+}
+
+const columns: Column<Row>[] = [
+  { title: "SETTING", value: ({ key }) => key },
+  { title: "VARIABLE", value: ({ variable }) => variable },
+  { title: "VALUE", value: ({ value }) => value },
+];
 
 export function configCommand(program: Command): void {
   program
     .command("config")
     .description("What a node started here would use")
     .command("print")
-    .description("Print every setting; secrets are masked")
-    .option("--show-origin", "and where each value comes from")
-    .option("--config <file>", "JSON file of settings")
+    .description("Print every setting; secrets are not shown")
+    .option("--show-origin", "and where each value comes from: flag, environment, file or default")
+    .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
     .action(({ showOrigin, config: file }: { showOrigin?: boolean; config?: string }, command: Command) => {
       const config = nodeConfig({}, file);
       const rows = (Object.keys(settings) as SettingKey[]).map((key) => ({
@@ -19,22 +34,14 @@ export function configCommand(program: Command): void {
         value: show(key, config[key]),
         origin: config.origins[key],
       }));
-      printRows(
-        rows,
-        [
-          { title: "SETTING", value: (row) => row.key },
-          { title: "VARIABLE", value: (row) => row.variable },
-          { title: "VALUE", value: (row) => row.value },
-          ...(showOrigin ? [{ title: "ORIGIN", value: (row: { origin: string }) => row.origin }] : []),
-        ],
-        command.optsWithGlobals<{ json?: boolean }>().json ?? false,
-      );
+      const origin: Column<Row> = { title: "ORIGIN", value: (row) => row.origin };
+      printRows(rows, showOrigin ? [...columns, origin] : columns, wantsJson(command));
     });
 }
 
-function show(key: SettingKey, value: unknown): string | null {
+function show(key: SettingKey, value: Config[SettingKey]): string | null {
   if (value === undefined) return null;
   if (settings[key].secret) return "(set)";
-  if (key === "retention" || key === "logRetention") return `${Number(value) / 86_400_000}d`;
+  if (key === "retention" || key === "logRetention") return formatDuration(value as number);
   return Array.isArray(value) ? value.join(",") : String(value);
 }

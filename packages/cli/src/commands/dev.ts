@@ -1,6 +1,8 @@
 import type { Command } from "commander";
+import { wantsJson } from "../connect.ts";
 import { loadTasks } from "../load-tasks.ts";
 import { nodeConfig } from "../node-config.ts";
+import { wholeNumber } from "../options.ts";
 import { loopbackAllowed, runNode } from "../run-node.ts";
 
 interface DevFlags {
@@ -16,16 +18,17 @@ interface DevFlags {
 export function devCommand(program: Command): void {
   program
     .command("dev [files...]")
-    .description("One node with its own PostgreSQL and the dashboard; also runs the tasks that these modules export")
-    .option("--host <address>", "CARILLON_HOST (127.0.0.1)")
-    .option("--port <port>", "CARILLON_PORT (7070, or the next free one)")
-    .option("--data-dir <folder>", "CARILLON_DATA_DIR")
-    .option("--database-url <url>", "CARILLON_DATABASE_URL: use this server instead of the embedded one")
-    .option("--concurrency <n>", "tasks at once in this process", Number, 50)
-    .option("--config <file>", "JSON file of settings")
-    .option("--json-logs", "the ready line and logs as JSON")
-    .action(async (files: string[], { concurrency, config: file, jsonLogs, ...flags }: DevFlags) => {
-      const config = nodeConfig(flags, file);
+    .description("A node for your machine: its own PostgreSQL, the dashboard, and the tasks that these modules export")
+    .option("--host <address>", "loopback address to listen on (CARILLON_HOST, 127.0.0.1)")
+    .option("--port <port>", "port to listen on, 0 for any (CARILLON_PORT, 7070 or the next free one)")
+    .option("--data-dir <folder>", "where the database lives (CARILLON_DATA_DIR)")
+    .option("--database-url <url>", "use this PostgreSQL instead of an own one (CARILLON_DATABASE_URL)")
+    .option("--concurrency <n>", "tasks at once in this process", wholeNumber(1, 10_000), 50)
+    .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
+    .option("--json-logs", "the ready line as JSON")
+    .action(async (files: string[], flags: DevFlags, command: Command) => {
+      const { concurrency, config: file, jsonLogs, ...settings } = flags;
+      const config = nodeConfig(settings, file);
       await runNode({
         config,
         concurrency,
@@ -34,7 +37,7 @@ export function devCommand(program: Command): void {
         nextFreePort: config.origins.port === "default",
         httpAllow: loopbackAllowed(config.host),
         drainTimeout: "5s",
-        jsonLogs: jsonLogs ?? false,
+        jsonLogs: jsonLogs ?? wantsJson(command),
       });
     });
 }

@@ -1,19 +1,26 @@
 import type { Command } from "commander";
 import { connect } from "../connect.ts";
-import { printable } from "../output.ts";
+import { usageError } from "../input.ts";
+import { list } from "../options.ts";
+import { print, printJson, say } from "../output.ts";
+
+const topics = ["tasks", "schedules"];
 
 export function eventsCommand(program: Command): void {
   program
     .command("events")
-    .description("Print what changes, as it happens (a display feed: under load it is thinned out)")
-    .option("--follow", "go on until interrupted (the only mode there is; given for clarity)")
-    .option("--topics <list>", "tasks, schedules", "tasks,schedules")
-    .action(async ({ topics }: { topics: string }, command: Command) => {
+    .description("Print what changes, as it happens: a feed for the eye, thinned out under load")
+    .option("--follow", "go on until interrupted; there is no other way, the option says so")
+    .option("--topics <list>", topics.join(", "), list)
+    .action(async (flags: { topics?: string[] }, command: Command) => {
+      const wanted = flags.topics ?? topics;
+      const unknown = wanted.find((topic) => !topics.includes(topic));
+      if (unknown !== undefined) throw usageError(`no topic "${unknown}"; there are ${topics.join(" and ")}`);
       const { carillon, json } = connect(command);
-      for await (const change of carillon.events({ topics: topics.split(",") })) {
-        if (json) console.log(JSON.stringify(change));
-        else if (change.kind === "reset") console.error("(changes may have been missed)");
-        else console.log(printable(`${change.at}  ${change.topic.padEnd(9)}  ${change.id}  ${change.state ?? ""}`));
+      for await (const change of carillon.events({ topics: wanted })) {
+        if (json) printJson(change);
+        else if (change.kind === "reset") say("connected; what changed before is not shown");
+        else print([change.at, change.topic, change.id, change.state ?? ""].join("  ").trimEnd());
       }
     });
 }

@@ -1,56 +1,11 @@
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { CarillonError, parseCrontab } from "@carillon/core";
+import { parseCrontab } from "@carillon/core";
 import type { Command } from "commander";
-import { connect } from "../connect.ts";
-import { describeEntry, scheduleOf } from "../crontab-import.ts";
-
-export function importCommand(program: Command): void {
-  program
-    .command("import")
-    .description("Bring schedules from elsewhere")
-    .command("crontab <file>")
-    .description("Read a crontab (- for standard input) and create a schedule of `command` tasks for each entry")
-    .option("--dry-run", "only print what would be created, in plain words, with the next fires")
-    .option("--system", "entries name a user (default: found out from the text)")
-    .option("--user", "entries name no user")
-    .option("--name <prefix>", "prefix of the schedules' names (default: the file's name)")
-    .option("--tz <zone>", "time zone of entries without CRON_TZ (default: this machine's)")
-    .option("--queue <name>", "queue of the tasks")
-    .action(async (file: string, flags: ImportFlags, command: Command) => {
-      const text = readFileSync(file === "-" ? 0 : file, "utf8");
-      if (text.includes("\0")) throw new CarillonError("invalid_request", { detail: `${file} is not a text file` });
-      const format = flags.system ? "system" : flags.user ? "user" : undefined;
-      const { entries } = parseCrontab(text, format === undefined ? {} : { format });
-      const source = {
-        prefix: flags.name ?? nameOf(file),
-        timeZone: flags.tz ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
-        queue: flags.queue ?? null,
-      };
-      const { carillon, json } = connect(command);
-      const shells = new Set<string>();
-      let understood = 0;
-      for (const entry of entries) {
-        const schedule = scheduleOf(entry, source);
-        if (json) console.log(JSON.stringify({ line: entry.line, problem: entry.problem, ...schedule }));
-        else for (const line of describeEntry(entry, schedule, Date.now())) console.log(line);
-        if (!schedule) continue;
-        understood++;
-        shells.add(schedule.definition.task.payload.argv[0]);
-        if (flags.dryRun) continue;
-        const { version } = await carillon.schedules.put(schedule.name, schedule.definition);
-        console.error(`${schedule.name}: version ${version}`);
-      }
-      const left = entries.length - understood;
-      console.error(
-        `${understood} of ${entries.length} entries ${flags.dryRun ? "would become" : "are"} schedules${left > 0 ? `, ${left} not` : ""}`,
-      );
-      if (understood > 0) {
-        const allowed = [...shells].sort().join(" ");
-        console.error(`They run only on a worker that allows the shell: carillon worker --allow-command ${allowed}`);
-      }
-    });
-}
+import { connect, wantsJson } from "../connect.ts";
+import { type ImportedEntry, importEntries } from "../crontab-import.ts";
+import { readText, usageError } from "../input.ts";
+import { name } from "../options.ts";
+import { print, printJson, say } from "../output.ts";
 
 interface ImportFlags {
   dryRun?: boolean;
@@ -61,7 +16,78 @@ interface ImportFlags {
   queue?: string;
 }
 
-function nameOf(file: string): string {
-  const name = file === "-" ? "crontab" : basename(file);
-  return name.replaceAll(/[^A-Za-z0-9._-]/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "crontab";
+export function importCommand(program: Command): void {
+  program
+    .command("import")
+    .description("Bring schedules from elsewhere")
+    .command("crontab <file>")
+    .description("Create a schedule of `command` tasks for each entry of a crontab (- for standard input)")
+    .option("--dry-run", "only print what would be created, in plain words with the next fires; needs no node")
+    .option("--system", "entries name a user (found out from the text)")
+    .option("--user", "entries name no user (found out from the text)")
+    .option("--name <prefix>", "the schedules' names begin with it (the file's name)", name)
+    .option("--tz <zone>", "time zone of entries without CRON_TZ (this machine's)")
+    .option("--queue <name>", "queue of the tasks", name)
+    .action(async (file: string, flags: ImportFlags, command: Command) => {
+      if (flags.system && flags.user) throw usageError("give --system or --user, not both");
+      const text = readText(file);
+      if (text.includes("\0")) throw usageError(`${file} is no text file`);
+      const format = flags.system ? "system" : flags.user ? "user" : undefined;
+      const { entries } = parseCrontab(text, format === undefined ? {} : { format });
+      const source = {
+        prefix: flags.name ?? prefixOf(file),
+        timeZone: flags.tz ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+        queue: flags.queue ?? null,
+      };
+      const imported = importEntries(entries, source, Date.now());
+      for (const entry of imported) {
+        if (wantsJson(command)) printJson(entry);
+        else for (const line of describe(entry)) print(line);
+      }
+      const schedules = imported.flatMap(({ schedule }) => schedule ?? []);
+      if (!flags.dryRun) {
+        const { carillon } = connect(command);
+        for (const { name, definition } of schedules) {
+          const { version } = await carillon.schedules.put(name, definition);
+          say(`${name}: version ${version}`);
+        }
+      }
+      const left = imported.length - schedules.length;
+      say(
+        `${schedules.length} of ${imported.length} entries ${flags.dryRun ? "would become" : "are now"} schedules${left > 0 ? `, ${left} not` : ""}`,
+      );
+      if (schedules.length > 0) {
+        const shells = [...new Set(schedules.map(({ definition }) => definition.task.payload.argv[0]))].sort();
+        say("Their tasks run only on a worker that allows the shell, with that worker's user and rights:");
+        say(`  carillon worker --allow-command ${shells.join(" ")}`);
+      }
+    });
+}
+
+/** For people: the entry, its plain words and next fires, or why there is no schedule. */
+function describe({
+  line,
+  expression,
+  user,
+  command,
+  problem,
+  schedule,
+  words,
+  fires,
+  notes,
+}: ImportedEntry): string[] {
+  const head = `line ${line}: ${command === "" ? expression : [expression, user, command].filter(Boolean).join("  ")}`;
+  if (!schedule) return [head, `  not created: ${problem}`];
+  return [
+    head,
+    `  ${schedule.name}`,
+    `  ${words} (${schedule.definition.timeZone})`,
+    ...fires.map((fire) => `  next ${fire}`),
+    ...notes.map((note) => `  note: ${note}`),
+  ];
+}
+
+function prefixOf(file: string): string {
+  const text = file === "-" ? "crontab" : basename(file);
+  return text.replaceAll(/[^A-Za-z0-9._-]/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "crontab";
 }

@@ -1,31 +1,40 @@
-import { CarillonError } from "@carillon/core";
 import { migrate } from "@carillon/store";
 import type { Command } from "commander";
+import { wantsJson } from "../connect.ts";
+import { usageError } from "../input.ts";
 import { nodeConfig } from "../node-config.ts";
-import { printRows } from "../output.ts";
+import { printRows, say } from "../output.ts";
+
+interface MigrateFlags {
+  databaseUrl?: string;
+  config?: string;
+  dryRun?: boolean;
+}
 
 export function migrateCommand(program: Command): void {
   program
     .command("migrate")
-    .description("Bring the database's schema to this version (also done at every start)")
-    .option("--database-url <url>", "default CARILLON_DATABASE_URL, then DATABASE_URL")
+    .description("Bring a database's schema to this version; every start of a node does it too")
+    .option("--database-url <url>", "PostgreSQL 15 or newer (CARILLON_DATABASE_URL, else DATABASE_URL)")
+    .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
     .option("--dry-run", "only print what is missing")
-    .action(async ({ databaseUrl, dryRun }: { databaseUrl?: string; dryRun?: boolean }, command: Command) => {
-      const config = nodeConfig({ databaseUrl });
-      const url = config.databaseDirectUrl ?? config.databaseUrl ?? process.env.DATABASE_URL;
-      if (url === undefined) {
-        throw new CarillonError("invalid_request", {
-          detail: "which database? Give --database-url or CARILLON_DATABASE_URL",
-        });
+    .action(async ({ databaseUrl, config: file, dryRun = false }: MigrateFlags, command: Command) => {
+      const config = nodeConfig({ databaseUrl }, file);
+      // A flag names the database that is meant, also where the environment knows a way past a pooler of another one.
+      const url = databaseUrl ?? config.databaseDirectUrl ?? config.databaseUrl ?? process.env.DATABASE_URL;
+      if (url === undefined) throw usageError("which database? Give --database-url or CARILLON_DATABASE_URL");
+      const steps = await migrate({ connectionString: url }, { dryRun });
+      const rows = steps.map((step) => ({ migration: step, state: dryRun ? "missing" : "applied" }));
+      if (rows.length === 0) say("nothing to do: the schema is of this version");
+      else {
+        printRows(
+          rows,
+          [
+            { title: "MIGRATION", value: ({ migration }) => migration },
+            { title: "STATE", value: ({ state }) => state },
+          ],
+          wantsJson(command),
+        );
       }
-      const steps = await migrate({ connectionString: url }, { dryRun: dryRun ?? false });
-      printRows(
-        steps.map((step) => ({ migration: step, state: dryRun ? "missing" : "applied" })),
-        [
-          { title: "MIGRATION", value: (row) => row.migration },
-          { title: "STATE", value: (row) => row.state },
-        ],
-        command.optsWithGlobals<{ json?: boolean }>().json ?? false,
-      );
     });
 }

@@ -1,13 +1,18 @@
-import type { Schedule, ScheduleOptions } from "@carillon/client";
+import type { Fire, Schedule, ScheduleOptions } from "@carillon/client";
 import type { Command } from "commander";
 import { connect } from "../connect.ts";
-import { printRecord, printRows } from "../output.ts";
-import { readPayload } from "./tasks.ts";
+import { readPayload } from "../input.ts";
+import { wholeNumber } from "../options.ts";
+import { type Column, printRecord, printRows, say } from "../output.ts";
+import { printPreview } from "../print-preview.ts";
 
-interface PutFlags {
+interface RuleFlags {
   cron?: string;
   every?: string;
   tz?: string;
+}
+
+interface PutFlags extends RuleFlags {
   type: string;
   payload?: string;
   queue?: string;
@@ -17,16 +22,12 @@ interface PutFlags {
 export function schedulesCommand(program: Command): void {
   const schedules = program.command("schedules").description("Create, find and steer schedules");
 
-  schedules
-    .command("put <name>")
+  withRule(schedules.command("put <name>"))
     .description("Create a schedule or replace its definition")
-    .option("--cron <expression>")
-    .option("--every <duration>", "e.g. 5m")
-    .option("--tz <zone>", "IANA time zone (default UTC)")
     .requiredOption("--type <type>", "type of the task that each fire creates")
-    .option("--payload <json>", "JSON, @FILE, or -")
-    .option("--queue <name>")
-    .option("--priority <n>", "1 urgent … 9 idle", Number)
+    .option("--payload <json>", "JSON, @FILE, or - for standard input")
+    .option("--queue <name>", "where the tasks wait")
+    .option("--priority <n>", "1 urgent to 9 idle", wholeNumber(1, 9))
     .action(async (name: string, flags: PutFlags, command: Command) => {
       const { carillon, json } = connect(command);
       printRecord(await carillon.schedules.put(name, definition(flags)), json);
@@ -38,27 +39,13 @@ export function schedulesCommand(program: Command): void {
     .action(async (_flags: object, command: Command) => {
       const { carillon, json } = connect(command);
       const rows: Schedule[] = [];
-      let pageToken: string | undefined;
+      let pageToken: string | null = null;
       do {
-        const page = await carillon.schedules.list({
-          pageSize: 200,
-          ...(pageToken === undefined ? {} : { pageToken }),
-        });
+        const page = await carillon.schedules.list({ pageSize: 200, ...(pageToken === null ? {} : { pageToken }) });
         rows.push(...page.items);
-        pageToken = page.nextPageToken ?? undefined;
-      } while (pageToken !== undefined);
-      printRows(
-        rows,
-        [
-          { title: "NAME", value: (schedule) => schedule.name },
-          { title: "WHEN", value: (schedule) => schedule.words },
-          { title: "ZONE", value: (schedule) => schedule.timeZone },
-          { title: "TYPE", value: (schedule) => schedule.task.type },
-          { title: "NEXT FIRE", value: (schedule) => (schedule.paused ? "paused" : schedule.nextFireAt) },
-          { title: "LAST", value: (schedule) => schedule.lastTask?.state ?? null },
-        ],
-        json,
-      );
+        pageToken = page.nextPageToken;
+      } while (pageToken !== null);
+      printRows(rows, scheduleColumns, json);
     });
 
   schedules
@@ -71,88 +58,93 @@ export function schedulesCommand(program: Command): void {
 
   schedules
     .command("pause <name>")
-    .description("Stop firing; fires meanwhile are recorded as skipped")
-    .option("--reason <text>")
-    .action(async (name: string, { reason }: { reason?: string }, command: Command) => {
+    .description("Create no tasks until it is resumed; fires meanwhile are skipped")
+    .option("--reason <text>", "kept with the schedule")
+    .action(async (name: string, flags: { reason?: string }, command: Command) => {
       const { carillon, json } = connect(command);
-      const { version, paused } = await carillon.schedules.pause(name, reason === undefined ? {} : { reason });
-      printRecord({ name, paused, version }, json);
+      const schedule = await carillon.schedules.pause(name, flags);
+      printRecord(json ? schedule : { name, paused: schedule.paused }, json);
     });
 
   schedules
     .command("resume <name>")
-    .description("Fire again from now on")
+    .description("Create tasks again from now on")
     .action(async (name: string, _flags: object, command: Command) => {
       const { carillon, json } = connect(command);
-      const { paused, nextFireAt } = await carillon.schedules.resume(name);
-      printRecord({ name, paused, nextFireAt }, json);
+      const schedule = await carillon.schedules.resume(name);
+      printRecord(json ? schedule : { name, paused: schedule.paused, nextFireAt: schedule.nextFireAt }, json);
     });
 
   schedules
     .command("trigger <name>")
     .description("Create its task now, beside its fires")
-    .option("--payload <json>", "instead of the schedule's own")
+    .option("--payload <json>", "instead of the schedule's own: JSON, @FILE, or -")
     .action(async (name: string, { payload }: { payload?: string }, command: Command) => {
       const { carillon, json } = connect(command);
-      const task = await carillon.schedules.trigger(
-        name,
-        payload === undefined ? {} : { payload: readPayload(payload) },
-      );
+      const body = payload === undefined ? {} : { payload: readPayload(payload) };
+      const task = await carillon.schedules.trigger(name, body);
       printRecord(json ? task : { id: task.id, state: task.state }, json);
     });
 
   schedules
     .command("fires <name>")
-    .description("What became of its fires in the last 24 h, and the next ones")
-    .option("--from <instant>")
-    .option("--to <instant>")
-    .action(async (name: string, query: { from?: string; to?: string }, command: Command) => {
-      const { carillon, json } = connect(command);
-      const page = await carillon.schedules.fires(name, { ...query, pageSize: 200 });
-      printRows(
-        page.items,
-        [
-          { title: "FIRE", value: (fire) => fire.local },
-          { title: "OUTCOME", value: (fire) => fire.outcome },
-          { title: "TASK", value: (fire) => (fire.task ? `${fire.task.id} ${fire.task.state}` : fire.reason) },
-          { title: "LATE", value: (fire) => (fire.task?.latenessMs == null ? null : `${fire.task.latenessMs} ms`) },
-        ],
-        json,
-      );
-    });
-
-  schedules
-    .command("preview")
-    .description("When a rule would fire, without creating anything")
-    .option("--cron <expression>")
-    .option("--every <duration>")
-    .option("--tz <zone>")
-    .option("--count <n>", "how many fires", Number, 10)
+    .description("What became of its fires; without a range those of the last 24 h and the next 10")
+    .option("--from <instant>", "the first instant")
+    .option("--to <instant>", "the end, itself not included")
+    .option("--limit <n>", "how many at most", wholeNumber(1, 100_000), 200)
     .action(
-      async ({ tz, ...rule }: { cron?: string; every?: string; tz?: string; count: number }, command: Command) => {
+      async (name: string, { limit, ...range }: { from?: string; to?: string; limit: number }, command: Command) => {
         const { carillon, json } = connect(command);
-        const preview = await carillon.schedules.preview({ ...rule, ...(tz === undefined ? {} : { timeZone: tz }) });
-        if (json) return printRecord(preview, true);
-        console.log(preview.words);
-        for (const fire of preview.fires) console.log(`  ${fire.local}`);
-        for (const warning of preview.warnings) console.error(`warning: ${warning.message}`);
+        const rows: Fire[] = [];
+        let pageToken: string | null = null;
+        do {
+          const page = await carillon.schedules.fires(name, {
+            ...range,
+            pageSize: Math.min(200, limit - rows.length),
+            ...(pageToken === null ? {} : { pageToken }),
+          });
+          rows.push(...page.items);
+          pageToken = page.nextPageToken;
+        } while (pageToken !== null && rows.length < limit);
+        printRows(rows, fireColumns, json);
       },
     );
 
+  withRule(schedules.command("preview"))
+    .description("When a rule would fire; creates nothing")
+    .option("--count <n>", "how many fires", wholeNumber(1, 1_000), 10)
+    .action(async ({ count, ...flags }: RuleFlags & { count: number }, command: Command) => {
+      const { carillon, json } = connect(command);
+      printPreview(await carillon.schedules.preview({ ...rule(flags), count }), json);
+    });
+
   schedules
     .command("rm <name>")
-    .description("Delete a schedule; planned tasks that have not started are withdrawn")
+    .description("Delete a schedule; its tasks that have not started are withdrawn")
     .action(async (name: string, _flags: object, command: Command) => {
-      const { carillon } = connect(command);
-      await carillon.schedules.delete(name);
-      console.error(`${name} deleted`);
+      await connect(command).carillon.schedules.delete(name);
+      say(`${name} deleted`);
     });
 }
 
-function definition({ tz, type, payload, queue, priority, ...rule }: PutFlags): ScheduleOptions {
+function withRule(command: Command): Command {
+  return command
+    .option("--cron <expression>", 'such as "0 2 * * *"')
+    .option("--every <duration>", "such as 5m")
+    .option("--tz <zone>", "IANA time zone (UTC)");
+}
+
+function rule({ cron, every, tz }: RuleFlags) {
   return {
-    ...rule,
+    ...(cron === undefined ? {} : { cron }),
+    ...(every === undefined ? {} : { every }),
     ...(tz === undefined ? {} : { timeZone: tz }),
+  };
+}
+
+function definition({ type, payload, queue, priority, ...flags }: PutFlags): ScheduleOptions {
+  return {
+    ...rule(flags),
     task: {
       type,
       ...(payload === undefined ? {} : { payload: readPayload(payload) }),
@@ -161,3 +153,19 @@ function definition({ tz, type, payload, queue, priority, ...rule }: PutFlags): 
     },
   };
 }
+
+const scheduleColumns: Column<Schedule>[] = [
+  { title: "NAME", value: ({ name }) => name },
+  { title: "WHEN", value: ({ words }) => words },
+  { title: "ZONE", value: ({ timeZone }) => timeZone },
+  { title: "TYPE", value: ({ task }) => task.type },
+  { title: "NEXT FIRE", value: ({ paused, nextFireAt }) => (paused ? "paused" : nextFireAt) },
+  { title: "LAST", value: ({ lastTask }) => lastTask?.state ?? null },
+];
+
+const fireColumns: Column<Fire>[] = [
+  { title: "FIRE", value: ({ local }) => local },
+  { title: "OUTCOME", value: ({ outcome }) => outcome },
+  { title: "TASK", value: ({ task, reason }) => (task ? `${task.id} ${task.state}` : reason) },
+  { title: "LATE", value: ({ task }) => (task?.latenessMs == null ? null : `${task.latenessMs} ms`) },
+];

@@ -1,6 +1,8 @@
-import { CarillonError } from "@carillon/core";
 import type { Command } from "commander";
+import { wantsJson } from "../connect.ts";
+import { usageError } from "../input.ts";
 import { nodeConfig } from "../node-config.ts";
+import { duration, wholeNumber } from "../options.ts";
 import { runNode } from "../run-node.ts";
 
 interface ServerFlags {
@@ -22,25 +24,26 @@ export function serverCommand(program: Command): void {
   program
     .command("server")
     .description("A node; start as many as you like on one database")
-    .option("--host <address>", "CARILLON_HOST (127.0.0.1)")
-    .option("--port <port>", "CARILLON_PORT (7070)")
-    .option("--database-url <url>", "CARILLON_DATABASE_URL, then DATABASE_URL")
-    .option("--data-dir <folder>", "CARILLON_DATA_DIR, for the embedded database")
+    .option("--host <address>", "loopback address to listen on (CARILLON_HOST, 127.0.0.1)")
+    .option("--port <port>", "port to listen on, 0 for any (CARILLON_PORT, 7070)")
+    .option("--database-url <url>", "PostgreSQL 15 or newer (CARILLON_DATABASE_URL, else DATABASE_URL)")
+    .option("--data-dir <folder>", "where the embedded database lives (CARILLON_DATA_DIR)")
     .option("--embedded", "use the embedded database although NODE_ENV is production")
-    .option("--advertise-url <url>", "CARILLON_ADVERTISE_URL: how workers and other nodes reach this one")
-    .option("--roles <list>", "CARILLON_ROLES: api,dispatcher,planner")
-    .option("--retention <duration>", "CARILLON_RETENTION (14d)")
-    .option("--concurrency <n>", "http tasks at once in this process", Number, 50)
-    .option("--drain-timeout <duration>", "how long running tasks get at SIGTERM", "30s")
-    .option("--config <file>", "JSON file of settings")
-    .option("--json-logs", "the ready line and logs as JSON")
-    .action(async ({ concurrency, drainTimeout, embedded, config: file, jsonLogs, ...flags }: ServerFlags) => {
-      const config = nodeConfig(flags, file);
+    .option("--advertise-url <url>", "how workers and other nodes reach this one (CARILLON_ADVERTISE_URL)")
+    .option("--roles <list>", "some of api,dispatcher,planner (CARILLON_ROLES)")
+    .option("--retention <duration>", "how long final tasks are kept (CARILLON_RETENTION, 14d)")
+    .option("--concurrency <n>", "tasks of the types http, noop and sleep at once", wholeNumber(1, 10_000), 50)
+    .option("--drain-timeout <duration>", "how long running tasks get at SIGTERM", duration, "30s")
+    .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
+    .option("--json-logs", "the ready line as JSON")
+    .action(async (flags: ServerFlags, command: Command) => {
+      const { concurrency, drainTimeout, embedded, config: file, jsonLogs, ...settings } = flags;
+      const config = nodeConfig(settings, file);
       const databaseUrl = config.databaseUrl ?? process.env.DATABASE_URL;
       if (databaseUrl === undefined && process.env.NODE_ENV === "production" && !embedded) {
-        throw new CarillonError("invalid_request", {
-          detail: "no database: set CARILLON_DATABASE_URL, or say --embedded to use one of its own on this machine",
-        });
+        throw usageError(
+          "no database: set CARILLON_DATABASE_URL, or say --embedded to use one of its own on this machine",
+        );
       }
       await runNode({
         config,
@@ -50,7 +53,7 @@ export function serverCommand(program: Command): void {
         nextFreePort: false,
         httpAllow: [],
         drainTimeout,
-        jsonLogs: jsonLogs ?? false,
+        jsonLogs: jsonLogs ?? wantsJson(command),
       });
     });
 }

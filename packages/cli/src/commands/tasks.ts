@@ -1,8 +1,12 @@
-import { readFileSync } from "node:fs";
-import { CarillonError, type CreateOptions, type TaskSummary } from "@carillon/client";
+import type { CreateOptions, Task, TaskState, TaskSummary } from "@carillon/client";
 import type { Command } from "commander";
 import { connect } from "../connect.ts";
-import { printable, printRecord, printRows } from "../output.ts";
+import { FAILED } from "../exit.ts";
+import { readPayload } from "../input.ts";
+import { collect, duration, list, wholeNumber } from "../options.ts";
+import { type Column, print, printJson, printRecord, printRows, say } from "../output.ts";
+
+const MOST_ROWS = 100_000;
 
 export function tasksCommand(program: Command): void {
   const tasks = program.command("tasks").description("Create, find and steer tasks");
@@ -10,61 +14,50 @@ export function tasksCommand(program: Command): void {
   tasks
     .command("create <type> [payload]")
     .description("Create a task; the payload is JSON, @FILE, or - for standard input")
-    .option("--delay <duration>", "due this long from now, e.g. 10m")
-    .option("--due <instant>", "due at this instant, e.g. 2027-01-01T08:00:00Z")
-    .option("--queue <name>")
-    .option("--priority <n>", "1 urgent … 9 idle", Number)
-    .option("--unique-key <key>", "at most one task that is not final per key")
-    .option("--tag <tag...>")
-    .option("--wait [timeout]", "wait until it is final and print its result")
+    .option("--delay <duration>", "due so long from now, such as 10m")
+    .option("--due <instant>", "due then, such as 2027-01-01T08:00:00Z or 2027-01-01T08:00[Europe/Paris]")
+    .option("--queue <name>", "where it waits")
+    .option("--priority <n>", "1 urgent to 9 idle", wholeNumber(1, 9))
+    .option("--unique-key <key>", "at most one task that is not final has this key")
+    .option("--tag <tag>", "for people to find it by, several by repeating it", collect)
+    .option("--wait", "wait until it is final and print its result; exit code 1 when it did not succeed")
+    .option("--wait-timeout <duration>", "wait no longer than this (exit code 7)", duration)
     .action(async (type: string, payload: string | undefined, flags: CreateFlags, command: Command) => {
       const { carillon, json } = connect(command);
       const handle = await carillon.tasks.create(type, readPayload(payload), createOptions(flags));
-      if (flags.wait === undefined) {
+      if (!flags.wait && flags.waitTimeout === undefined) {
         printRecord(json ? await handle.get() : { id: handle.id, created: handle.created }, json);
         return;
       }
-      console.error(`${handle.id} created, waiting`);
-      const result = await handle.result(typeof flags.wait === "string" ? { timeout: flags.wait } : {});
-      console.log(JSON.stringify(result));
+      say(`${handle.id} ${handle.created ? "created" : "was there already"}, waiting`);
+      const timeout = flags.waitTimeout === undefined ? {} : { timeout: flags.waitTimeout };
+      printEnd(await carillon.tasks.wait(handle.id, timeout), json);
     });
 
   tasks
     .command("ls")
     .description("List tasks, newest first")
-    .option("--state <state...>")
-    .option("--type <type>")
-    .option("--queue <name>")
-    .option("--schedule <name>")
-    .option("--tag <tag>")
-    .option("--q <text>", "part of type, payload or error")
-    .option("--limit <n>", "how many at most", Number, 50)
-    .action(async ({ limit, ...query }: { limit: number }, command: Command) => {
+    .option("--state <list>", "scheduled, queued, running, retrying, succeeded, failed, cancelled, skipped", list)
+    .option("--type <type>", "of this type")
+    .option("--queue <name>", "of this queue")
+    .option("--schedule <name>", "made by this schedule")
+    .option("--tag <tag>", "with this tag")
+    .option("--q <text>", "with this text in id, type or error")
+    .option("--limit <n>", "how many at most", wholeNumber(1, MOST_ROWS), 50)
+    .action(async ({ limit, ...query }: { limit: number; state?: TaskState[] }, command: Command) => {
       const { carillon, json } = connect(command);
       const rows: TaskSummary[] = [];
-      let pageToken: string | undefined;
+      let pageToken: string | null = null;
       do {
         const page = await carillon.tasks.list({
           ...query,
           pageSize: Math.min(200, limit - rows.length),
-          ...(pageToken === undefined ? {} : { pageToken }),
+          ...(pageToken === null ? {} : { pageToken }),
         });
         rows.push(...page.items);
-        pageToken = page.nextPageToken ?? undefined;
-      } while (pageToken !== undefined && rows.length < limit);
-      printRows(
-        rows,
-        [
-          { title: "ID", value: (task) => task.id },
-          { title: "TYPE", value: (task) => task.type },
-          { title: "QUEUE", value: (task) => task.queue },
-          { title: "STATE", value: (task) => task.state },
-          { title: "DUE", value: (task) => task.dueAt },
-          { title: "LATE", value: (task) => (task.latenessMs === null ? null : `${task.latenessMs} ms`) },
-          { title: "ATTEMPT", value: (task) => `${task.attempt}/${task.maxAttempts}` },
-        ],
-        json,
-      );
+        pageToken = page.nextPageToken;
+      } while (pageToken !== null && rows.length < limit);
+      printRows(rows, taskColumns, json);
     });
 
   tasks
@@ -77,16 +70,11 @@ export function tasksCommand(program: Command): void {
 
   tasks
     .command("wait <id>")
-    .description("Wait until a task is final; exit code 1 when it did not succeed")
-    .option("--timeout <duration>", "give up waiting after this long (exit code 7)")
-    .action(async (id: string, { timeout }: { timeout?: string }, command: Command) => {
-      const { carillon } = connect(command);
-      const { state, result, error } = await carillon.tasks.wait(id, timeout === undefined ? {} : { timeout });
-      if (state === "succeeded") console.log(JSON.stringify(result));
-      else {
-        console.error(`${id} ${state}${error ? `: ${printable(error.message)}` : ""}`);
-        process.exitCode = 1;
-      }
+    .description("Wait until a task is final and print its result; exit code 1 when it did not succeed")
+    .option("--timeout <duration>", "wait no longer than this (exit code 7)", duration)
+    .action(async (id: string, flags: { timeout?: string }, command: Command) => {
+      const { carillon, json } = connect(command);
+      printEnd(await carillon.tasks.wait(id, flags), json);
     });
 
   tasks
@@ -94,64 +82,62 @@ export function tasksCommand(program: Command): void {
     .description("Print a task's log lines")
     .action(async (id: string, _flags: object, command: Command) => {
       const { carillon, json } = connect(command);
-      let pageToken: string | undefined;
+      let pageToken: string | null = null;
       do {
-        const page = await carillon.tasks.logs(id, pageToken === undefined ? {} : { pageToken });
+        const page = await carillon.tasks.logs(id, pageToken === null ? {} : { pageToken });
         for (const line of page.items) {
-          console.log(json ? JSON.stringify(line) : `${line.at} ${line.level.padEnd(5)} ${printable(line.message)}`);
+          if (json) printJson(line);
+          else print(`${line.at}  ${line.level.padEnd(5)}  ${line.message.replaceAll("\n", "\n    ")}`);
         }
-        pageToken = page.nextPageToken ?? undefined;
-      } while (pageToken !== undefined);
+        pageToken = page.nextPageToken;
+      } while (pageToken !== null);
     });
 
   tasks
     .command("cancel <id>")
     .description("Cancel a task; a running one is asked to stop")
-    .option("--reason <text>")
-    .action(async (id: string, { reason }: { reason?: string }, command: Command) => {
+    .option("--reason <text>", "kept with the task")
+    .action(async (id: string, flags: { reason?: string }, command: Command) => {
       const { carillon, json } = connect(command);
-      const task = await carillon.tasks.cancel(id, reason === undefined ? {} : { reason });
-      if (task.state !== "cancelled") console.error("asked to stop; it ends with its handler's outcome, or after 30 s");
+      const task = await carillon.tasks.cancel(id, flags);
+      if (task.state !== "cancelled") say("asked to stop; it ends with its handler's outcome, or after 30 s");
       printRecord(json ? task : { id, state: task.state }, json);
     });
 
-  for (const [name, verb, description] of [
-    ["retry", "retry", "Run a failed, cancelled or skipped task again"],
-    ["run-now", "runNow", "Make a scheduled or retrying task due now"],
-  ] as const) {
-    tasks
-      .command(`${name} <id>`)
-      .description(description)
-      .action(async (id: string, _flags: object, command: Command) => {
-        const { carillon, json } = connect(command);
-        const task = await carillon.tasks[verb](id);
-        printRecord(json ? task : { id, state: task.state, dueAt: task.dueAt }, json);
-      });
-  }
+  tasks
+    .command("retry <id>")
+    .description("Run a failed, cancelled or skipped task again")
+    .action(async (id: string, _flags: object, command: Command) => {
+      const { carillon, json } = connect(command);
+      const task = await carillon.tasks.retry(id);
+      printRecord(json ? task : { id, state: task.state }, json);
+    });
+
+  tasks
+    .command("run-now <id>")
+    .description("Make a scheduled or retrying task due now")
+    .action(async (id: string, _flags: object, command: Command) => {
+      const { carillon, json } = connect(command);
+      const task = await carillon.tasks.runNow(id);
+      printRecord(json ? task : { id, state: task.state }, json);
+    });
 
   tasks
     .command("set <id>")
     .description("Change a task that is not running")
-    .option("--priority <n>", "1 urgent … 9 idle", Number)
-    .option("--due <instant>")
-    .option("--queue <name>")
-    .option("--payload <json>", "JSON, @FILE, or -")
-    .action(
-      async (
-        id: string,
-        flags: { priority?: number; due?: string; queue?: string; payload?: string },
-        command: Command,
-      ) => {
-        const { carillon, json } = connect(command);
-        const task = await carillon.tasks.patch(id, {
-          ...(flags.priority === undefined ? {} : { priority: flags.priority }),
-          ...(flags.due === undefined ? {} : { dueAt: flags.due }),
-          ...(flags.queue === undefined ? {} : { queue: flags.queue }),
-          ...(flags.payload === undefined ? {} : { payload: readPayload(flags.payload) }),
-        });
-        printRecord(task, json);
-      },
-    );
+    .option("--priority <n>", "1 urgent to 9 idle", wholeNumber(1, 9))
+    .option("--due <instant>", "due then")
+    .option("--queue <name>", "where it waits")
+    .option("--payload <json>", "JSON, @FILE, or - for standard input")
+    .action(async (id: string, { due, payload, ...flags }: SetFlags, command: Command) => {
+      const { carillon, json } = connect(command);
+      const task = await carillon.tasks.patch(id, {
+        ...flags,
+        ...(due === undefined ? {} : { dueAt: due }),
+        ...(payload === undefined ? {} : { payload: readPayload(payload) }),
+      });
+      printRecord(task, json);
+    });
 }
 
 interface CreateFlags {
@@ -161,28 +147,38 @@ interface CreateFlags {
   priority?: number;
   uniqueKey?: string;
   tag?: string[];
-  wait?: string | true;
+  wait?: boolean;
+  waitTimeout?: string;
 }
 
-function createOptions({ due, tag, wait: _wait, ...flags }: CreateFlags): CreateOptions {
+interface SetFlags {
+  priority?: number;
+  due?: string;
+  queue?: string;
+  payload?: string;
+}
+
+const taskColumns: Column<TaskSummary>[] = [
+  { title: "ID", value: ({ id }) => id },
+  { title: "TYPE", value: ({ type }) => type },
+  { title: "QUEUE", value: ({ queue }) => queue },
+  { title: "STATE", value: ({ state }) => state },
+  { title: "DUE", value: ({ dueAt }) => dueAt },
+  { title: "LATE", value: ({ latenessMs }) => (latenessMs === null ? null : `${latenessMs} ms`) },
+  { title: "ATTEMPT", value: ({ attempt, maxAttempts }) => `${attempt}/${maxAttempts}` },
+];
+
+function createOptions({ due, tag, wait: _wait, waitTimeout: _timeout, ...flags }: CreateFlags): CreateOptions {
   return { ...flags, ...(due === undefined ? {} : { dueAt: due }), ...(tag === undefined ? {} : { tags: tag }) };
 }
 
-/** JSON text, `@FILE`, or `-` for standard input. */
-export function readPayload(argument: string | undefined): unknown {
-  if (argument === undefined) return undefined;
-  const text =
-    argument === "-"
-      ? readFileSync(0, "utf8")
-      : argument.startsWith("@")
-        ? readFileSync(argument.slice(1), "utf8")
-        : argument;
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new CarillonError("invalid_request", {
-      detail: `the payload is not JSON: ${(error as Error).message}`,
-      cause: error,
-    });
-  }
+/** The result of a task that succeeded; why, for one that did not. With `--json` the task either way. */
+function printEnd(task: Task, json: boolean): void {
+  const { id, state, result, error, reason } = task;
+  if (json) printJson(task);
+  else if (state === "succeeded") printJson(result);
+  if (state === "succeeded") return;
+  const why = error?.message ?? reason;
+  say(`${id} ${state}${why ? `: ${why}` : ""}`);
+  process.exitCode = FAILED;
 }

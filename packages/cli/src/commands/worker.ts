@@ -1,9 +1,12 @@
 import { isAbsolute } from "node:path";
-import { CarillonError, Worker } from "@carillon/client";
+import { Worker } from "@carillon/client";
 import type { Command } from "commander";
 import { commandTask } from "../command-task.ts";
-import type { GlobalOptions } from "../connect.ts";
+import { target } from "../connect.ts";
+import { usageError } from "../input.ts";
 import { loadTasks } from "../load-tasks.ts";
+import { collect, duration, list, name, wholeNumber } from "../options.ts";
+import { say } from "../output.ts";
 
 interface WorkerFlags {
   concurrency: number;
@@ -14,48 +17,59 @@ interface WorkerFlags {
   allowCommand?: string[];
 }
 
+/** So long a node may take to answer before we say that none does. */
+const SILENCE_MS = 3_000;
+
 export function workerCommand(program: Command): void {
   program
     .command("worker [files...]")
     .description("Run the tasks that these modules export")
-    .option("--concurrency <n>", "tasks at once", Number, 10)
-    .option("--queues <name...>", "instead of the queues of the tasks and `default`")
-    .option("--labels <key=value...>")
-    .option("--name <name>", "shown to people; default host name and process id")
-    .option("--drain-timeout <duration>", "how long running tasks get at SIGTERM", "30s")
-    .option("--allow-command <path...>", "executables that `command` tasks may run (absolute paths)")
+    .option("--concurrency <n>", "tasks at once", wholeNumber(1, 10_000), 10)
+    .option("--queues <list>", "instead of the queues of the tasks and `default`", list)
+    .option("--labels <key=value>", "what is special about this worker, several by repeating it", collect)
+    .option("--name <name>", "shown to people (host name and process id)", name)
+    .option("--drain-timeout <duration>", "how long running tasks get at SIGTERM", duration, "30s")
+    .option("--allow-command <path...>", "executables that tasks of the type `command` may run")
     .action(async (files: string[], flags: WorkerFlags, command: Command) => {
-      const { url, apiKey } = command.optsWithGlobals<GlobalOptions>();
       const tasks = await loadTasks(files);
       if (flags.allowCommand) tasks.push(commandTask(flags.allowCommand.map(absolute)));
-      if (tasks.length === 0) {
-        throw new CarillonError("invalid_request", {
-          detail: "nothing to run: name a module with tasks, or --allow-command",
-        });
-      }
+      if (tasks.length === 0) throw usageError("nothing to run: name a module with tasks, or --allow-command");
       const worker = new Worker({
+        ...target(command),
         tasks,
         concurrency: flags.concurrency,
         drainTimeout: flags.drainTimeout,
-        ...(url === undefined ? {} : { url }),
-        ...(apiKey === undefined ? {} : { apiKey }),
         ...(flags.queues === undefined ? {} : { queues: flags.queues }),
         ...(flags.name === undefined ? {} : { name: flags.name }),
         ...(flags.labels === undefined ? {} : { labels: Object.fromEntries(flags.labels.map(label)) }),
       });
-      console.error(`worker ${worker.name} runs ${tasks.map(({ type }) => type).join(", ")}`);
-      await worker.run();
+      say(`worker ${worker.name} runs ${tasks.map(({ type }) => type).join(", ")}`);
+      const running = worker.run();
+      sayWhenConnected(worker);
+      await running;
     });
 }
 
+function sayWhenConnected(worker: Worker): void {
+  const silence = setTimeout(() => say("no node answers yet; trying on"), SILENCE_MS);
+  worker
+    .connected()
+    .then(
+      () => say("connected"),
+      () => say("stopped before a node answered"),
+    )
+    .finally(() => clearTimeout(silence));
+}
+
 function absolute(path: string): string {
-  if (!isAbsolute(path))
-    throw new CarillonError("invalid_request", { detail: `--allow-command ${path}: give the absolute path` });
-  return path;
+  if (isAbsolute(path)) return path;
+  throw usageError(
+    `--allow-command ${path}: give the absolute path of an executable; modules stand before the options`,
+  );
 }
 
 function label(text: string): [string, string] {
   const at = text.indexOf("=");
-  if (at < 1) throw new CarillonError("invalid_request", { detail: `--labels ${text}: give key=value` });
+  if (at < 1) throw usageError(`--labels ${text}: give key=value`);
   return [text.slice(0, at), text.slice(at + 1)];
 }
