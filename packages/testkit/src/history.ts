@@ -1,0 +1,48 @@
+/**
+ * What happened, line by line, as nodes, workers and clients saw it, and what the store holds at the end. Plain JSON: real processes write
+ * the same lines into their journals. Ids and tokens are decimal text, instants epoch milliseconds.
+ */
+export type JournalLine =
+  /** A client was told that the task is stored. */
+  | { kind: "accepted"; task: string; dueAt: number; at: number }
+  /** A client asked and never got an answer: the task may or may not exist. */
+  | { kind: "unanswered"; task: string; at: number }
+  /** The store gave the task to a node. */
+  | { kind: "claimed"; task: string; token: string; at: number }
+  | { kind: "started"; task: string; token: string; worker: string; dueAt: number; at: number }
+  | { kind: "ended"; task: string; token: string; worker: string; at: number }
+  /** The store took this outcome for final. */
+  | { kind: "recorded"; task: string; token: string; state: string; at: number };
+
+export interface StoredTask {
+  task: string;
+  state: string;
+  /** No attempt follows. */
+  final: boolean;
+  token: string;
+  schedule: string | null;
+  fireAt: number | null;
+}
+
+export interface StoredFire {
+  schedule: string;
+  fireAt: number;
+  outcome: string;
+  task: string | null;
+}
+
+export interface History {
+  journal: readonly JournalLine[];
+  tasks: readonly StoredTask[];
+  fires: readonly StoredFire[];
+  /** Computed without the store; outcomes that are right for it, all when left out. */
+  expectedFires: readonly { schedule: string; fireAt: number; outcomes?: readonly string[] }[];
+}
+
+/** One line per event, for journals in files. */
+export function parseJournal(text: string): JournalLine[] {
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => JSON.parse(line) as JournalLine);
+}

@@ -1,0 +1,220 @@
+/**
+ * A whole cluster in one process and in virtual time: nodes, workers, a database and the network between them. One seed is one run: the
+ * same seed does the same again, to the microsecond. Its parts die, stop, lose each other and come back; `history` says what became of the
+ * work, for the checkers.
+ */
+import { createIdSource, defaultDst, type Id, isFinal, type ScheduleRule } from "@carillon/core";
+import { createMemoryStore, type NewTask } from "@carillon/store";
+import { newTask } from "../builders.ts";
+import type { History, JournalLine } from "../history.ts";
+import type { VirtualClock } from "../virtual-clock.ts";
+import { SimulatedNode } from "./node.ts";
+import type { Mutation } from "./simulated-store.ts";
+import { SimulatedWorker, type Work } from "./worker.ts";
+import { createWorld, type World } from "./world.ts";
+
+export interface SimulationOptions {
+  seed: number;
+  /** Default 2. */
+  nodes?: number;
+  /** Default 3. */
+  workers?: number;
+  /** Tasks that a worker runs at once. Default 4. */
+  concurrency?: number;
+  /** Plants a bug between every node and its database. */
+  mutate?: Mutation;
+  /** How far the nodes' clocks are ahead of everybody else's. Default 0. */
+  clockAheadMs?: number;
+}
+
+export interface Simulation {
+  readonly clock: VirtualClock;
+  readonly random: () => number;
+  readonly nodes: readonly SimulatedNode[];
+  readonly workers: readonly SimulatedWorker[];
+  readonly journal: readonly JournalLine[];
+  /** Asks a living node. False: it did not answer, the tasks may or may not exist. */
+  submit(tasks: { dueInMs: number; work: Work; priority?: number }[]): Promise<boolean>;
+  /** Fires at every multiple of `everyMs` since the epoch, from now on. */
+  schedule(name: string, everyMs: number): Promise<void>;
+  cancel(task: Id): Promise<void>;
+  /** Nothing arrives between these two any more, without a word on open connections. Returns how to mend it. */
+  cut(worker: SimulatedWorker, node: SimulatedNode): () => void;
+  /** Everything runs, and nothing disturbs any more. */
+  heal(): void;
+  /** Every task that is due is final. */
+  settled(): boolean;
+  /** What happened until now. */
+  history(): History;
+}
+
+const retry = {
+  maxAttempts: 10,
+  backoff: { kind: "exponential", initialMs: 200, factor: 2, maxMs: 3_000, jitter: "full" },
+} as const;
+const plainRule: ScheduleRule = {
+  cron: null,
+  every: null,
+  timeZone: "UTC",
+  dialect: "ocps",
+  dst: defaultDst,
+  jitter: null,
+  startAt: null,
+  endAt: null,
+  maxFires: null,
+};
+const ANSWER_MS = 5_000;
+
+export function createSimulation(options: SimulationOptions): Simulation {
+  const world = createWorld(options.seed);
+  const { clock, random, database, journal } = world;
+  const bugs = { mutate: options.mutate ?? null, clockAheadMs: options.clockAheadMs ?? 0 };
+  const nodes = numbered("node", options.nodes ?? 2, (name) => new SimulatedNode(name, world, bugs));
+  const workers = numbered("worker", options.workers ?? 3, (name) => {
+    return new SimulatedWorker(name, world, options.concurrency ?? 4);
+  });
+  world.addresses = () => nodes.flatMap((node) => node.address ?? []);
+  const client = createMemoryStore(database);
+  // A slot that no session gets.
+  const ids = createIdSource({ cell: 0, slot: 0 });
+  const schedules: { name: string; everyMs: number; from: number }[] = [];
+  for (const node of nodes) node.start();
+  for (const worker of workers) worker.start();
+
+  return {
+    clock,
+    random,
+    nodes,
+    workers,
+    journal,
+    async submit(wanted) {
+      const now = clock.now();
+      const tasks = wanted.map(({ dueInMs, work, priority = 5 }) =>
+        newTask(ids.next(now), {
+          type: "work",
+          dueAt: now + dueInMs,
+          payload: JSON.stringify(work),
+          priority,
+          policy: { retry, timeoutMs: 60_000 },
+        }),
+      );
+      const alive = nodes.filter((node) => node.address !== null);
+      const node = alive[Math.floor(random() * alive.length)];
+      const answered = node !== undefined && (await Promise.race([insert(node, tasks, now), silence(world, node)]));
+      for (const { id, dueAt } of tasks) {
+        const line = { task: String(id), at: clock.now() };
+        journal.push(answered ? { kind: "accepted", ...line, dueAt } : { kind: "unanswered", ...line });
+      }
+      return answered;
+    },
+    async schedule(name, everyMs) {
+      const now = clock.now();
+      schedules.push({ name, everyMs, from: now });
+      await client.putSchedule({
+        id: ids.next(now),
+        namespace: "default",
+        name,
+        definition: {
+          rule: { ...plainRule, every: `${everyMs}ms` },
+          catchUp: { policy: "last", windowMs: 86_400_000, limit: 100 },
+          overlap: "allow",
+          task: { type: "work", payload: '{"ms":5}', queue: null, priority: 5, retry, timeoutMs: null, tags: [] },
+        },
+        now,
+        nextFireAt: null,
+      });
+      client.hints.publish({ schedules: true });
+    },
+    async cancel(task) {
+      const answer = await client.cancelTask("default", task, { reason: "asked", now: clock.now() });
+      if (answer.kind === "recalled") client.hints.publish({ recall: [answer.session] });
+    },
+    cut(worker, node) {
+      const key = `${worker.name} ${node.name}`;
+      world.cuts.add(key);
+      return () => world.cuts.delete(key);
+    },
+    heal() {
+      world.cuts.clear();
+      for (const node of nodes) {
+        Object.assign(node.faults, { failBefore: 0, failAfter: 0, slow: 0, loseHint: 0, cutOff: false });
+        if (!node.alive) node.start();
+      }
+      for (const worker of workers) if (!worker.alive) worker.start();
+    },
+    settled: () => [...database.tasks.values()].every((row) => row.fireAt !== null && row.fireAt > clock.now()),
+    history: () => historyOf(world, schedules),
+  };
+}
+
+/** As an operation does: what is due now and has a free slot here is inserted as claimed. */
+async function insert(node: SimulatedNode, tasks: NewTask[], now: number): Promise<boolean> {
+  const { dispatcher } = node.engine;
+  const due = tasks.filter(({ dueAt }) => dueAt <= now);
+  const ordered = [...due, ...tasks.filter(({ dueAt }) => dueAt > now)];
+  const lane = { namespace: "default", queue: "default", type: "work" };
+  const { session } = dispatcher;
+  const count = session === null ? 0 : dispatcher.reserve(lane, due.length);
+  try {
+    const claim = session !== null && count > 0 ? { session, count } : null;
+    const answer = await node.store.createTasks(ordered, { now, claim });
+    const claimed = answer.kind === "created" ? answer.claimed : [];
+    dispatcher.release(lane, count - claimed.length);
+    dispatcher.handOut(claimed);
+    const held = new Set(claimed.map(({ id }) => id));
+    dispatcher.noticeCreated(ordered.filter(({ id }) => !held.has(id)));
+    return true;
+  } catch {
+    dispatcher.release(lane, count);
+    return false;
+  }
+}
+
+/** What a client takes for no answer. */
+function silence({ clock }: World, node: SimulatedNode): Promise<boolean> {
+  return new Promise((resolve) => {
+    node.process.onExit(() => resolve(false));
+    clock.after(ANSWER_MS, () => resolve(false));
+  });
+}
+
+function historyOf(
+  { database, journal, clock }: World,
+  schedules: readonly { name: string; everyMs: number; from: number }[],
+): History {
+  const now = clock.now();
+  const nameOf = (schedule: Id) => database.schedules.get(schedule)!.name;
+  return {
+    journal,
+    tasks: [...database.tasks.values(), ...database.archive.values()]
+      .filter(({ fireAt }) => fireAt === null || fireAt <= now)
+      .map(({ id, state, token, scheduleId, fireAt }) => ({
+        task: String(id),
+        state,
+        final: isFinal(state),
+        token: String(token),
+        schedule: scheduleId === null ? null : nameOf(scheduleId),
+        fireAt,
+      })),
+    fires: [...database.fires].flatMap(([schedule, fires]) =>
+      [...fires.values()]
+        .filter(({ fireAt }) => fireAt <= now)
+        .map(({ fireAt, outcome, taskId }) => ({
+          schedule: nameOf(schedule),
+          fireAt,
+          outcome,
+          task: taskId === null ? null : String(taskId),
+        })),
+    ),
+    expectedFires: schedules.flatMap(({ name, everyMs, from }) => {
+      const fires: { schedule: string; fireAt: number }[] = [];
+      for (let at = (Math.floor(from / everyMs) + 1) * everyMs; at <= now; at += everyMs) {
+        fires.push({ schedule: name, fireAt: at });
+      }
+      return fires;
+    }),
+  };
+}
+
+const numbered = <Made>(name: string, count: number, make: (name: string) => Made): Made[] =>
+  Array.from({ length: count }, (_, index) => make(`${name}-${index + 1}`));
