@@ -2,7 +2,8 @@
  * What a node counts. Metric names are public (`/metrics`); the rest of the server sees only these verbs, so that the library behind them
  * can be replaced here. Labels are bounded: queues and types, never ids or namespaces.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { hotCounter, hotHistogram } from "./hot-series.ts";
 
 const LATENESS_BUCKETS = [
   0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600,
@@ -42,25 +43,22 @@ export function createMetrics(version: string): Metrics {
     labelNames: ["version"],
     registers,
   }).set({ version }, 1);
-  const lateness = new Histogram({
+  const lateness = hotHistogram(registry, {
     name: "carillon_task_lateness_seconds",
     help: "Start of an attempt minus its due instant",
     labelNames: ["queue"],
     buckets: LATENESS_BUCKETS,
-    registers,
   });
-  const ended = new Counter({
+  const ended = hotCounter(registry, {
     name: "carillon_tasks_total",
     help: "Ended attempts by outcome",
     labelNames: ["queue", "type", "outcome"],
-    registers,
   });
-  const duration = new Histogram({
+  const duration = hotHistogram(registry, {
     name: "carillon_task_duration_seconds",
     help: "From start to end of an attempt",
     labelNames: ["queue", "type"],
     buckets: DURATION_BUCKETS,
-    registers,
   });
   const batch = new Histogram({
     name: "carillon_claim_batch_size",
@@ -83,10 +81,10 @@ export function createMetrics(version: string): Metrics {
   });
 
   return {
-    taskStarted: (queue, seconds) => lateness.observe({ queue }, seconds),
+    taskStarted: (queue, seconds) => lateness(seconds, queue),
     taskEnded(queue, type, outcome, seconds) {
-      ended.inc({ queue, type, outcome });
-      if (seconds !== null) duration.observe({ queue, type }, seconds);
+      ended(queue, type, outcome);
+      if (seconds !== null) duration(seconds, queue, type);
     },
     claimed: (size) => batch.observe(size),
     statementTook: (name, seconds) => statement.observe({ statement: name }, seconds),
