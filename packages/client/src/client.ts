@@ -1,12 +1,11 @@
-import { delay } from "@carillon/core/clock";
-import { CarillonError } from "@carillon/core/errors";
-import { type ChangeEvent, readEvents } from "./events.ts";
-import { type Fetch, type HttpOptions, request } from "./http.ts";
-import { processClock } from "./process-clock.ts";
+import { invalid } from "@carillon/core/errors";
+import { type ChangeEvent, followEvents } from "./events.ts";
+import { type Fetch, type HttpOptions, open } from "./http.ts";
 import { SchedulesClient } from "./schedules-client.ts";
 import { TasksClient } from "./tasks-client.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:7070";
+const READY_TIMEOUT_MS = 5_000;
 
 export interface CarillonOptions {
   /** Address of a node, or several to fall back to. Default `CARILLON_URL`, else `http://127.0.0.1:7070`. */
@@ -25,8 +24,13 @@ export class Carillon {
 
   constructor(options: CarillonOptions = {}) {
     const environment = typeof process === "undefined" ? {} : process.env;
+    const urls = [options.url ?? environment.CARILLON_URL ?? DEFAULT_URL].flat();
+    for (const url of urls)
+      if (!/^https?:/.test(url) || !URL.canParse(url))
+        throw invalid("/url", "invalid_url", `"${url}" is no http or https URL`);
+    if (urls.length === 0) throw invalid("/url", "required", "a client needs the address of a node");
     this.#http = {
-      urls: [options.url ?? environment.CARILLON_URL ?? DEFAULT_URL].flat(),
+      urls,
       apiKey: options.apiKey ?? environment.CARILLON_API_KEY ?? null,
       fetch: options.fetch ?? ((url, init) => fetch(url, init)),
     };
@@ -42,31 +46,22 @@ export class Carillon {
     topics?: string[];
     signal?: AbortSignal;
   } = {}): AsyncGenerator<ChangeEvent> {
-    for (let failures = 0; !signal?.aborted; ) {
-      try {
-        for await (const { event, data } of readEvents(
-          this.#http,
-          `/api/v1/events?topics=${topics.join(",")}`,
-          signal,
-        )) {
-          failures = 0;
-          if (event === "reset") yield { kind: "reset" };
-          else if (event === "change") yield { kind: "change", ...JSON.parse(data) };
-        }
-      } catch (error) {
-        if (signal?.aborted) return;
-        if (failures >= 5) throw CarillonError.from(error);
-      }
-      failures++;
-      await delay(processClock(), 200 * 2 ** failures, signal);
+    const query = { topics: topics.join(",") };
+    for await (const { event, data } of followEvents(this.#http, "/api/v1/events", { query, signal })) {
+      if (event === "reset") yield { kind: "reset" };
+      else if (event === "change") yield { kind: "change", ...JSON.parse(data) };
     }
   }
 
-  /** True when the node can serve: database reachable, migrated, not draining. */
+  /** True when a node can serve now: database reachable, migrated, not draining. Asks once. */
   async ready(): Promise<boolean> {
-    return request(this.#http, { method: "GET", path: "/readyz" }).then(
-      () => true,
-      () => false,
-    );
+    try {
+      const call = { method: "GET", path: "/readyz", accept: "application/json" } as const;
+      const response = await open(this.#http, call, undefined, AbortSignal.timeout(READY_TIMEOUT_MS));
+      await response.text();
+      return true;
+    } catch {
+      return false;
+    }
   }
 }

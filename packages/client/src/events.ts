@@ -1,6 +1,11 @@
 /** Server-sent events over `fetch`: the display feed of changes, and a task's log lines as they come. */
+import { delay } from "@carillon/core/clock";
 import { CarillonError } from "@carillon/core/errors";
-import type { HttpOptions } from "./http.ts";
+import { type HttpOptions, open } from "./http.ts";
+import { processClock } from "./process-clock.ts";
+
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 10_000;
 
 export type ChangeEvent =
   | { kind: "change"; topic: string; id: string; state: string | null; at: string }
@@ -12,34 +17,70 @@ export interface ServerSentEvent {
   data: string;
 }
 
-/** One connection's events; ends when the server ends it. */
-export async function* readEvents(
-  { urls, apiKey, fetch }: HttpOptions,
+/**
+ * The events of a path. Comes back after a cut, behind the last event that had an id, until the signal fires (then it ends) or the node
+ * refuses (then it throws).
+ */
+export async function* followEvents(
+  options: HttpOptions,
   path: string,
-  signal?: AbortSignal,
+  { query, signal }: { query?: Record<string, string>; signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<ServerSentEvent> {
-  const headers = { accept: "text/event-stream", ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }) };
-  const response = await fetch(new URL(path, urls[0]).href, { headers, signal: signal ?? null });
-  if (!response.ok || !response.body) throw new CarillonError("unavailable", { detail: `HTTP ${response.status}` });
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-    text += decoder.decode(chunk, { stream: true });
-    const blocks = text.split("\n\n");
-    text = blocks.pop() ?? "";
-    for (const block of blocks) {
-      const event = parseBlock(block);
-      if (event) yield event;
+  let lastId = "";
+  for (let failures = 0; !signal?.aborted; ) {
+    try {
+      const headers = lastId === "" ? {} : { "last-event-id": lastId };
+      const response = await open(options, {
+        method: "GET",
+        path,
+        headers,
+        signal,
+        accept: "text/event-stream",
+        ...(query === undefined ? {} : { query }),
+      });
+      for await (const { id, ...event } of readStream(response)) {
+        failures = 0;
+        if (id !== null) lastId = id;
+        yield event;
+      }
+    } catch (error) {
+      if (signal?.aborted) return;
+      if (!CarillonError.from(error).retryable) throw error;
     }
+    failures++;
+    const longestMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
+    await delay(processClock(), longestMs * (0.5 + Math.random() / 2), signal);
   }
 }
 
-function parseBlock(block: string): ServerSentEvent | null {
-  let event = "message";
-  const data: string[] = [];
-  for (const line of block.split("\n")) {
-    if (line.startsWith("event:")) event = line.slice(6).trim();
-    else if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
+async function* readStream(response: Response): AsyncGenerator<ServerSentEvent & { id: string | null }> {
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      text += decoder.decode(chunk, { stream: true });
+      const blocks = text.split(/\r?\n\r?\n/);
+      text = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const event = parseBlock(block);
+        if (event) yield event;
+      }
+    }
+  } catch (cause) {
+    throw new CarillonError("unavailable", { detail: "the stream broke off", cause });
   }
-  return data.length === 0 && event === "message" ? null : { event, data: data.join("\n") };
+}
+
+/** Null for comments and the like, which carry no data. */
+function parseBlock(block: string): (ServerSentEvent & { id: string | null }) | null {
+  let event = "message";
+  let id: string | null = null;
+  const data: string[] = [];
+  for (const line of block.split(/\r?\n/)) {
+    const [, field, value = ""] = /^([a-z]+):? ?(.*)$/.exec(line) ?? [];
+    if (field === "event") event = value;
+    else if (field === "id") id = value;
+    else if (field === "data") data.push(value);
+  }
+  return data.length === 0 ? null : { event, id, data: data.join("\n") };
 }

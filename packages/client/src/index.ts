@@ -7,7 +7,13 @@ export type { Fetch } from "./http.ts";
 export { processClock } from "./process-clock.ts";
 export type * from "./protocol.ts";
 export type { RetryOptions } from "./retry-options.ts";
-export type { RuleOptions, ScheduleOptions, ScheduleTask } from "./schedules-client.ts";
+export type {
+  FireListQuery,
+  RuleOptions,
+  ScheduleListQuery,
+  ScheduleOptions,
+  ScheduleTask,
+} from "./schedules-client.ts";
 export {
   type AnyTask,
   type StandardSchema,

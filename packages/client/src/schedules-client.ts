@@ -1,6 +1,8 @@
 import { type HttpOptions, request } from "./http.ts";
+import { eachItem } from "./pages.ts";
 import type { RetryOptions } from "./retry-options.ts";
 import { type AnyTask, checkPayload, type TaskDefinition } from "./task.ts";
+import { instantText } from "./tasks-client.ts";
 import type { Fire, Page, Schedule, SchedulePreview, Task } from "./types.ts";
 
 export interface RuleOptions {
@@ -12,8 +14,8 @@ export interface RuleOptions {
   dst?: { gap?: "next" | "skip" | "shift"; overlap?: "first" | "second" | "both" };
   dialect?: "ocps" | "vixie";
   jitter?: string;
-  startAt?: string;
-  endAt?: string;
+  startAt?: Date | string;
+  endAt?: Date | string;
   maxFires?: number;
 }
 
@@ -34,6 +36,21 @@ export interface ScheduleOptions<Payload = unknown> extends RuleOptions {
   catchUp?: { policy?: "skip" | "last" | "all"; window?: string; limit?: number };
   overlap?: "allow";
   paused?: boolean;
+}
+
+export interface ScheduleListQuery {
+  /** A part of the name or of the task type. */
+  q?: string;
+  pageSize?: number;
+  pageToken?: string;
+}
+
+export interface FireListQuery {
+  from?: Date | string;
+  to?: Date | string;
+  outcome?: Fire["outcome"];
+  pageSize?: number;
+  pageToken?: string;
 }
 
 export class SchedulesClient {
@@ -60,13 +77,18 @@ export class SchedulesClient {
   }
 
   /** One page, by name. */
-  async list(query: { pageSize?: number; pageToken?: string } = {}): Promise<Page<Schedule>> {
+  async list(query: ScheduleListQuery = {}): Promise<Page<Schedule>> {
     const answer = await request<{ schedules: Schedule[]; nextPageToken: string | null }>(this.#http, {
       method: "GET",
       path: "/api/v1/schedules",
-      query,
+      query: { ...query },
     });
     return { items: answer.schedules, nextPageToken: answer.nextPageToken };
+  }
+
+  /** Every schedule, page after page. */
+  listAll(query: ScheduleListQuery = {}): AsyncGenerator<Schedule> {
+    return eachItem((page: ScheduleListQuery) => this.list(page), query);
   }
 
   /** JSON merge patch: what is left out stays, null goes back to the default. */
@@ -92,19 +114,16 @@ export class SchedulesClient {
     return request(this.#http, { method: "POST", path: `${this.#path(name)}:trigger`, body, headers });
   }
 
-  preview(rule: RuleOptions & { from?: string; count?: number }): Promise<SchedulePreview> {
+  preview(rule: RuleOptions & { from?: Date | string; count?: number }): Promise<SchedulePreview> {
     return request(this.#http, { method: "POST", path: "/api/v1/schedules:preview", body: rule });
   }
 
   /** Oldest first; without a range the last 24 h and the next 10. */
-  async fires(
-    name: string,
-    query: { from?: string; to?: string; outcome?: Fire["outcome"]; pageSize?: number; pageToken?: string } = {},
-  ): Promise<Page<Fire>> {
+  async fires(name: string, { from, to, ...query }: FireListQuery = {}): Promise<Page<Fire>> {
     const answer = await request<{ fires: Fire[]; nextPageToken: string | null }>(this.#http, {
       method: "GET",
       path: `${this.#path(name)}/fires`,
-      query,
+      query: { ...query, from: instantText(from), to: instantText(to) },
     });
     return { items: answer.fires, nextPageToken: answer.nextPageToken };
   }

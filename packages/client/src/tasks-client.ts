@@ -1,10 +1,16 @@
+import { delay } from "@carillon/core/clock";
 import { TaskFailedError, WaitTimeoutError } from "./errors.ts";
+import { followEvents } from "./events.ts";
 import { exchange, type HttpOptions, request } from "./http.ts";
+import { eachItem } from "./pages.ts";
+import { processClock } from "./process-clock.ts";
 import { durationMs, type RetryOptions } from "./retry-options.ts";
 import { type AnyTask, checkPayload, type TaskDefinition } from "./task.ts";
 import type { AttemptInfo, LogLine, Page, Task, TaskState, TaskSummary } from "./types.ts";
 
 const LONGEST_WAIT_MS = 30_000;
+/** A node that is leaving answers a waiting request at once. */
+const SHORTEST_WAIT_MS = 200;
 
 export interface CreateOptions {
   /** When: a delay from now, or an instant. Default now. */
@@ -25,13 +31,17 @@ export interface CreateOptions {
 
 export interface TaskListQuery {
   state?: TaskState | TaskState[];
-  type?: string;
-  queue?: string;
+  type?: string | string[];
+  queue?: string | string[];
   schedule?: string;
   tag?: string;
+  /** A part of the type, payload or error, or a task id. */
   q?: string;
-  from?: string;
-  to?: string;
+  /** Created at or after. */
+  from?: Date | string;
+  /** Created before. */
+  to?: Date | string;
+  /** 1 … 200; default 50. */
   pageSize?: number;
   pageToken?: string;
 }
@@ -114,22 +124,34 @@ export class TasksClient {
   }
 
   /** One page, newest created first. */
-  async list({ state, ...query }: TaskListQuery = {}): Promise<Page<TaskSummary>> {
+  async list({ state, type, queue, from, to, ...query }: TaskListQuery = {}): Promise<Page<TaskSummary>> {
     const answer = await request<{ tasks: TaskSummary[]; nextPageToken: string | null }>(this.#http, {
       method: "GET",
       path: "/api/v1/tasks",
-      query: { ...query, state: state === undefined ? undefined : [state].flat().join(",") },
+      query: {
+        ...query,
+        state: joined(state),
+        type: joined(type),
+        queue: joined(queue),
+        from: instantText(from),
+        to: instantText(to),
+      },
     });
     return { items: answer.tasks, nextPageToken: answer.nextPageToken };
   }
 
-  /** The task once it is final; without a timeout it waits for ever. */
+  /** Every task of the list, page after page: `for await (const task of carillon.tasks.listAll({ state: "failed" }))`. */
+  listAll(query: TaskListQuery = {}): AsyncGenerator<TaskSummary> {
+    return eachItem((page: TaskListQuery) => this.list(page), query);
+  }
+
+  /** The task once it is final; `WaitTimeoutError` when that takes longer than the timeout. Without one it waits for ever. */
   async wait(id: string, { timeout, signal }: { timeout?: string; signal?: AbortSignal } = {}): Promise<Task> {
     const endAt =
-      timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + durationMs(timeout, "/timeout");
+      clock.monotonic() + (timeout === undefined ? Number.POSITIVE_INFINITY : durationMs(timeout, "/timeout"));
     for (;;) {
-      const remainingMs = endAt - performance.now();
-      const waitMs = Math.max(0, Math.min(LONGEST_WAIT_MS, Math.round(remainingMs)));
+      const askedAt = clock.monotonic();
+      const waitMs = Math.round(Math.max(0, Math.min(LONGEST_WAIT_MS, endAt - askedAt)));
       const task = await request<Task>(this.#http, {
         method: "GET",
         path: this.#path(id),
@@ -137,7 +159,9 @@ export class TasksClient {
         signal,
       });
       if (finalStates.has(task.state)) return task;
-      if (performance.now() >= endAt) throw new WaitTimeoutError(id);
+      const now = clock.monotonic();
+      if (now >= endAt) throw new WaitTimeoutError(id);
+      await delay(clock, Math.min(endAt, askedAt + SHORTEST_WAIT_MS) - now, signal);
     }
   }
 
@@ -184,12 +208,28 @@ export class TasksClient {
     return { items: answer.logs, nextPageToken: answer.nextPageToken };
   }
 
+  /** Every line from the first on and as they come, until the task is final, or the signal fires. */
+  async *followLogs(id: string, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<LogLine> {
+    const path = `${this.#path(id)}/logs`;
+    for await (const { event, data } of followEvents(this.#http, path, { query: { follow: "1" }, signal })) {
+      if (event === "end") return;
+      yield JSON.parse(data) as LogLine;
+    }
+  }
+
   #path(id: string): string {
     return `/api/v1/tasks/${encodeURIComponent(id)}`;
   }
 }
 
+const clock = processClock();
 const finalStates: ReadonlySet<TaskState> = new Set(["succeeded", "failed", "cancelled", "skipped"]);
+
+const joined = (value: string | string[] | undefined): string | undefined =>
+  value === undefined ? undefined : [value].flat().join(",");
+
+export const instantText = (at: Date | string | undefined): string | undefined =>
+  at instanceof Date ? at.toISOString() : at;
 
 /** What a definition says goes along with each create; the call's own options win. */
 async function taskBody(type: AnyTask | string, payload: unknown, options: Omit<CreateOptions, "idempotencyKey">) {

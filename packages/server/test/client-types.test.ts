@@ -1,0 +1,86 @@
+/**
+ * The client's hand-written types against the shapes that the REST API reads and sends: what the server answers fits the client's type,
+ * with the same fields, and what the client offers to send is what the server reads. `npm run check` compiles this; the run makes sure
+ * that the schemas compared are the ones in use.
+ */
+import type {
+  AttemptInfo,
+  CreateOptions,
+  Fire,
+  LogLine,
+  RetryOptions,
+  RuleOptions,
+  Schedule,
+  ScheduleOptions,
+  SchedulePreview,
+  ScheduleTask,
+  Task,
+  TaskListQuery,
+  TaskSummary,
+} from "@carillon/client";
+import { expect, test } from "vitest";
+import type { z } from "zod";
+import type * as common from "../src/http/schemas/common.ts";
+import * as schedules from "../src/http/schemas/schedules.ts";
+import * as tasks from "../src/http/schemas/tasks.ts";
+
+/** True when both have the same fields, on every level of objects. */
+type SameFields<A, B> = [keyof A] extends [keyof B] ? ([keyof B] extends [keyof A] ? true : false) : false;
+/** True when what the server sends can be read as what the client says. */
+type Fits<Sent, Read> = [Sent] extends [Read] ? true : false;
+type Same<Sent, Read> = SameFields<Sent, Read> extends true ? Fits<Sent, Read> : false;
+
+const yes = <T extends true>(..._facts: T[]) => {};
+
+/** Fields that a request may have; what they may hold is the server's to say. */
+type Fields<Schema extends z.ZodType> = Record<keyof z.input<Schema>, unknown>;
+
+test("what the server answers is what the client says", () => {
+  yes<
+    | Same<z.output<typeof tasks.taskAnswer>, Task>
+    | Same<z.output<typeof tasks.taskSummary>, TaskSummary>
+    | Same<NonNullable<z.output<typeof tasks.taskAnswer>["error"]>, NonNullable<Task["error"]>>
+    | Same<z.output<typeof tasks.attempt>, AttemptInfo>
+    | Same<z.output<typeof tasks.logLine>, LogLine>
+    | Same<z.output<typeof schedules.scheduleAnswer>, Schedule>
+    | Same<z.output<typeof schedules.scheduleAnswer>["task"], Schedule["task"]>
+    | Same<z.output<typeof schedules.scheduleAnswer>["catchUp"], Schedule["catchUp"]>
+    | Same<z.output<typeof schedules.fire>, Fire>
+    | Same<NonNullable<z.output<typeof schedules.fire>["task"]>, NonNullable<Fire["task"]>>
+    | Same<z.output<typeof schedules.previewAnswer>, SchedulePreview>
+    | Same<z.output<typeof schedules.previewAnswer>["fires"][number], SchedulePreview["fires"][number]>
+    | Fits<Task["state"], z.output<typeof common.publicState>>
+    | Fits<z.output<typeof common.publicState>, Task["state"]>
+    | Fits<Fire["outcome"], z.output<typeof schedules.fireOutcome>>
+  >();
+  expect(Object.keys(tasks.taskAnswer.shape)).toContain("cancelRequestedAt");
+  expect(Object.keys(schedules.scheduleAnswer.shape)).toContain("catchUp");
+});
+
+test("what the client offers to send is what the server reads", () => {
+  yes<
+    | SameFields<Fields<typeof tasks.createTaskBody>, Omit<CreateOptions, "idempotencyKey"> & { type: 1; payload: 1 }>
+    | SameFields<Fields<typeof tasks.listTasksQuery>, TaskListQuery>
+    | SameFields<Fields<typeof schedules.putScheduleBody>, Omit<ScheduleOptions, "payload"> & { name: 1 }>
+    | SameFields<z.input<typeof schedules.putScheduleBody>["task"], ScheduleTask>
+    | SameFields<Fields<typeof schedules.previewBody>, RuleOptions & { from: 1; count: 1 }>
+    | SameFields<Fields<typeof common.retry>, RetryOptions>
+    | SameFields<NonNullable<z.input<typeof common.retry>["backoff"]>, NonNullable<RetryOptions["backoff"]>>
+    | Fits<NonNullable<RetryOptions["backoff"]>, NonNullable<z.input<typeof common.retry>["backoff"]>>
+    | Fits<CreateOptions["uniquePolicy"], z.input<typeof tasks.createTaskBody>["uniquePolicy"]>
+    | Fits<ScheduleOptions["catchUp"], z.input<typeof schedules.putScheduleBody>["catchUp"]>
+    | Fits<ScheduleOptions["dst"], z.input<typeof schedules.putScheduleBody>["dst"]>
+  >();
+  // A create with everything in it passes the server's own check.
+  const everything: Required<Omit<CreateOptions, "idempotencyKey" | "delay">> = {
+    dueAt: "2027-01-01T08:00:00Z",
+    priority: 1,
+    queue: "q",
+    uniqueKey: "k",
+    uniquePolicy: "keep",
+    retry: { maxAttempts: 2, backoff: { kind: "fixed", initial: "1s", factor: 1, max: "1m", jitter: "none" } },
+    timeout: "1m",
+    tags: ["a"],
+  };
+  expect(tasks.createTaskBody.safeParse({ type: "t", payload: {}, ...everything }).error).toBeUndefined();
+});
