@@ -285,7 +285,9 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     const { session, refs } = await t.claim();
     const refused = await whileTimePasses(t.call("PATCH", `${TASKS}/${id}`, { priority: 2 }));
     expect([refused.status, refused.body.code]).toEqual([409, "task_running"]);
+    const before = t.clock.waiting();
     const accepted = t.call("PATCH", `${TASKS}/${id}`, { priority: 3 });
+    await until(() => t.clock.waiting() > before);
     await t.store.giveBack(session, refs);
     expect((await whileTimePasses(accepted)).body).toMatchObject({ priority: 3, attempt: 0 });
     await t.call("POST", `${TASKS}/${id}:cancel`);

@@ -17,6 +17,8 @@ export const START = Date.parse("2026-11-20T10:00:00.000Z");
 export interface ManualClock extends Clock {
   /** Moves on by so much; what waits for an instant in between is called at that instant. */
   advance(ms: number): void;
+  /** How many callbacks wait for their instant. */
+  waiting(): number;
 }
 
 export function manualClock(start = START): ManualClock {
@@ -30,6 +32,7 @@ export function manualClock(start = START): ManualClock {
       waiting.add(entry);
       return () => waiting.delete(entry);
     },
+    waiting: () => waiting.size,
     advance(ms) {
       const end = now + ms;
       for (;;) {
