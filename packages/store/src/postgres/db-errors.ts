@@ -9,7 +9,12 @@ export function sqlState(error: unknown): string | null {
 
 /** Whether a statement that failed this way may have taken effect all the same: its connection broke before the answer. */
 export function isUnknown(error: unknown): boolean {
-  return CarillonError.is(error) && (error.cause as { sent?: boolean } | undefined)?.sent === true;
+  return CarillonError.is(error) && causeOf(error)?.sent === true;
+}
+
+/** Whether its connection is of no more use: gone, or to a server that has become a standby. */
+export function isBroken(error: unknown): boolean {
+  return CarillonError.is(error) && causeOf(error)?.broken === true;
 }
 
 /** Whether another transaction held a lock for longer than `lock_timeout`. */
@@ -25,22 +30,35 @@ export function isDeadlock(error: unknown): boolean {
 
 /** The connection is refused or gone, the server shuts down, recovers, is full, read-only, or somebody holds a lock for too long. */
 const unavailableStates = /^(08|53|58|57P|57014|55P03|25006|25P03)/;
-/** Of these, those after which nothing of the statement remains and the connection lives on. */
+/** Of these, those after which nothing of the statement remains. */
 const refusedStates = /^(53|58|57014|55P03|25006)/;
+/** Of those, the one after which the connection leads nowhere either. */
+const STANDBY = "25006";
 
+/** Anything that a connection can throw, as callers shall see it. `sent`: a statement was on its way. */
 export function translate(error: unknown, sent = false): unknown {
-  if (CarillonError.is(error)) return error;
+  if (CarillonError.is(error) || error instanceof TypeError || error instanceof RangeError) return error;
   const state = sqlState(error);
-  if (state !== null && !unavailableStates.test(state)) return error;
-  if (state !== null && refusedStates.test(state)) return unavailable(error, false);
-  return unavailable(error, sent);
+  if (state === null) return unavailable(error, { sent, broken: true });
+  if (!unavailableStates.test(state)) return error;
+  if (refusedStates.test(state)) return unavailable(error, { sent: false, broken: state === STANDBY });
+  return unavailable(error, { sent, broken: true });
 }
 
-export function unavailable(error: unknown, sent: boolean): CarillonError {
+interface Cause {
+  sent: boolean;
+  broken: boolean;
+}
+
+export function unavailable(error: unknown, cause: Cause): CarillonError {
   const reason = error instanceof Error && error.message ? error.message : String(error);
   return new CarillonError("unavailable", {
     detail: "The database does not answer.",
     retryAfterMs: 1_000,
-    cause: Object.assign(new Error(reason, { cause: error }), { sent }),
+    cause: Object.assign(new Error(reason, { cause: error }), cause),
   });
+}
+
+function causeOf(error: CarillonError): Partial<Cause> | undefined {
+  return error.cause as Partial<Cause> | undefined;
 }

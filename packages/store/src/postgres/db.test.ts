@@ -54,6 +54,16 @@ test("pools survive that the server ends their connections", async () => {
   expect(await s.pools.reads.query(text("select 1"), [])).toEqual([[1]]);
 });
 
+test("a connection to a server that has become a standby is left for another", async () => {
+  await using s = await setupPools();
+  const insert = () => s.pools.inserts.query(text("insert into policy (body) values ('a') returning body"), []);
+  await s.pools.inserts.query(text("set default_transaction_read_only = on"), []);
+  const error = await insert().catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: "unavailable" });
+  expect(isUnknown(error)).toBe(false);
+  expect(await insert()).toEqual([["a"]]);
+});
+
 test("a transaction whose work throws leaves nothing behind, and its connection goes on", async () => {
   await using s = await setupPools();
   const failing = s.pools.control.transaction(async (tx) => {

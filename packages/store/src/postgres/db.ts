@@ -2,10 +2,9 @@
  * Connections to PostgreSQL, in small separate pools: work that may wait (inserts with keys, lists) never keeps work waiting that must
  * not (outcomes, claims, renewals). No session state is used beyond start-up settings, so a pooler in transaction mode may stand between.
  */
-import { CarillonError } from "@carillon/core";
 import pg from "pg";
 import { type ConnectionTarget, connectionConfig } from "./connection.ts";
-import { isUnknown, translate, unavailable } from "./db-errors.ts";
+import { isBroken, translate, unavailable } from "./db-errors.ts";
 import { prepareSettings } from "./role-settings.ts";
 import { systemTimers, type Timers } from "./timers.ts";
 
@@ -150,7 +149,7 @@ function createDb(pool: pg.Pool, timers: Timers, statementTimer: PoolOptions["st
         failure = error;
         throw error;
       } finally {
-        client.release(CarillonError.is(failure) && failure.code === "unavailable" && isUnknown(failure));
+        client.release(isBroken(failure));
       }
     },
     async transaction(work) {
@@ -168,7 +167,7 @@ function createDb(pool: pg.Pool, timers: Timers, statementTimer: PoolOptions["st
           answer = await work(tx);
           await begun;
         } catch (error) {
-          if (!isUnknown(error)) {
+          if (!isBroken(error)) {
             await send(client, rollback, []);
             broken = false;
           }
@@ -214,7 +213,7 @@ function send(
     client.query(config, (error: Error | undefined, result: pg.QueryArrayResult) => {
       const { commitWarning } = client as WatchedClient;
       if (error) reject(translate(error, true));
-      else if (commitWarning !== undefined) reject(unavailable(new Error(commitWarning), true));
+      else if (commitWarning !== undefined) reject(unavailable(new Error(commitWarning), { sent: true, broken: true }));
       else resolve(result);
     });
   });

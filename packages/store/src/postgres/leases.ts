@@ -137,7 +137,7 @@ with held as materialized (
     from task
    where session = $1
      and exists (select from session where id = $1 and dead_at <= to_timestamp($3::float8 / 1000))
-   order by id
+   order by id + 0 -- Not by the key of the whole table.
    limit $4
      for update),
 gone as (
