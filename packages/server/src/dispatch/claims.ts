@@ -15,7 +15,7 @@ const MAX_BATCH = 2_000;
 /** A pool's tasks in the heap never exceed this. */
 const MAX_AHEAD = 5_000;
 /** So much work lies ready beyond the free slots, measured in time: about two round trips to the store. */
-const PREFETCH_MS = 20;
+const PREFETCH_MS = 25;
 /** An answer older than this may have been reconciled away meanwhile: what it brought goes back. */
 export const CLAIM_ANSWER_MS = 1_500;
 const FAILURE_PAUSE_MS = 100;
@@ -112,17 +112,18 @@ export function createClaims(
     settle,
     pump(now) {
       if (session.id === null || clock.monotonic() < pausedUntil) return;
+      const at = clock.monotonic();
       for (const pool of hand.pools.values()) {
         if (pool.workers.length === 0) continue;
         if (!pool.claimingDue) {
-          const budget = dueBudget(pool);
+          const budget = dueBudget(pool, at);
           if (budget > 0) {
             const pairs = select(demand, pool, (pair) => isDue(pair, now));
             if (pairs.length > 0) start(pool, "due", pairs, budget, now);
           }
         }
         if (!pool.claimingAhead) {
-          const budget = aheadBudget(pool);
+          const budget = aheadBudget(pool, at);
           if (budget > 0) {
             const pairs = select(demand, pool, (pair) => isComing(pair, now));
             if (pairs.length > 0) start(pool, "ahead", pairs, budget, now);
@@ -142,15 +143,15 @@ function select(demand: Demand, pool: Pool, which: (pair: Pair) => boolean): Pai
   return pairs;
 }
 
-function dueBudget(pool: Pool): number {
+function dueBudget(pool: Pool, at: number): number {
   const free = freeCredits(pool);
-  const prefetch = Math.floor(pool.rate * PREFETCH_MS);
+  const prefetch = Math.floor(pool.pace.at(at) * PREFETCH_MS);
   // Small top-ups of what lies ready would cost a statement each.
   if (free <= 0 && free + prefetch < prefetch / 2) return 0;
   return Math.min(MAX_BATCH, free + prefetch);
 }
 
-function aheadBudget(pool: Pool): number {
-  const expected = Math.max(freeCredits(pool), Math.floor(pool.rate * LOOKAHEAD_MS));
+function aheadBudget(pool: Pool, at: number): number {
+  const expected = Math.max(freeCredits(pool), Math.floor(pool.rate.at(at) * LOOKAHEAD_MS));
   return Math.min(MAX_BATCH, Math.min(MAX_AHEAD, expected) - pool.ahead);
 }

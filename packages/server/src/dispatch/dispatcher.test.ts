@@ -295,6 +295,30 @@ test("a worker that moves to another node keeps its tasks", async () => {
   expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
 });
 
+test("a worker that goes elsewhere while the store is away from every node keeps its tasks", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const other = await t.startNode("node-2");
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  const task = worker.tasks[0]!;
+  for (const faults of [t.faults, other.faults]) Object.assign(faults, { cutOff: true, timeoutMs: 1_000 });
+  await t.clock.advance(3_000);
+  expect(worker.heardKinds()).toContain("go-elsewhere");
+  worker.leave();
+  const moved = t.worker({ engine: other.engine, held: [task] });
+  await t.clock.advance(18_000);
+  // The node that held the task reaches the store first.
+  t.faults.cutOff = false;
+  await t.clock.advance(2_000);
+  other.faults.cutOff = false;
+  await t.clock.advance(10_000);
+  moved.end(task);
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
+  expect(moved.heardKinds()).not.toContain("lost");
+});
+
 test("an outcome that a worker brings along is recorded when its task is adopted", async () => {
   const t = await setup();
   const worker = t.worker();

@@ -40,7 +40,8 @@ export function createEndings(
     };
     held.phase = "ending";
     leaveWorker(held);
-    if (held.pool) held.pool.ended++;
+    held.pool?.rate.add(1);
+    held.pool?.pace.add(1);
     outcomes.record(held);
     changed();
   }

@@ -8,6 +8,7 @@ import type { AssignedTask, Link, NodeMessage } from "@carillon/client";
 import { type Id, limits } from "@carillon/core";
 import type { ClaimedTask, Outcome } from "@carillon/store";
 import { Heap } from "./heap.ts";
+import { createRate, type Rate } from "./rate.ts";
 
 export type Phase = "ahead" | "ready" | "assigned" | "ending" | "gone";
 
@@ -86,10 +87,10 @@ export interface Pool {
   claimingAhead: boolean;
   /** Counts its claims, so that each begins with another lane. */
   turn: number;
-  /** Tasks ended since the last measurement. */
-  ended: number;
-  /** Tasks ended per millisecond, smoothed. */
-  rate: number;
+  /** How fast its slots free up, over seconds. */
+  readonly rate: Rate;
+  /** The same over a few round trips to the store. */
+  readonly pace: Rate;
 }
 
 export interface Hand {
@@ -143,8 +144,8 @@ export function createPool(key: string, namespace: string, queues: string[], typ
     claimingDue: false,
     claimingAhead: false,
     turn: 0,
-    ended: 0,
-    rate: 0,
+    rate: createRate(1_000),
+    pace: createRate(50),
   };
 }
 

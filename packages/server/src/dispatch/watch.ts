@@ -1,6 +1,6 @@
 /**
  * What is looked at a few times a second, for all workers and running tasks at once: no timer per task. Signs of life both ways, tasks that
- * outlive a second, attempts beyond their timeout, handlers that ignore a cancellation, and how fast slots free up.
+ * outlive a second, attempts beyond their timeout, handlers that ignore a cancellation.
  */
 import type { Id } from "@carillon/core";
 import type { Endings } from "./endings.ts";
@@ -83,14 +83,6 @@ export function createWatch(
     }
   }
 
-  function measure(elapsedMs: number): void {
-    if (elapsedMs <= 0) return;
-    for (const pool of hand.pools.values()) {
-      pool.rate = (pool.rate + pool.ended / elapsedMs) / 2;
-      pool.ended = 0;
-    }
-  }
-
   /** Once for each time that the store is out of reach: with several nodes cut off, workers would go round in circles. */
   function sendElsewhere(): void {
     const cutOff = session.cutOff();
@@ -115,7 +107,6 @@ export function createWatch(
         }
       }
       void write(unmarked.filter((held) => held.phase === "assigned"));
-      measure(at - lastTickAt);
       sendElsewhere();
       lastTickAt = at;
     },
