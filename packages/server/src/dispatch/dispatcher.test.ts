@@ -299,6 +299,7 @@ test("a worker that goes elsewhere while the store is away from every node keeps
   const t = await setup();
   const worker = t.worker();
   const other = await t.startNode("node-2");
+  await t.clock.advance(2_000);
   const [id] = await t.insert([t.task()]);
   await t.clock.advance(100);
   const task = worker.tasks[0]!;

@@ -25,6 +25,8 @@ import type { DispatcherOptions } from "./options.ts";
 const GRACE_MS = 750;
 /** For a worker that fell silent, which may be busy, or said that it goes elsewhere. */
 const LONG_GRACE_MS = 5_000;
+/** After the store was away: so long workers that went elsewhere meanwhile get to be adopted there. */
+const RECOVERY_GRACE_MS = 5_000;
 
 export interface Gate extends WorkerGate {
   /** A link on which nothing is heard any more. */
@@ -45,7 +47,7 @@ export function createGate(
     changed: () => void;
   },
 ): Gate {
-  const { store, clock, log, node, peers } = options;
+  const { store, clock, session, log, node, peers } = options;
   const { hand, demand, endings, adoption, logs, changed } = parts;
   const declareTypes =
     options.declareTypes ??
@@ -185,9 +187,15 @@ export function createGate(
     changed();
   }
 
+  let storeAwayAt = Number.NEGATIVE_INFINITY;
+
+  /** While the store is away no node can adopt anything, so nobody's absence means that a task is free. */
   function expire(): void {
+    const now = clock.monotonic();
+    if (!session.safe()) storeAwayAt = now;
+    if (now - storeAwayAt < RECOVERY_GRACE_MS) return;
     for (const worker of hand.workers) {
-      if (worker.state !== "gone" || worker.awaitedUntil > clock.monotonic()) continue;
+      if (worker.state !== "gone" || worker.awaitedUntil > now) continue;
       for (const held of [...worker.tasks]) {
         if (worker.alive) endings.released(held);
         else endings.lost(held);
