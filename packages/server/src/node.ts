@@ -5,7 +5,6 @@ import { type AnyTask, Carillon, processClock, version, Worker } from "@carillon
 import { CarillonError } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { createPostgresStore, migrate, type Store } from "@carillon/store";
-import { pino } from "pino";
 import { followDatabase } from "./clock.ts";
 import type { Config, Role } from "./config.ts";
 import { type NodeDatabase, openDatabase } from "./database.ts";
@@ -14,6 +13,7 @@ import { createChangeFeed } from "./feed.ts";
 import { createHttpApp } from "./http/app.ts";
 import { DEFAULT_NAMESPACE } from "./http/namespace.ts";
 import { injectFetch } from "./inject-fetch.ts";
+import { createLog } from "./log.ts";
 import { createEngine } from "./loops/index.ts";
 import { createMetrics } from "./metrics.ts";
 import { createDeclaredTypes } from "./operations/index.ts";
@@ -46,6 +46,8 @@ export interface NodeOptions {
   logRetention?: number;
   /** Default `warn`. */
   logLevel?: Config["logLevel"];
+  /** Where log lines (JSON) go. Default stderr. */
+  logStream?: { write(line: string): void };
 }
 
 export interface CarillonNode {
@@ -66,7 +68,10 @@ const DAY_MS = 86_400_000;
 const DASHBOARD = fileURLToPath(new URL("../../dashboard/dist", import.meta.url));
 
 export async function startNode(options: NodeOptions = {}): Promise<CarillonNode> {
-  const log = pino({ level: options.logLevel ?? "warn", name: "carillon" }, pino.destination(2));
+  const log = createLog(
+    { level: options.logLevel ?? "warn", stream: options.logStream ?? process.stderr },
+    processClock(),
+  );
   const metrics = createMetrics(version);
   const roles = options.roles ?? ["api", "dispatcher", "planner"];
   const name = options.name ?? `${hostname()}-${process.pid}`;
@@ -91,6 +96,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     const clock = followDatabase(() => store.databaseTime(), processClock());
     const feed = createChangeFeed({ store, clock });
     undo.push(async () => feed.close());
+    const types = createDeclaredTypes({ store, clock });
     const draining = new AbortController();
 
     const engine = createEngine({
@@ -106,6 +112,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       retentionMs: options.retention ?? 14 * DAY_MS,
       logRetentionMs: options.logRetention ?? 7 * DAY_MS,
       measureClock: () => clock.measure(),
+      declareTypes: (namespace, declared) => types.declare(namespace, declared),
     });
     const app = createHttpApp({
       store,
@@ -115,7 +122,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       dispatcher: engine.dispatcher,
       planner: { wake: engine.planSoon },
       feed,
-      types: createDeclaredTypes({ store, clock }),
+      types,
       log,
       version,
       metrics,

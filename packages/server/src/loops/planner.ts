@@ -2,9 +2,10 @@
  * Schedules become tasks, ahead of time. Every node plans; the store gives each schedule to one of them at a time, and a fire's row is
  * unique for ever, so nothing here has to be in charge.
  */
-import { type Clock, defaultPolicy, type IdSource, MISSED_AFTER_MS, planFires } from "@carillon/core";
+import { type Clock, type IdSource, MISSED_AFTER_MS, planFires } from "@carillon/core";
 import type { NewTask, SchedulePlan, ScheduleRecord, Store, TypeDeclaration } from "@carillon/store";
 import type { CreatedTask } from "../dispatch/demand.ts";
+import { settle } from "../operations/new-task.ts";
 
 /** Fires become tasks so long before their instant. */
 const HORIZON_MS = 60_000;
@@ -117,13 +118,9 @@ function fireTask(
     id,
     namespace: schedule.namespace,
     type,
-    queue: queue ?? declaration?.queue ?? "default",
+    ...settle({ type, queue, retry, timeoutMs }, declaration),
     priority,
     dueAt,
-    policy: {
-      retry: retry ?? declaration?.policy.retry ?? defaultPolicy.retry,
-      timeoutMs: timeoutMs ?? declaration?.policy.timeoutMs ?? defaultPolicy.timeoutMs,
-    },
     payload,
     trigger: "schedule",
     scheduleId: schedule.id,

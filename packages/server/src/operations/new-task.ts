@@ -1,6 +1,6 @@
 /** A task as it will be stored: what the request leaves out comes from what a worker declared for the type, else from the defaults. */
 import { type Backoff, defaultPolicy, type Id, type RetryPolicy, type TaskPolicy } from "@carillon/core";
-import type { NewTask, Trigger } from "@carillon/store";
+import type { NewTask, Trigger, TypeDeclaration } from "@carillon/store";
 import type { RetryInput } from "../http/schemas/common.ts";
 import type { CreateTask } from "../http/schemas/tasks.ts";
 import type { DeclaredType } from "./types.ts";
@@ -40,7 +40,10 @@ export interface Choices {
   timeoutMs?: number | null | undefined;
 }
 
-export function settle(choices: Choices, declared: DeclaredType | undefined): { queue: string; policy: TaskPolicy } {
+export function settle(
+  choices: Choices,
+  declared: TypeDeclaration | null | undefined,
+): { queue: string; policy: TaskPolicy } {
   const fallback = defaultPolicyOf(choices.type);
   return {
     queue: choices.queue ?? declared?.queue ?? DEFAULT_QUEUE,
