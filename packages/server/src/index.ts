@@ -5,7 +5,7 @@ export { type HttpPayload, type HttpResult, httpTask } from "./egress/http-task.
 export { createChangeFeed } from "./feed.ts";
 export { createHttpApp } from "./http/app.ts";
 export { injectFetch } from "./inject-fetch.ts";
-export { createEngine, type Engine, type EngineOptions } from "./loops/index.ts";
+export { createEngine, type Engine, type EngineOptions } from "./loops/engine.ts";
 export { createMetrics, type Metrics } from "./metrics.ts";
 export { type CarillonNode, type NodeOptions, startNode } from "./node.ts";
 export * from "./operations/index.ts";

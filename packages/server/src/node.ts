@@ -14,7 +14,7 @@ import { createHttpApp } from "./http/app.ts";
 import { DEFAULT_NAMESPACE } from "./http/namespace.ts";
 import { injectFetch } from "./inject-fetch.ts";
 import { createLog } from "./log.ts";
-import { createEngine } from "./loops/index.ts";
+import { createEngine } from "./loops/engine.ts";
 import { createMetrics } from "./metrics.ts";
 import { createDeclaredTypes } from "./operations/index.ts";
 import { createRpcHandler } from "./rpc/handler.ts";
