@@ -7,7 +7,7 @@
 import { bandOf, type ClaimedTask } from "@carillon/store";
 import { allot } from "./allot.ts";
 import { type Demand, isComing, isDue, LOOKAHEAD_MS, type Pair, pairKey } from "./demand.ts";
-import { createHeldTask, freeCredits, type Hand, type Pool } from "./hand.ts";
+import { createHeldTask, freeCredits, freeSlots, type Hand, type Pool } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Returns } from "./returns.ts";
 
@@ -19,6 +19,7 @@ const PREFETCH_MS = 25;
 /** An answer older than this may have been reconciled away meanwhile: what it brought goes back. */
 export const CLAIM_ANSWER_MS = 1_500;
 const FAILURE_PAUSE_MS = 100;
+const MAX_BOOST = 2_000;
 
 type Kind = "due" | "ahead";
 
@@ -73,6 +74,7 @@ export function createClaims(
         }
       }
       if (claimed.length > 0) metrics.claimed(claimed.length);
+      if (kind === "due") adapt(pool, claimed.length >= budget ? claimed.length : 0);
       const late = clock.monotonic() - sentAt > CLAIM_ANSWER_MS || session.id !== id;
       settle(claimed, pool);
       if (late) void returns.giveBack(claimed.flatMap((task) => hand.tasks.get(task.id) ?? []));
@@ -137,6 +139,19 @@ export function createClaims(
   };
 }
 
+/**
+ * Workers that have finished what the last claim brought, and stand idle when the next one brings as much as it could, are faster than the
+ * store's round trip: from now on more lies ready for them. What they then leave behind goes back, and this halves (`hand-out`).
+ */
+function adapt(pool: Pool, batch: number): void {
+  const quick = pool.endedSinceClaim >= pool.lastBatch / 2 && pool.lastBatch > 0;
+  const slots = pool.workers.reduce((sum, worker) => sum + worker.slots, 0);
+  const idle = pool.workers.reduce((sum, worker) => sum + freeSlots(worker), 0);
+  if (batch > 0 && quick && idle >= slots / 2) pool.boost = Math.min(MAX_BOOST, Math.max(16, 2 * pool.boost));
+  pool.lastBatch = batch;
+  pool.endedSinceClaim = 0;
+}
+
 function select(demand: Demand, pool: Pool, which: (pair: Pair) => boolean): Pair[] {
   const pairs: Pair[] = [];
   for (const pair of demand.pairs.values()) if (which(pair) && pair.pools.includes(pool)) pairs.push(pair);
@@ -145,7 +160,7 @@ function select(demand: Demand, pool: Pool, which: (pair: Pair) => boolean): Pai
 
 function dueBudget(pool: Pool, at: number): number {
   const free = freeCredits(pool);
-  const prefetch = Math.floor(pool.pace.at(at) * PREFETCH_MS);
+  const prefetch = Math.max(pool.boost, Math.floor(pool.pace.at(at) * PREFETCH_MS));
   // Small top-ups of what lies ready would cost a statement each.
   if (free <= 0 && free + prefetch < prefetch / 2) return 0;
   return Math.min(MAX_BATCH, free + prefetch);

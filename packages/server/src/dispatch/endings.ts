@@ -40,8 +40,11 @@ export function createEndings(
     };
     held.phase = "ending";
     leaveWorker(held);
-    held.pool?.rate.add(1);
-    held.pool?.pace.add(1);
+    if (held.pool) {
+      held.pool.rate.add(1);
+      held.pool.pace.add(1);
+      held.pool.endedSinceClaim++;
+    }
     outcomes.record(held);
     changed();
   }

@@ -119,6 +119,7 @@ export function createHandOut(
       const before = clock.monotonic();
       const late = pool.ready.remove((held) => held.phase !== "ready" || before - held.since >= RETURN_AFTER_MS);
       const lateSuspects = pool.suspects.filter((held) => before - held.since >= RETURN_SUSPECT_AFTER_MS);
+      if (late.length > 0) pool.boost >>= 1;
       if (late.length + lateSuspects.length > 0) void returns.giveBack([...late, ...lateSuspects]);
     },
     nextReturnInMs() {

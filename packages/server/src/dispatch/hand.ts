@@ -91,6 +91,11 @@ export interface Pool {
   readonly rate: Rate;
   /** The same over a few round trips to the store. */
   readonly pace: Rate;
+  /** How much lies ready beyond the free slots because its workers have proved quicker than the store. */
+  boost: number;
+  /** What the last claim brought, if it brought as much as it could, and how many tasks have ended since. */
+  lastBatch: number;
+  endedSinceClaim: number;
 }
 
 export interface Hand {
@@ -146,6 +151,9 @@ export function createPool(key: string, namespace: string, queues: string[], typ
     turn: 0,
     rate: createRate(1_000),
     pace: createRate(50),
+    boost: 0,
+    lastBatch: 0,
+    endedSinceClaim: 0,
   };
 }
 
