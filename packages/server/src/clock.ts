@@ -1,32 +1,22 @@
 /**
- * A clock that follows the database's: the offset between it and this process' monotonic clock is estimated from round trips, and the
- * estimate of the shortest recent round trip wins. A node whose wall clock is wrong therefore fires on time. It never steps back: when a
- * new estimate is behind, time stands still until it has caught up.
+ * A clock that follows the database's: the offset between it and this process' monotonic clock is estimated from round trips. A round trip
+ * says where the database's clock was to within half its length; the estimate that is surest now wins, and older ones grow less sure, since
+ * two clocks never run alike. A node whose wall clock is wrong therefore fires on time. Time never steps back: when a new estimate is
+ * behind, it stands still until it has caught up.
  */
 import type { Clock } from "@carillon/core";
 
-/** Beyond this uncertainty (half a round trip) a node does not trust its time. */
+/** Beyond this uncertainty a node does not trust its time. */
 const MAX_UNCERTAINTY_MS = 250;
-/** Older samples say nothing about the present offset. */
-const SAMPLE_AGE_MS = 30_000;
+/** How fast two clocks may part: NTP slews by up to 500 ppm. */
+const DRIFT = 0.0005;
+const MAX_SAMPLES = 30;
 /** A wall clock that moved against the monotonic one by more than this was set, or the machine slept. */
 const JUMP_MS = 250;
 
-export function systemClock(): Clock {
-  const origin = performance.timeOrigin;
-  return {
-    now: () => origin + performance.now(),
-    monotonic: () => performance.now(),
-    after(delayMs, callback) {
-      const timer = setTimeout(callback, delayMs);
-      return () => clearTimeout(timer);
-    },
-  };
-}
-
 interface Sample {
   offsetMs: number;
-  roundTripMs: number;
+  halfTripMs: number;
   takenAt: number;
 }
 
@@ -37,50 +27,66 @@ export interface DatabaseClock extends Clock {
   certain(): boolean;
 }
 
+/** @param wallClock only watched for jumps */
 export function followDatabase(
   readDatabaseTime: () => Promise<number>,
   local: Clock,
-  wallClock = Date.now,
+  wallClock: () => number = Date.now,
 ): DatabaseClock {
   let samples: Sample[] = [];
-  let lastNow = 0;
-  let wallOffset = wallClock() - local.monotonic();
+  /** The last estimate; after a jump it goes on, but is not trusted. Null before the first sample: then time is the process' own. */
+  let offsetMs: number | null = null;
+  let lastNow = Number.NEGATIVE_INFINITY;
+  let wallOffsetMs = wallClock() - local.monotonic();
 
-  const best = () => samples.reduce<Sample | null>((a, b) => (a && a.roundTripMs <= b.roundTripMs ? a : b), null);
+  const uncertainty = ({ halfTripMs, takenAt }: Sample) => halfTripMs + DRIFT * (local.monotonic() - takenAt);
 
-  const jumped = () => {
-    const offset = wallClock() - local.monotonic();
-    const moved = Math.abs(offset - wallOffset) > JUMP_MS;
-    if (moved) {
-      wallOffset = offset;
-      samples = [];
-    }
-    return moved;
-  };
+  function best(): Sample | null {
+    let surest: Sample | null = null;
+    for (const sample of samples) if (!surest || uncertainty(sample) < uncertainty(surest)) surest = sample;
+    return surest;
+  }
+
+  /** Forgets what was measured before a jump. */
+  function noticeJump(): void {
+    const moved = wallClock() - local.monotonic();
+    if (Math.abs(moved - wallOffsetMs) <= JUMP_MS) return;
+    wallOffsetMs = moved;
+    offsetMs = best()?.offsetMs ?? offsetMs;
+    samples = [];
+  }
 
   return {
     now() {
-      const sample = best();
-      const estimate = sample ? local.monotonic() + sample.offsetMs : local.now();
-      if (estimate > lastNow) lastNow = estimate;
+      offsetMs = best()?.offsetMs ?? offsetMs;
+      if (offsetMs === null) return local.now();
+      lastNow = Math.max(lastNow, local.monotonic() + offsetMs);
       return lastNow;
     },
     monotonic: () => local.monotonic(),
     after: (delayMs, callback) => local.after(delayMs, callback),
     async measure() {
-      jumped();
+      noticeJump();
       const sentAt = local.monotonic();
       const databaseTime = await readDatabaseTime();
-      const receivedAt = local.monotonic();
-      const roundTripMs = receivedAt - sentAt;
-      const offsetMs = databaseTime - (sentAt + receivedAt) / 2;
-      samples = samples.filter((sample) => receivedAt - sample.takenAt < SAMPLE_AGE_MS).slice(-30);
-      samples.push({ offsetMs, roundTripMs, takenAt: receivedAt });
+      const takenAt = local.monotonic();
+      // A jump on the way spoils the sample: the machine may have slept in the middle of it.
+      const before = wallOffsetMs;
+      noticeJump();
+      if (wallOffsetMs !== before || !Number.isFinite(databaseTime)) return;
+      // Slow changes are the wall clock being slewed, not jumps; they must not add up to one.
+      wallOffsetMs = wallClock() - takenAt;
+      const sample = { offsetMs: databaseTime - (sentAt + takenAt) / 2, halfTripMs: (takenAt - sentAt) / 2, takenAt };
+      // Two that exclude each other: the database's clock was set, or it is another server's now. The old ones say nothing any more.
+      samples = samples.filter(
+        (old) => Math.abs(old.offsetMs - sample.offsetMs) <= uncertainty(old) + uncertainty(sample),
+      );
+      samples = [...samples.slice(1 - MAX_SAMPLES), sample];
     },
     certain() {
-      if (jumped()) return false;
+      noticeJump();
       const sample = best();
-      return sample !== null && sample.roundTripMs / 2 <= MAX_UNCERTAINTY_MS;
+      return sample !== null && uncertainty(sample) <= MAX_UNCERTAINTY_MS;
     },
   };
 }

@@ -1,26 +1,44 @@
 /** The built-in type `http`: Carillon calls a URL. Runs in the node; every call goes through the address guard and follows no redirect. */
 import type { TaskContext, TaskDefinition } from "@carillon/client";
 import { task } from "@carillon/client";
-import { Agent, request } from "undici";
-import { type AddressGuard, createAddressGuard } from "./address-guard.ts";
+import { limits } from "@carillon/core";
+import { Agent, type Dispatcher, request } from "undici";
+import type { z } from "zod";
+import { httpPayload } from "../http/schemas/builtin.ts";
+import {
+  type Address,
+  type AddressGuard,
+  AddressNotAllowedError,
+  createAddressGuard,
+  type Resolve,
+} from "./address-guard.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_RETRY_AFTER_MS = 3_600_000;
+const SHOWN_BODY_CHARACTERS = 200;
 const RETRIED = new Set([408, 425, 429]);
 /** What the connection and Carillon say themselves. */
 const RESERVED_HEADERS =
   /^(host|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|proxy-.*|idempotency-key|webhook-.*|carillon-.*)$/i;
+/** Where other things than HTTP listen, which would take a request for commands: ssh, telnet, mail, databases. */
+const OTHER_PORTS = new Set([
+  "21",
+  "22",
+  "23",
+  "25",
+  "110",
+  "143",
+  "465",
+  "587",
+  "993",
+  "995",
+  "3306",
+  "5432",
+  "6379",
+  "11211",
+]);
 
-export interface HttpPayload {
-  url: string;
-  /** Default `POST`. */
-  method?: string;
-  headers?: Record<string, string>;
-  /** A JSON value; a string is sent as it is. */
-  body?: unknown;
-  /** Statuses that mean success, such as `204` or `2xx`. Default `["2xx"]`. */
-  expect?: (string | number)[];
-}
+export type HttpPayload = z.output<typeof httpPayload>;
 
 export interface HttpResult {
   status: number;
@@ -33,55 +51,81 @@ class HttpStatusError extends Error {
   readonly taskErrorCode = "http_status";
   readonly retryable: boolean;
   readonly retryAfterMs: number | null;
-  constructor(status: number, retryAfterMs: number | null) {
-    super(`the target answered ${status}`);
+  constructor({ status, headers, body }: HttpResult) {
+    const why = headers.location && status < 400 ? "; redirects are not followed" : "";
+    const words = body.trim().slice(0, SHOWN_BODY_CHARACTERS);
+    super(`the target answered ${status}${why}${words === "" ? "" : `: ${words}`}`);
     this.name = "HttpStatusError";
     this.retryable = RETRIED.has(status) || status >= 500;
-    this.retryAfterMs = this.retryable ? retryAfterMs : null;
+    this.retryAfterMs = this.retryable ? retryAfterMs(headers) : null;
   }
 }
 
 /** @param allow see `createAddressGuard` */
-export function httpTask(allow: readonly string[]): TaskDefinition<HttpPayload, HttpResult> {
-  const guard = createAddressGuard(allow);
-  return task("http", { timeout: "30s", run: (payload: HttpPayload, context) => call(guard, payload, context) });
+export function httpTask(allow: readonly string[], resolve?: Resolve): TaskDefinition<HttpPayload, HttpResult> {
+  const guard = createAddressGuard(allow, resolve);
+  return task("http", {
+    schema: httpPayload,
+    timeout: "30s",
+    run: (payload, context) => call(guard, payload, context),
+  });
 }
 
 async function call(guard: AddressGuard, payload: HttpPayload, context: TaskContext): Promise<HttpResult> {
   const url = new URL(payload.url);
-  const pinned = await guard.resolve(url.hostname);
-  // The name stays in Host and in the TLS handshake; only where to connect is decided here.
-  const dispatcher = new Agent({
-    pipelining: 0,
-    connect: {
-      lookup: (_name, options, callback) => {
-        if (options.all) callback(null, [pinned]);
-        else (callback as (error: null, address: string, family: number) => void)(null, pinned.address, pinned.family);
-      },
-    },
-  });
+  if (OTHER_PORTS.has(url.port)) throw new AddressNotAllowedError(`port ${url.port} of ${url.hostname}`);
+  const addresses = await unlessAborted(guard.resolve(url.hostname), context.signal);
+  const agent = agentFor(addresses);
+  const method = payload.method ?? "POST";
   try {
     const { body, contentType } = encodeBody(payload.body);
     const response = await request(url, {
-      dispatcher,
+      dispatcher: agent,
       signal: context.signal,
-      method: (payload.method ?? "POST") as "POST",
-      headers: { ...contentType, ...userHeaders(payload.headers), ...ownHeaders(context) },
-      body: body ?? null,
+      method,
+      headers: {
+        "user-agent": "Carillon",
+        "accept-encoding": "identity",
+        ...contentType,
+        ...userHeaders(payload.headers, context),
+        ...ownHeaders(context),
+      },
+      body,
+      // The task's timeout is the only one.
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-    const result = {
-      status: response.statusCode,
-      headers: Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)])),
-      body: await readBounded(response.body),
-    };
-    context.log.info(`${payload.method ?? "POST"} ${url.origin}${url.pathname} → ${result.status}`);
+    const result = await readResult(response);
+    context.log.info(`${method} ${url.origin}${url.pathname} → ${result.status}`);
     if (isExpected(result.status, payload.expect ?? ["2xx"])) return result;
-    throw new HttpStatusError(result.status, retryAfterMs(result.headers));
+    throw new HttpStatusError(result);
   } finally {
-    await dispatcher.destroy();
+    await agent.destroy();
   }
+}
+
+/** The name stays in Host and in the TLS handshake; only where to connect to is decided here. */
+function agentFor(addresses: Address[]): Agent {
+  const [first] = addresses as [Address];
+  return new Agent({
+    pipelining: 0,
+    connect: {
+      autoSelectFamily: true,
+      lookup: (_name, options, callback) => {
+        if (options.all) callback(null, addresses);
+        else (callback as (error: null, address: string, family: number) => void)(null, first.address, first.family);
+      },
+    },
+  });
+}
+
+/** A resolver may take longer than the task, and cannot be called off. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    work.then(resolve, reject);
+  });
 }
 
 function encodeBody(body: unknown): { body: string | null; contentType: Record<string, string> } {
@@ -90,14 +134,17 @@ function encodeBody(body: unknown): { body: string | null; contentType: Record<s
   return { body: JSON.stringify(body), contentType: { "content-type": "application/json" } };
 }
 
-function userHeaders(headers: Record<string, string> = {}): Record<string, string> {
-  const entries = Object.entries(headers).filter(([name]) => !RESERVED_HEADERS.test(name));
-  return Object.fromEntries(entries.map(([name, value]) => [name.toLowerCase(), value]));
+function userHeaders(headers: Record<string, string> = {}, { log }: TaskContext): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (RESERVED_HEADERS.test(name)) log.warn(`the header ${name} is Carillon's to write and was left out`);
+    else kept[name.toLowerCase()] = value;
+  }
+  return kept;
 }
 
 function ownHeaders(context: TaskContext): Record<string, string> {
   return {
-    "user-agent": "Carillon",
     "idempotency-key": context.idempotencyKey,
     "carillon-attempt": String(context.attempt),
     "carillon-due-at": context.dueAt.toISOString(),
@@ -105,7 +152,21 @@ function ownHeaders(context: TaskContext): Record<string, string> {
   };
 }
 
-async function readBounded(body: AsyncIterable<Buffer>): Promise<string> {
+async function readResult({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<HttpResult> {
+  const result = {
+    status: statusCode,
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
+    body: await readStart(body),
+  };
+  // Bytes that are no text take several times their room as JSON.
+  while (Buffer.byteLength(JSON.stringify(result)) > limits.resultBytes) {
+    result.body = result.body.slice(0, result.body.length / 2);
+  }
+  return result;
+}
+
+/** The first 64 KiB as text; the rest is not read. */
+async function readStart(body: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body) {
@@ -113,7 +174,7 @@ async function readBounded(body: AsyncIterable<Buffer>): Promise<string> {
     size += chunk.length;
     if (size >= MAX_BODY_BYTES) break;
   }
-  return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString();
+  return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString().replaceAll("\0", "\uFFFD");
 }
 
 function isExpected(status: number, expect: readonly (string | number)[]): boolean {

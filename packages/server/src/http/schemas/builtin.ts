@@ -20,7 +20,7 @@ const OWN_HEADERS = new Set([
   "upgrade",
 ]);
 
-const httpPayload = z.strictObject({
+export const httpPayload = z.strictObject({
   url: z
     .string()
     .max(8_192)
