@@ -1,7 +1,7 @@
 /**
  * A clock that follows the database's: the offset between it and this process' monotonic clock is estimated from round trips. A round trip
- * says where the database's clock was to within half its length; the estimate that is surest now wins, and older ones grow less sure, since
- * two clocks never run alike. A node whose wall clock is wrong therefore fires on time. Time never steps back: when a new estimate is
+ * says where the database's clock was to within half its length; an estimate grows less sure with time, since two clocks never run alike,
+ * and stays until a surer one comes. A node whose wall clock is wrong therefore fires on time. Time never steps back: when a new estimate is
  * behind, it stands still until it has caught up.
  */
 import type { Clock } from "@carillon/core";
@@ -10,7 +10,6 @@ import type { Clock } from "@carillon/core";
 const MAX_UNCERTAINTY_MS = 250;
 /** How fast two clocks may part: NTP slews by up to 500 ppm. */
 const DRIFT = 0.0005;
-const MAX_SAMPLES = 30;
 /** A wall clock that moved against the monotonic one by more than this was set, or the machine slept. */
 const JUMP_MS = 250;
 
@@ -33,32 +32,28 @@ export function followDatabase(
   local: Clock,
   wallClock: () => number = Date.now,
 ): DatabaseClock {
-  let samples: Sample[] = [];
-  /** The last estimate; after a jump it goes on, but is not trusted. Null before the first sample: then time is the process' own. */
+  /** All grow less sure at the same pace: the surest one now is the surest one for ever, and the others need not be kept. */
+  let sample: Sample | null = null;
+  /** After a jump the last estimate goes on, but is not trusted. Null before the first: then time is the process' own. */
   let offsetMs: number | null = null;
   let lastNow = Number.NEGATIVE_INFINITY;
   let wallOffsetMs = wallClock() - local.monotonic();
 
   const uncertainty = ({ halfTripMs, takenAt }: Sample) => halfTripMs + DRIFT * (local.monotonic() - takenAt);
 
-  function best(): Sample | null {
-    let surest: Sample | null = null;
-    for (const sample of samples) if (!surest || uncertainty(sample) < uncertainty(surest)) surest = sample;
-    return surest;
-  }
+  /** Both cannot be true: the database's clock was set, or it is another server's now. */
+  const excludes = (a: Sample, b: Sample) => Math.abs(a.offsetMs - b.offsetMs) > uncertainty(a) + uncertainty(b);
 
   /** Forgets what was measured before a jump. */
   function noticeJump(): void {
     const moved = wallClock() - local.monotonic();
     if (Math.abs(moved - wallOffsetMs) <= JUMP_MS) return;
     wallOffsetMs = moved;
-    offsetMs = best()?.offsetMs ?? offsetMs;
-    samples = [];
+    sample = null;
   }
 
   return {
     now() {
-      offsetMs = best()?.offsetMs ?? offsetMs;
       if (offsetMs === null) return local.now();
       lastNow = Math.max(lastNow, local.monotonic() + offsetMs);
       return lastNow;
@@ -76,16 +71,13 @@ export function followDatabase(
       if (wallOffsetMs !== before || !Number.isFinite(databaseTime)) return;
       // Slow changes are the wall clock being slewed, not jumps; they must not add up to one.
       wallOffsetMs = wallClock() - takenAt;
-      const sample = { offsetMs: databaseTime - (sentAt + takenAt) / 2, halfTripMs: (takenAt - sentAt) / 2, takenAt };
-      // Two that exclude each other: the database's clock was set, or it is another server's now. The old ones say nothing any more.
-      samples = samples.filter(
-        (old) => Math.abs(old.offsetMs - sample.offsetMs) <= uncertainty(old) + uncertainty(sample),
-      );
-      samples = [...samples.slice(1 - MAX_SAMPLES), sample];
+      const taken = { offsetMs: databaseTime - (sentAt + takenAt) / 2, halfTripMs: (takenAt - sentAt) / 2, takenAt };
+      if (sample && !excludes(sample, taken) && uncertainty(sample) < uncertainty(taken)) return;
+      sample = taken;
+      offsetMs = taken.offsetMs;
     },
     certain() {
       noticeJump();
-      const sample = best();
       return sample !== null && uncertainty(sample) <= MAX_UNCERTAINTY_MS;
     },
   };
