@@ -80,6 +80,11 @@ export function importEntries(entries: readonly CrontabEntry[], source: ImportSo
   });
 }
 
+/** Anacron's table looks much the same but has other fields: period in days, delay in minutes, name, command. */
+export function isAnacrontab(text: string): boolean {
+  return /^[ \t]*\d+[ \t]+\d+[ \t]+[A-Za-z][\w.-]*[ \t]+\S/m.test(text);
+}
+
 function definitionOf(
   entry: CrontabEntry,
   shell: string,

@@ -59,11 +59,12 @@ export function sayError(error: unknown): void {
 function explain(error: unknown): string[] {
   if (CarillonError.is(error)) {
     if (error.code === "internal" && error.cause !== undefined) return explain(error.cause);
-    const fields = error.errors.filter(({ message }) => message !== error.message || error.errors.length > 1);
+    // One field's message is the error's own.
+    const fields = error.errors.length > 1 ? error.errors : [];
     return [error.message, ...fields.map(({ pointer, parameter, message }) => `${pointer ?? parameter}: ${message}`)];
   }
   if (error instanceof AggregateError && error.errors.length > 0) return explain(error.errors[0]);
   if (!(error instanceof Error)) return [String(error)];
-  const expected = error instanceof StartError || error instanceof WaitTimeoutError || "code" in error;
-  return expected || error.stack === undefined ? [error.message] : [error.stack];
+  const isBug = [TypeError, ReferenceError, RangeError].some((kind) => error instanceof kind);
+  return [isBug && error.stack !== undefined ? error.stack : error.message];
 }

@@ -27,6 +27,8 @@ export async function runNode(options: RunNodeOptions): Promise<void> {
   const signal = await Promise.race([stopped, node.closed]);
   if (signal) say(`${signal}: draining for up to ${options.drainTimeout}; once more leaves at once`);
   await node.close({ timeout: options.drainTimeout });
+  // Everything is stopped; a timer or a socket that somebody forgot must not hold the process.
+  process.exit(0);
 }
 
 /** The first signal, also one that comes while the node still starts. */

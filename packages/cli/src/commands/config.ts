@@ -1,8 +1,7 @@
 import { formatDuration } from "@carillon/core";
-import { type Config, type SettingKey, settings } from "@carillon/server";
+import type { SettingKey } from "@carillon/server";
 import type { Command } from "commander";
 import { wantsJson } from "../connect.ts";
-import { nodeConfig } from "../node-config.ts";
 import { type Column, printRows } from "../output.ts";
 
 interface Row {
@@ -26,12 +25,14 @@ export function configCommand(program: Command): void {
     .description("Print every setting; secrets are not shown")
     .option("--show-origin", "and where each value comes from: flag, environment, file or default")
     .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
-    .action(({ showOrigin, config: file }: { showOrigin?: boolean; config?: string }, command: Command) => {
+    .action(async ({ showOrigin, config: file }: { showOrigin?: boolean; config?: string }, command: Command) => {
+      const { settings } = await import("@carillon/server");
+      const { nodeConfig } = await import("../node-config.ts");
       const config = nodeConfig({}, file);
       const rows = (Object.keys(settings) as SettingKey[]).map((key) => ({
         key,
         variable: settings[key].env,
-        value: show(key, config[key]),
+        value: settings[key].secret && config[key] !== undefined ? "(set)" : show(key, config[key]),
         origin: config.origins[key],
       }));
       const origin: Column<Row> = { title: "ORIGIN", value: (row) => row.origin };
@@ -39,9 +40,8 @@ export function configCommand(program: Command): void {
     });
 }
 
-function show(key: SettingKey, value: Config[SettingKey]): string | null {
+function show(key: SettingKey, value: unknown): string | null {
   if (value === undefined) return null;
-  if (settings[key].secret) return "(set)";
   if (key === "retention" || key === "logRetention") return formatDuration(value as number);
   return Array.isArray(value) ? value.join(",") : String(value);
 }

@@ -1,9 +1,7 @@
 import type { Command } from "commander";
 import { wantsJson } from "../connect.ts";
 import { loadTasks } from "../load-tasks.ts";
-import { nodeConfig } from "../node-config.ts";
 import { wholeNumber } from "../options.ts";
-import { loopbackAllowed, runNode } from "../run-node.ts";
 
 interface DevFlags {
   host?: string;
@@ -27,6 +25,8 @@ export function devCommand(program: Command): void {
     .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
     .option("--json-logs", "the ready line as JSON")
     .action(async (files: string[], flags: DevFlags, command: Command) => {
+      const { nodeConfig } = await import("../node-config.ts");
+      const { loopbackAllowed, runNode } = await import("../run-node.ts");
       const { concurrency, config: file, jsonLogs, ...settings } = flags;
       const config = nodeConfig(settings, file);
       await runNode({

@@ -2,9 +2,9 @@ import { constants } from "node:fs";
 import { access, statfs } from "node:fs/promises";
 import { connect as connectTcp } from "node:net";
 import { dirname, resolve } from "node:path";
-import { databaseFacts } from "@carillon/store";
 import type { Command } from "commander";
-import { nodeConfig } from "../node-config.ts";
+import { wantsJson } from "../connect.ts";
+import { FAILED } from "../exit.ts";
 import { printRows } from "../output.ts";
 
 interface Finding {
@@ -21,8 +21,9 @@ export function doctorCommand(program: Command): void {
   program
     .command("doctor")
     .description("Check what a node started here would need")
-    .option("--config <file>", "JSON file of settings")
+    .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
     .action(async ({ config: file }: { config?: string }, command: Command) => {
+      const { nodeConfig } = await import("../node-config.ts");
       const config = nodeConfig({}, file);
       const databaseUrl = config.databaseUrl ?? process.env.DATABASE_URL;
       const findings = [
@@ -34,13 +35,13 @@ export function doctorCommand(program: Command): void {
       printRows(
         findings,
         [
-          { title: "", value: ({ ok }) => (ok ? "ok" : "!!") },
+          { title: "OK", value: ({ ok }) => (ok ? "ok" : "!!") },
           { title: "CHECK", value: ({ check }) => check },
           { title: "DETAIL", value: ({ detail }) => detail },
         ],
-        command.optsWithGlobals<{ json?: boolean }>().json ?? false,
+        wantsJson(command),
       );
-      if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
+      if (findings.some(({ ok }) => !ok)) process.exitCode = FAILED;
     });
 }
 
@@ -60,6 +61,7 @@ function checkZones(): Finding {
 }
 
 async function checkDatabase(url: string): Promise<Finding[]> {
+  const { databaseFacts } = await import("@carillon/store");
   try {
     const { version, versionNumber, offsetMs, migrated } = await databaseFacts(url, Date.now);
     return [

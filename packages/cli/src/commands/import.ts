@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { parseCrontab } from "@carillon/core";
 import type { Command } from "commander";
 import { connect, wantsJson } from "../connect.ts";
-import { type ImportedEntry, importEntries } from "../crontab-import.ts";
+import { type ImportedEntry, importEntries, isAnacrontab } from "../crontab-import.ts";
 import { readText, usageError } from "../input.ts";
 import { name } from "../options.ts";
 import { print, printJson, say } from "../output.ts";
@@ -32,6 +32,7 @@ export function importCommand(program: Command): void {
       if (flags.system && flags.user) throw usageError("give --system or --user, not both");
       const text = readText(file);
       if (text.includes("\0")) throw usageError(`${file} is no text file`);
+      if (isAnacrontab(text)) throw usageError(`${file} is an anacrontab, which names periods instead of times`);
       const format = flags.system ? "system" : flags.user ? "user" : undefined;
       const { entries } = parseCrontab(text, format === undefined ? {} : { format });
       const source = {

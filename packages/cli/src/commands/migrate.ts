@@ -1,8 +1,6 @@
-import { migrate } from "@carillon/store";
 import type { Command } from "commander";
 import { wantsJson } from "../connect.ts";
 import { usageError } from "../input.ts";
-import { nodeConfig } from "../node-config.ts";
 import { printRows, say } from "../output.ts";
 
 interface MigrateFlags {
@@ -19,6 +17,8 @@ export function migrateCommand(program: Command): void {
     .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
     .option("--dry-run", "only print what is missing")
     .action(async ({ databaseUrl, config: file, dryRun = false }: MigrateFlags, command: Command) => {
+      const { nodeConfig } = await import("../node-config.ts");
+      const { migrate } = await import("@carillon/store");
       const config = nodeConfig({ databaseUrl }, file);
       // A flag names the database that is meant, also where the environment knows a way past a pooler of another one.
       const url = databaseUrl ?? config.databaseDirectUrl ?? config.databaseUrl ?? process.env.DATABASE_URL;

@@ -1,9 +1,7 @@
 import type { Command } from "commander";
 import { wantsJson } from "../connect.ts";
 import { usageError } from "../input.ts";
-import { nodeConfig } from "../node-config.ts";
 import { duration, wholeNumber } from "../options.ts";
-import { runNode } from "../run-node.ts";
 
 interface ServerFlags {
   host?: string;
@@ -37,6 +35,8 @@ export function serverCommand(program: Command): void {
     .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
     .option("--json-logs", "the ready line as JSON")
     .action(async (flags: ServerFlags, command: Command) => {
+      const { nodeConfig } = await import("../node-config.ts");
+      const { runNode } = await import("../run-node.ts");
       const { concurrency, drainTimeout, embedded, config: file, jsonLogs, ...settings } = flags;
       const config = nodeConfig(settings, file);
       const databaseUrl = config.databaseUrl ?? process.env.DATABASE_URL;

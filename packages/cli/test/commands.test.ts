@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { fixtures, type Output, type Running, run as runProcess, start, startDev, temporaryFolder } from "./process.ts";
+
+const folder = temporaryFolder();
+const ran = "ran-on-the-worker";
+let node: Running & { url: string };
+let worker: Running;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  node = await startDev(["--port", "0", "--data-dir", folder.path]);
+  env = { CARILLON_URL: node.url, TZ: "Europe/Paris" };
+  worker = start(["worker", `${fixtures}/tasks.mjs`, "--name", ran, "--allow-command", "/bin/sh"], env);
+  await worker.line(/^connected$/);
+}, 60_000);
+
+afterAll(async () => {
+  await worker?.stop();
+  await node?.stop();
+  folder.remove();
+}, 60_000);
+
+const run = (args: string[], input = ""): Promise<Output> => runProcess(args, { env, input });
+
+// biome-ignore lint/suspicious/noExplicitAny: the tests say what they expect in it
+type Printed = Record<string, any>;
+
+async function json(args: string[], input = ""): Promise<Printed[]> {
+  const { code, stdout, stderr } = await run([...args, "--json"], input);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
+}
+
+async function one(args: string[], input = ""): Promise<Printed> {
+  const [object] = await json(args, input);
+  return object!;
+}
+
+test("a task is created, waited for, shown, and its log lines printed", async () => {
+  const created = await run(["tasks", "create", "greet", '{"name":"Ada"}', "--tag", "first", "--tag", "x", "--wait"]);
+  expect(created).toMatchObject({ code: 0, stdout: '{"text":"Hello, Ada!"}\n' });
+  const [, id] = /^(task_\w+) created, waiting/.exec(created.stderr)!;
+
+  const [shown, plain, logs, waited] = await Promise.all([
+    one(["tasks", "get", id!]),
+    run(["tasks", "get", id!]),
+    run(["tasks", "logs", id!]),
+    one(["tasks", "wait", id!]),
+  ]);
+  expect(shown).toMatchObject({
+    id,
+    type: "greet",
+    queue: "voices",
+    state: "succeeded",
+    tags: ["first", "x"],
+    worker: ran,
+  });
+  expect(plain.stdout).toContain(`id\t${id}\n`);
+  expect(plain.stdout).toContain('result\t{"text":"Hello, Ada!"}\n');
+  expect(logs.stdout).toMatch(/^\d{4}-\S+Z {2}info {3}greeting Ada\n$/);
+  expect(waited).toMatchObject({ id, state: "succeeded" });
+});
+
+test("a payload comes from standard input, and a delay is kept", async () => {
+  const task = await one(["tasks", "create", "greet", "-", "--delay", "10m", "--priority", "2"], '{"name":"Bob"}');
+  expect(task).toMatchObject({ state: "scheduled", payload: { name: "Bob" }, priority: 2 });
+  const set = await one(["tasks", "set", task.id, "--priority", "9", "--payload", '{"name":"Eve"}']);
+  expect(set).toMatchObject({ priority: 9, payload: { name: "Eve" } });
+  expect(await run(["tasks", "run-now", task.id])).toMatchObject({ code: 0 });
+  expect(await run(["tasks", "wait", task.id])).toMatchObject({ code: 0, stdout: '{"text":"Hello, Eve!"}\n' });
+});
+
+test("a task that fails: exit code 1, its error without its control characters; retry runs it again", async () => {
+  const failed = await run(["tasks", "create", "refuse", "--wait"]);
+  expect(failed).toMatchObject({ code: 1, stdout: "" });
+  expect(failed.stderr).toContain("failed: not today \\u001b[31m");
+  const [task] = await json(["tasks", "ls", "--type", "refuse", "--state", "failed,skipped", "--limit", "1"]);
+  expect(await run(["tasks", "retry", task!.id])).toMatchObject({ code: 0 });
+  const again = await run(["tasks", "wait", task!.id, "--json"]);
+  expect(again.code).toBe(1);
+  expect(JSON.parse(again.stdout)).toMatchObject({ state: "failed", attempt: 2 });
+});
+
+test("a wait that runs out is exit code 7; a cancelled task is exit code 1 with its reason", async () => {
+  const { id } = await one(["tasks", "create", "nobody-runs-this"]);
+  expect(await run(["tasks", "wait", id, "--timeout", "1ms"])).toMatchObject({ code: 7, stdout: "" });
+  expect(await run(["tasks", "cancel", id, "--reason", "changed my mind"])).toMatchObject({
+    code: 0,
+    stdout: `id\t${id}\nstate\tcancelled\n`,
+  });
+  const waited = await run(["tasks", "wait", id]);
+  expect(waited.code).toBe(1);
+  expect(waited.stderr).toContain("cancelled: changed my mind");
+  expect((await run(["tasks", "set", id, "--priority", "1"])).code).toBe(4);
+});
+
+test("two tasks with one unique key are one", async () => {
+  const args = ["tasks", "create", "nobody-runs-this", "--unique-key", "only", "--delay", "1h"];
+  const first = await run(args);
+  const second = await run(args);
+  expect(first.stdout).toContain("created\ttrue");
+  expect(second.stdout).toBe(first.stdout.replace("true", "false"));
+});
+
+test("a schedule is put, listed, paused, resumed, triggered, and its fires shown", async () => {
+  const put = ["schedules", "put", "weekly", "--cron", "0 9 * * 1", "--tz", "Europe/Paris", "--type", "greet"];
+  expect(await one([...put, "--payload", '{"name":"all"}'])).toMatchObject({
+    version: 1,
+    words: "At 09:00, on Monday",
+    nextFireAt: expect.stringMatching(/T0[78]:00:00.000Z$/),
+  });
+  expect(await one([...put, "--payload", '{"name":"all"}'])).toMatchObject({ version: 1 });
+  expect((await run(["schedules", "ls"])).stdout).toContain("weekly\tAt 09:00, on Monday\tEurope/Paris\tgreet\t");
+  expect((await run(["schedules", "pause", "weekly", "--reason", "holidays"])).stdout).toContain("paused\ttrue");
+  const triggered = await one(["schedules", "trigger", "weekly"]);
+  const [resumed, fires, waited, schedule] = await Promise.all([
+    run(["schedules", "resume", "weekly"]),
+    json(["schedules", "fires", "weekly"]),
+    run(["tasks", "wait", triggered.id]),
+    one(["schedules", "get", "weekly"]),
+  ]);
+  expect(resumed.stdout).toContain("paused\tfalse");
+  expect(fires).toHaveLength(10);
+  expect(fires[0]).toMatchObject({ outcome: "expected" });
+  expect(waited.stdout).toBe('{"text":"Hello, all!"}\n');
+  expect(schedule).toMatchObject({ name: "weekly", timeZone: "Europe/Paris" });
+  expect(await run(["schedules", "rm", "weekly"])).toMatchObject({ code: 0, stdout: "" });
+  expect((await run(["schedules", "rm", "weekly"])).code).toBe(3);
+});
+
+test("a preview asks the node and creates nothing", async () => {
+  const preview = await run(["schedules", "preview", "--cron", "30 2 * * *", "--tz", "Europe/Paris", "--count", "2"]);
+  expect(preview.stdout).toMatch(/^At 02:30\n( {2}\d{4}-\d\d-\d\dT02:30:00\+0[12]:00\[Europe\/Paris\]\n){2}$/);
+  expect(preview.stderr).toContain("there is no 02:30");
+  expect(await json(["schedules", "preview", "--every", "5m"])).toMatchObject([{ words: "Every 5 minutes" }]);
+});
+
+test("what changes is printed as it happens", async () => {
+  const feed = start(["events", "--follow", "--topics", "tasks", "--json"], env);
+  await feed.line(/"reset"/);
+  const { id } = await one(["tasks", "create", "noop"]);
+  expect(JSON.parse(await feed.line(new RegExp(id)))).toMatchObject({ kind: "change", topic: "tasks", id });
+  expect(await feed.stop()).toBe("SIGTERM");
+});
+
+test("an imported crontab entry runs on a worker that allows its shell, and importing again changes nothing", async () => {
+  const crontab = [
+    "GREETING=hello",
+    '0 3 * * * echo "$GREETING from cron"; echo oops >&2',
+    "@reboot echo never",
+    "",
+  ].join("\n");
+  const first = await run(["import", "crontab", "-", "--name", "mine"], crontab);
+  expect(first.code).toBe(0);
+  expect(first.stdout).toContain("At 03:00 (Europe/Paris)");
+  expect(first.stdout).toMatch(/line 3: @reboot {2}echo never\n {2}not created: .*@reboot/);
+  expect(first.stderr).toContain("carillon worker --allow-command /bin/sh");
+  const [, name] = /^(mine\.echo-\w{8}): version 1$/m.exec(first.stderr)!;
+  const before = await one(["schedules", "get", name!]);
+  expect(before).toMatchObject({ dialect: "vixie", catchUp: { policy: "skip" }, timeZone: "Europe/Paris", version: 1 });
+
+  const second = await run(["import", "crontab", "-", "--name", "mine"], crontab);
+  expect(second).toMatchObject({ code: 0, stdout: first.stdout });
+  expect(await one(["schedules", "get", name!])).toEqual(before);
+
+  const { id } = await one(["schedules", "trigger", name!]);
+  const ended = await run(["tasks", "wait", id]);
+  expect(JSON.parse(ended.stdout)).toMatchObject({ exitCode: 0, stdout: "hello from cron\n", stderr: "oops\n" });
+  const logs = await json(["tasks", "logs", id]);
+  expect(logs.map(({ message }) => message)).toEqual(expect.arrayContaining(["hello from cron", "oops"]));
+});
+
+test("what a node refuses is exit code 2 and names the field; wrong usage too, with a suggestion", async () => {
+  const cases: [string[], string][] = [
+    [["taks"], "Did you mean tasks?"],
+    [["tasks"], "Usage: carillon tasks"],
+    [["tasks", "create", "no such type"], "/type"],
+    [["schedules", "put", "x", "--type", "greet", "--cron", "61 * * * *"], "/cron"],
+    [["worker", "--allow-command", "sh"], "give the absolute path"],
+    [["migrate"], "which database?"],
+  ];
+  await Promise.all(
+    cases.map(async ([args, words]) => {
+      const { code, stdout, stderr } = await run(args);
+      expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: "" });
+      expect(stderr).toContain(words);
+    }),
+  );
+});
+
+test("what is not there is exit code 3, and a node that does not answer exit code 6", async () => {
+  const [task, schedule, unreachable] = await Promise.all([
+    run(["tasks", "get", "task_0000000000000"]),
+    run(["schedules", "trigger", "nothing"]),
+    run(["--url", "http://127.0.0.1:1", "tasks", "ls"]),
+  ]);
+  expect(task).toMatchObject({ code: 3, stdout: "", stderr: "error: There is no task task_0000000000000.\n" });
+  expect(schedule).toMatchObject({ code: 3, stdout: "", stderr: "error: There is no schedule nothing.\n" });
+  expect(unreachable).toMatchObject({ code: 6, stdout: "", stderr: "error: no answer from http://127.0.0.1:1\n" });
+});
+
+test("help and version answer on stdout with exit code 0", async () => {
+  const [help, sub, version] = await Promise.all([
+    run(["--help"]),
+    run(["tasks", "create", "--help"]),
+    run(["--version"]),
+  ]);
+  expect(help).toMatchObject({ code: 0, stderr: "" });
+  expect(help.stdout).toContain("Exit codes:");
+  expect(sub.stdout).toContain("--api-key");
+  expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
