@@ -67,7 +67,7 @@ export function createEngine(options: EngineOptions): Engine {
       planner.forgetTypes();
     },
   });
-  const planner = createPlanner({ store, clock, ids: session.ids, noticeCreated: dispatcher.noticeCreated });
+  const planner = createPlanner({ store, clock, ids: session.ids, log, noticeCreated: dispatcher.noticeCreated });
 
   const loop = (name: string, round: () => Promise<number>) =>
     new Loop({

@@ -45,7 +45,7 @@ function setup() {
       now: clock.now(),
       nextFireAt: null,
     });
-  const planner = () => createPlanner({ store, clock, ids, noticeCreated() {} });
+  const planner = () => createPlanner({ store, clock, ids, log: noLog, noticeCreated() {} });
   return { clock, database, store, faults, ids, session, rounds, putSchedule, planner };
 }
 

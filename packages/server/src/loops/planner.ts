@@ -2,17 +2,20 @@
  * Schedules become tasks, ahead of time. Every node plans; the store gives each schedule to one of them at a time, and a fire's row is
  * unique for ever, so nothing here has to be in charge.
  */
-import { type Clock, type IdSource, MISSED_AFTER_MS, planFires } from "@carillon/core";
+import { type Clock, type Id, type IdSource, MISSED_AFTER_MS, planFires } from "@carillon/core";
 import type { NewTask, SchedulePlan, ScheduleRecord, Store, TypeDeclaration } from "@carillon/store";
 import type { CreatedTask } from "../dispatch/demand.ts";
+import type { Log } from "../dispatch/options.ts";
 import { settle } from "../operations/new-task.ts";
 
 /** Fires become tasks so long before their instant. */
 const HORIZON_MS = 60_000;
 /** A schedule is planned again once less than this is planned. */
 const REPLAN_MS = 30_000;
-const SCHEDULES_A_ROUND = 500;
-const FIRES_A_SCHEDULE = 1_000;
+const SCHEDULES_A_ROUND = 200;
+const FIRES_A_SCHEDULE = 250;
+/** Planning stands in the way of everything else that this process does, so a round soon leaves the rest to the next. */
+const SLICE_MS = 20;
 const PAUSE_MS = 1_000;
 const DECLARATIONS_AGE_MS = 5_000;
 /**
@@ -31,12 +34,15 @@ export function createPlanner(options: {
   store: Store;
   clock: Clock;
   ids: IdSource;
+  log: Log;
   noticeCreated: (tasks: readonly CreatedTask[]) => void;
 }): Planner {
-  const { store, clock, ids, noticeCreated } = options;
+  const { store, clock, ids, log, noticeCreated } = options;
   const startedAt = clock.monotonic();
   const declared = new Map<string, { readAt: number; types: Map<string, TypeDeclaration> }>();
   const wanted = new Set<string>();
+  /** Schedules that this node cannot plan, with the version that was tried: another one's zone, or a dialect it does not know. */
+  const unreadable = new Map<Id, number>();
 
   /** Plans are made inside the store's transaction and cannot wait: what a namespace declares is read before. */
   async function readTypes(): Promise<void> {
@@ -53,19 +59,16 @@ export function createPlanner(options: {
     return known && clock.monotonic() - known.readAt < DECLARATIONS_AGE_MS ? known.types : null;
   };
 
-  function plan(schedule: ScheduleRecord, now: number, downtimes: { from: number; until: number }[]): SchedulePlan {
+  function plan(schedule: ScheduleRecord, { now, downtimes }: Round): SchedulePlan {
     const { plannedUntil: mark, definition } = schedule;
     const types = typesOf(schedule.namespace);
-    const { nextFireAt } = schedule;
     if (!types) {
       wanted.add(schedule.namespace);
-      return { fires: [], plannedUntil: mark, nextFireAt };
+      return asItWas(schedule);
     }
     const gaps = downtimes.filter(({ until }) => until > mark);
     const leftBehind = mark < now - MISSED_AFTER_MS && gaps.length === 0;
-    if (leftBehind && clock.monotonic() - startedAt < DOWNTIME_DECISION_MS) {
-      return { fires: [], plannedUntil: mark, nextFireAt };
-    }
+    if (leftBehind && clock.monotonic() - startedAt < DOWNTIME_DECISION_MS) return asItWas(schedule);
     const planned = planFires(
       {
         id: schedule.id,
@@ -91,21 +94,64 @@ export function createPlanner(options: {
     };
   }
 
+  /** A schedule that cannot be planned keeps nobody else from being planned. */
+  function tryPlan(schedule: ScheduleRecord, round: Round): SchedulePlan {
+    round.sliceEndsAt ??= clock.monotonic() + SLICE_MS;
+    if (clock.monotonic() > round.sliceEndsAt) {
+      round.unfinished = true;
+      return asItWas(schedule);
+    }
+    try {
+      const planned = plan(schedule, round);
+      unreadable.delete(schedule.id);
+      if (planned.plannedUntil > schedule.plannedUntil) round.moved++;
+      if (planned.plannedUntil < round.before) round.unfinished ||= planned.fires.length > 0;
+      return planned;
+    } catch (error) {
+      if (unreadable.get(schedule.id) !== schedule.version)
+        log.error({ error, schedule: schedule.name, namespace: schedule.namespace }, "a schedule cannot be planned");
+      unreadable.set(schedule.id, schedule.version);
+      return asItWas(schedule);
+    }
+  }
+
   return {
     async round() {
       const now = clock.now();
+      const before = now + REPLAN_MS;
       const downtimes = await store.downtimes(0);
       await readTypes();
-      const { schedules, tasks } = await store.planSchedules(
-        { before: now + REPLAN_MS, limit: SCHEDULES_A_ROUND, now },
-        (schedule) => plan(schedule, now, downtimes),
+      const round: Round = { now, before, downtimes, sliceEndsAt: null, moved: 0, unfinished: false };
+      // Those that cannot be planned come first, as their marks stay behind.
+      const limit = SCHEDULES_A_ROUND + unreadable.size;
+      const { schedules, tasks } = await store.planSchedules({ before, limit, now }, (schedule) =>
+        tryPlan(schedule, round),
       );
       if (tasks.length > 0) noticeCreated(tasks);
-      return wanted.size > 0 || (schedules === SCHEDULES_A_ROUND && tasks.length > 0) ? 0 : PAUSE_MS;
+      const more = round.unfinished || (schedules === limit && round.moved > 0);
+      return wanted.size > 0 || more ? 0 : PAUSE_MS;
     },
     forgetTypes: () => declared.clear(),
   };
 }
+
+interface Round {
+  now: number;
+  before: number;
+  downtimes: { from: number; until: number }[];
+  /** Monotonic; set by the first schedule. */
+  sliceEndsAt: number | null;
+  /** How many marks moved on. */
+  moved: number;
+  /** Some schedule is to be planned further at once. */
+  unfinished: boolean;
+}
+
+const asItWas = ({ plannedUntil, nextFireAt }: ScheduleRecord): SchedulePlan => ({
+  fires: [],
+  plannedUntil,
+  nextFireAt,
+});
 
 /** What a fire creates. A template leaves fields out as a create does: then the type's latest declaration counts, then the default. */
 function fireTask(

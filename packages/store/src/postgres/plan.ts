@@ -28,7 +28,9 @@ export async function planSchedules(
       if (planned.length === 0) return { schedules: 0, tasks: [] };
       const tasks = await recordFires(tx, planned);
       await insertTasks(tx, catalog, tasks);
-      await moveMarks(tx, planned, tasks);
+      // The planner leaves some for later.
+      const moved = planned.filter(({ schedule, plan }) => plan.plannedUntil !== schedule.plannedUntil);
+      if (moved.length > 0) await moveMarks(tx, moved, tasks);
       return { schedules: planned.length, tasks };
     }),
   );

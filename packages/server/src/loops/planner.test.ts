@@ -1,0 +1,105 @@
+import { createIdSource, defaultDst, type ScheduleRule } from "@carillon/core";
+import { createMemoryDatabase, createMemoryStore } from "@carillon/store";
+import { noLog, VirtualClock } from "@carillon/testkit";
+import { expect, test, vi } from "vitest";
+import { createPlanner } from "./planner.ts";
+
+/** `callMs`: what each look at the clock costs, for a process that is slow at planning. */
+function setup({ callMs = 0 } = {}) {
+  const clock = new VirtualClock();
+  const store = createMemoryStore(createMemoryDatabase({ now: () => clock.now() }));
+  const ids = createIdSource({ cell: 0, slot: 16 });
+  const log = { ...noLog, error: vi.fn() };
+  let busyMs = 0;
+  const slowClock = {
+    now: () => clock.now(),
+    monotonic: () => (busyMs += callMs) + clock.monotonic(),
+    after: clock.after.bind(clock),
+  };
+  const planner = createPlanner({ store, clock: slowClock, ids, log, noticeCreated() {} });
+  const rule: ScheduleRule = {
+    cron: null,
+    every: "1s",
+    timeZone: "UTC",
+    dialect: "ocps",
+    dst: defaultDst,
+    jitter: null,
+    startAt: null,
+    endAt: null,
+    maxFires: null,
+  };
+  return {
+    clock,
+    store,
+    log,
+    planner,
+    /** Until it pauses. */
+    async rounds() {
+      let rounds = 0;
+      do rounds++;
+      while ((await planner.round()) === 0);
+      return rounds;
+    },
+    async put(name: string, over: Partial<ScheduleRule> = {}) {
+      const answer = await store.putSchedule({
+        id: ids.next(clock.now()),
+        namespace: "default",
+        name,
+        definition: {
+          rule: { ...rule, ...over },
+          catchUp: { policy: "last", windowMs: 86_400_000, limit: 100 },
+          overlap: "allow",
+          task: { type: "t", payload: null, queue: null, priority: 5, retry: null, timeoutMs: null, tags: [] },
+        },
+        now: clock.now(),
+        nextFireAt: null,
+      });
+      if (!("schedule" in answer)) throw new Error(answer.kind);
+      return answer.schedule.id;
+    },
+    async fires(name: string) {
+      const { id } = (await store.getSchedule("default", name, clock.now()))!;
+      return (await store.listFires(id, { from: 0, to: 1e15, pageSize: 100_000, after: null })).items;
+    },
+  };
+}
+
+test("a schedule that this node cannot plan keeps no other from being planned, and is said once", async () => {
+  const t = setup();
+  await t.put("bad", { every: null, cron: "0 2 * * *", timeZone: "Mars/Base" });
+  await t.put("good");
+  await t.rounds();
+  await t.rounds();
+  expect(await t.fires("good")).toHaveLength(60);
+  expect(t.log.error).toHaveBeenCalledTimes(1);
+  expect(t.log.error.mock.calls[0]![0]).toMatchObject({ schedule: "bad" });
+});
+
+test("however many schedules cannot be planned, the others are", async () => {
+  const t = setup();
+  for (let n = 0; n < 500; n++) await t.put(`bad-${n}`, { timeZone: "Mars/Base", every: null, cron: "0 2 * * *" });
+  await t.clock.advance(1);
+  await t.put("good");
+  for (let n = 0; n < 5; n++) await t.rounds();
+  expect((await t.fires("good")).length).toBeGreaterThan(0);
+});
+
+test("planning that takes long is done in slices, without pauses, and completely", async () => {
+  const t = setup({ callMs: 3 });
+  for (let n = 0; n < 40; n++) await t.put(`s-${n}`);
+  expect(await t.rounds()).toBeGreaterThan(5);
+  for (let n = 0; n < 40; n++) expect(await t.fires(`s-${n}`)).toHaveLength(60);
+});
+
+test("a long downtime is worked through without pauses", async () => {
+  const t = setup();
+  await t.put("every-second");
+  await t.rounds();
+  const from = t.clock.now();
+  await t.clock.advance(3_600_000);
+  await t.store.recordDowntime({ from, until: t.clock.now() });
+  expect(await t.rounds()).toBeGreaterThan(10);
+  const fires = await t.fires("every-second");
+  expect(fires).toHaveLength(3_660);
+  expect(fires.filter(({ caughtUp }) => caughtUp)).toHaveLength(1);
+});
