@@ -3,17 +3,26 @@
  * node runs one, and nothing that comes over the network widens the list.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { type TaskContext, type TaskDefinition, task } from "@carillon/client";
+import { isAbsolute } from "node:path";
+import { CarillonError, type StandardSchema, type TaskContext, type TaskDefinition, task } from "@carillon/client";
+import { limits } from "@carillon/core/limits";
 
 const KEPT_BYTES = 64 * 1024;
+/** From SIGTERM to SIGKILL. */
 const KILL_AFTER_MS = 5_000;
+/** What processes that a command left behind have to finish writing; then they end with it. */
+const LEFTOVER_MS = 1_000;
 /** What a command gets of the worker's environment; the rest may hold secrets. */
 const PASSED_ENVIRONMENT = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "TMPDIR"];
+/** Variables that make a loader, a shell or an interpreter run something else than the executable that was allowed. */
+const LOADING_VARIABLES =
+  /^(LD_.*|DYLD_.*|GCONV_PATH|BASH_ENV|ENV|SHELLOPTS|BASHOPTS|PS4|IFS|PROMPT_COMMAND|NODE_(OPTIONS|PATH|EXTRA_CA_CERTS)|PYTHON.*|PERL.*|RUBY.*|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|GIT_.*)$/;
 
 export interface CommandPayload {
   /** The executable's absolute path, then its arguments. No shell reads them. */
   argv: [string, ...string[]];
   env?: Record<string, string>;
+  /** Default the worker's. */
   cwd?: string;
   stdin?: string;
 }
@@ -37,12 +46,17 @@ class CommandError extends Error {
   }
 }
 
-/** @param allow absolute paths of the executables that may be run */
+/** @param allow absolute paths of the executables that may be run, exactly as payloads name them */
 export function commandTask(allow: readonly string[]): TaskDefinition<CommandPayload, CommandResult> {
+  for (const path of allow) {
+    if (!isAbsolute(path))
+      throw new CarillonError("invalid_request", { detail: `${path}: an allowed executable is an absolute path` });
+  }
   const allowed = new Set(allow);
   return task("command", {
+    schema: commandPayload,
     retry: { maxAttempts: 1 },
-    run(payload: CommandPayload, context) {
+    run(payload, context) {
       const [executable] = payload.argv;
       if (!allowed.has(executable)) {
         throw new CommandError(`${executable} is not on this worker's --allow-command list`, "handler_error");
@@ -52,40 +66,54 @@ export function commandTask(allow: readonly string[]): TaskDefinition<CommandPay
   });
 }
 
+// -------------------------------------------------------------------------------------------------------------------- running
+
 function runCommand(
   { argv: [executable, ...args], env, cwd, stdin }: CommandPayload,
-  context: TaskContext,
+  { signal, log }: TaskContext,
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const passed = Object.fromEntries(
-      PASSED_ENVIRONMENT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+      PASSED_ENVIRONMENT.flatMap((name) => {
+        const value = process.env[name];
+        return value === undefined ? [] : [[name, value]];
+      }),
     );
     // Its own process group, so that what it started ends with it.
-    const child = spawn(executable, args, {
-      cwd,
-      env: { ...passed, ...env },
-      detached: true,
-      stdio: ["pipe", "pipe", "pipe"],
+    const child = spawn(executable, args, { cwd, env: { ...passed, ...env }, detached: true, stdio: "pipe" });
+    const stdout = keepTail(child.stdout, (line) => log.info(line));
+    const stderr = keepTail(child.stderr, (line) => log.warn(line));
+
+    const timers: NodeJS.Timeout[] = [];
+    const stop = () => {
+      signalGroup(child, "SIGTERM");
+      timers.push(setTimeout(() => signalGroup(child, "SIGKILL"), KILL_AFTER_MS));
+    };
+    signal.addEventListener("abort", stop, { once: true });
+
+    child.on("error", (error) => {
+      signal.removeEventListener("abort", stop);
+      reject(new CommandError(`could not start ${executable}: ${error.message}`, "handler_error"));
     });
-    const stdout = keepTail(child.stdout, (line) => context.log.info(line));
-    const stderr = keepTail(child.stderr, (line) => context.log.warn(line));
-    const kill = () => killGroup(child);
-    context.signal.addEventListener("abort", kill, { once: true });
-    child.on("error", (error) =>
-      reject(new CommandError(`could not start ${executable}: ${error.message}`, "handler_error")),
-    );
-    child.on("close", (exitCode, signal) => {
-      context.signal.removeEventListener("abort", kill);
-      if (context.signal.aborted) return reject(context.signal.reason);
-      const result = { exitCode, signal, stdout: stdout.end(), stderr: stderr.end() };
-      if (exitCode === 0) return resolve(result);
-      const lastWords = result.stderr.trim().split("\n").at(-1);
-      reject(
-        new CommandError(
-          `${signal ? `ended by ${signal}` : `exit code ${exitCode}`}${lastWords ? `: ${lastWords}` : ""}`,
-          "exit_code",
-        ),
+    // The executable has ended; others may still hold its output open.
+    child.on("exit", () => {
+      timers.push(
+        setTimeout(() => {
+          signalGroup(child, "SIGKILL");
+          child.stdout.destroy();
+          child.stderr.destroy();
+        }, LEFTOVER_MS),
       );
+    });
+    child.on("close", (exitCode, endedBy) => {
+      signal.removeEventListener("abort", stop);
+      for (const timer of timers) clearTimeout(timer);
+      signalGroup(child, "SIGKILL");
+      const result = fit({ exitCode, signal: endedBy, stdout: stdout.end(), stderr: stderr.end() });
+      if (signal.aborted) reject(signal.reason as Error);
+      else if (exitCode === 0) resolve(result);
+      else reject(new CommandError(describe(result), "exit_code"));
     });
     // A command that does not read its input closes the pipe; that is its business.
     child.stdin.on("error", () => {});
@@ -93,24 +121,18 @@ function runCommand(
   });
 }
 
-/** Asks the whole group to end, and ends it when it does not. */
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  signalGroup(child.pid, "SIGTERM");
-  const timer = setTimeout(() => signalGroup(child.pid as number, "SIGKILL"), KILL_AFTER_MS);
-  child.once("close", () => {
-    clearTimeout(timer);
-    // The leader is gone; children of it that closed their output may still be there.
-    signalGroup(child.pid as number, "SIGKILL");
-  });
-}
-
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
   try {
     process.kill(-pid, signal);
   } catch {
     // Nobody is left in the group.
   }
+}
+
+function describe({ exitCode, signal, stderr }: CommandResult): string {
+  const lastWords = stderr.trim().split("\n").at(-1);
+  return `${signal ? `ended by ${signal}` : `exit code ${exitCode}`}${lastWords ? `: ${lastWords}` : ""}`;
 }
 
 /** Log lines as they come, and the last 64 KiB at the end. */
@@ -121,13 +143,66 @@ function keepTail(stream: NodeJS.ReadableStream, writeLine: (line: string) => vo
   stream.on("data", (text: string) => {
     tail = (tail + text).slice(-KEPT_BYTES);
     const lines = (line + text).split("\n");
+    // Of a line without end, too, the last part is kept.
     line = (lines.pop() ?? "").slice(-KEPT_BYTES);
-    for (const complete of lines) writeLine(complete);
+    for (const complete of lines) writeLine(complete.replace(/\r$/, ""));
   });
   return {
     end() {
       if (line !== "") writeLine(line);
-      return tail;
+      return lastBytes(tail.replaceAll("\0", "\uFFFD"), KEPT_BYTES);
     },
   };
 }
+
+/** The end of a text, without half a character. */
+function lastBytes(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text);
+  let start = Math.max(0, bytes.length - maxBytes);
+  // Bytes 10xxxxxx go on with a character that began before.
+  while (start > 0 && start < bytes.length && (bytes[start]! & 0xc0) === 0x80) start++;
+  return bytes.subarray(start).toString();
+}
+
+/** Control characters take several times their room as JSON; a result that is too large would fail a command that succeeded. */
+function fit(result: CommandResult): CommandResult {
+  let fitting = result;
+  for (let kept = KEPT_BYTES / 2; Buffer.byteLength(JSON.stringify(fitting)) > limits.resultBytes; kept /= 2) {
+    fitting = { ...result, stdout: lastBytes(result.stdout, kept), stderr: lastBytes(result.stderr, kept) };
+  }
+  return fitting;
+}
+
+// ------------------------------------------------------------------------------------------------------------------- checking
+
+/** Checked here again, whatever the node has let through: this process is the one that runs it. */
+const commandPayload: StandardSchema<CommandPayload> = {
+  "~standard": {
+    version: 1,
+    validate(value) {
+      const issues = [...problems(value)].map(([path, message]) => ({ path, message }));
+      return issues.length > 0 ? { issues } : { value: value as CommandPayload };
+    },
+  },
+};
+
+function* problems(value: unknown): Generator<[PropertyKey[], string]> {
+  if (typeof value !== "object" || value === null) return yield [[], "an object with argv"];
+  const { argv, env = {}, cwd, stdin } = value as Record<string, unknown>;
+  if (!Array.isArray(argv) || argv.length === 0 || !argv.every(isText))
+    yield [["argv"], "a list of texts without NUL, the first one an absolute path"];
+  else if (!isAbsolute(argv[0] as string)) yield [["argv", 0], "the absolute path of an executable"];
+  if (typeof env !== "object" || env === null || Array.isArray(env)) yield [["env"], "names and values"];
+  else {
+    for (const [name, text] of Object.entries(env)) {
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) yield [["env", name], "a variable's name"];
+      else if (LOADING_VARIABLES.test(name))
+        yield [["env", name], "this variable could run something else than the executable"];
+      if (!isText(text)) yield [["env", name], "a text without NUL"];
+    }
+  }
+  if (cwd !== undefined && !(isText(cwd) && isAbsolute(cwd))) yield [["cwd"], "an absolute path"];
+  if (stdin !== undefined && typeof stdin !== "string") yield [["stdin"], "a text"];
+}
+
+const isText = (value: unknown): value is string => typeof value === "string" && !value.includes("\0");
