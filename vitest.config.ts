@@ -12,6 +12,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // Most tests wait for processes and databases more than they compute.
+    maxWorkers: 3,
     globalSetup: ["packages/store/src/embedded/vitest-setup.ts"],
   },
 });

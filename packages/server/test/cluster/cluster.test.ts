@@ -8,10 +8,10 @@ import { check, delays, percentiles } from "./check.ts";
 import { Cluster } from "./scenario.ts";
 
 const full = process.env.CARILLON_TEST_CLUSTER === "full";
-const load = full ? { tasks: 5_000, schedules: 200, seconds: 60 } : { tasks: 500, schedules: 20, seconds: 8 };
+const load = full ? { tasks: 5_000, schedules: 200, seconds: 60 } : { tasks: 400, schedules: 20, seconds: 6 };
 const limit = { timeout: full ? 400_000 : 120_000 };
 /** Kills in one run, and how far apart they are on average. */
-const faults = full ? { count: 20, everyMs: 3_000 } : { count: 4, everyMs: 2_000 };
+const faults = full ? { count: 20, everyMs: 3_000 } : { count: 3, everyMs: 2_000 };
 
 async function withCluster(
   options: { holdMs?: number; throughProxy?: boolean },
@@ -66,10 +66,10 @@ test("nodes and workers that are killed lose nothing and record nothing twice", 
 });
 
 test("a database that is away for a while aborts no running task and loses nothing", limit, async () => {
-  await withCluster({ holdMs: full ? 30_000 : 8_000, throughProxy: true }, async (cluster) => {
+  await withCluster({ holdMs: full ? 30_000 : 6_000, throughProxy: true }, async (cluster) => {
     const lastAt = await cluster.load();
     await pause(Math.max(0, lastAt - Date.now() - load.seconds * 500));
-    await cluster.interruptDatabase({ signal: "stop", awayMs: full ? 20_000 : 6_000 });
+    await cluster.interruptDatabase({ signal: "stop", awayMs: full ? 20_000 : 5_000 });
     await cluster.untilFinished(lastAt - Date.now() + 120_000);
     const history = await cluster.history();
     report("database stopped, recorded start minus instant (ms)", percentiles(delays(history).recorded));

@@ -6,7 +6,7 @@ import { Carillon } from "@carillon/client";
 import { expect, test } from "vitest";
 import { startNodeProcess } from "./processes.ts";
 
-const rounds = process.env.CARILLON_TEST_CLUSTER === "full" ? 20 : 4;
+const rounds = process.env.CARILLON_TEST_CLUSTER === "full" ? 20 : 3;
 
 test("every task acknowledged before the node and its database were killed is there afterwards", {
   timeout: rounds * 20_000,
