@@ -91,7 +91,8 @@ function definitionOf(
   timeZone: string,
   source: ImportSource,
 ): ImportedSchedule["definition"] {
-  const { SHELL: _shell, MAILTO: _mailTo, CRON_TZ: _zone, ...env } = entry.environment;
+  const { SHELL: _shell, MAILTO: _mailTo, CRON_TZ: _zone, ...rest } = entry.environment;
+  const env = Object.fromEntries(Object.entries(rest).filter(([name]) => isVariableName(name)));
   return {
     cron: entry.expression,
     timeZone,
@@ -114,9 +115,14 @@ function notes({ environment, user }: CrontabEntry): string[] {
   return [
     ...(environment.MAILTO ? ["The output is kept with the task; nobody is mailed."] : []),
     ...(environment.RANDOM_DELAY ? ["RANDOM_DELAY is not applied; a schedule's jitter does that."] : []),
+    ...Object.keys(environment)
+      .filter((name) => !isVariableName(name))
+      .map((name) => `"${name}" is left out: no shell could read a variable of this name.`),
     ...(user === null ? [] : [`It runs as the worker's user, not as ${user}.`]),
   ];
 }
+
+const isVariableName = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
 
 function nameOf({ expression, user, command, stdin, timeZone }: CrontabEntry, prefix: string): string {
   const hash = createHash("sha256")

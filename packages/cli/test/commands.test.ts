@@ -47,7 +47,7 @@ test("a task is created, waited for, shown, and its log lines printed", async ()
   const [shown, plain, logs, waited] = await Promise.all([
     one(["tasks", "get", id!]),
     run(["tasks", "get", id!]),
-    run(["tasks", "logs", id!]),
+    run(["tasks", "logs", id!, "--follow"]),
     one(["tasks", "wait", id!]),
   ]);
   expect(shown).toMatchObject({
@@ -95,6 +95,16 @@ test("a wait that runs out is exit code 7; a cancelled task is exit code 1 with 
   expect(waited.code).toBe(1);
   expect(waited.stderr).toContain("cancelled: changed my mind");
   expect((await run(["tasks", "set", id, "--priority", "1"])).code).toBe(4);
+});
+
+test("log lines are followed while the task runs, until it is cancelled", async () => {
+  const { id } = await one(["tasks", "create", "linger"]);
+  const logs = start(["tasks", "logs", id, "--follow"], env);
+  await logs.line(/lingering$/);
+  const cancel = await run(["tasks", "cancel", id]);
+  expect(cancel.code).toBe(0);
+  expect(await logs.ended).toBe(0);
+  expect(await one(["tasks", "get", id])).toMatchObject({ state: "cancelled" });
 });
 
 test("two tasks with one unique key are one", async () => {

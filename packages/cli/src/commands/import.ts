@@ -1,8 +1,9 @@
 import { basename } from "node:path";
-import { parseCrontab } from "@carillon/core";
+import { CarillonError, parseCrontab } from "@carillon/core";
 import type { Command } from "commander";
 import { connect, wantsJson } from "../connect.ts";
-import { type ImportedEntry, importEntries, isAnacrontab } from "../crontab-import.ts";
+import { type ImportedEntry, type ImportedSchedule, importEntries, isAnacrontab } from "../crontab-import.ts";
+import { USAGE } from "../exit.ts";
 import { readText, usageError } from "../input.ts";
 import { name } from "../options.ts";
 import { print, printJson, say } from "../output.ts";
@@ -45,14 +46,8 @@ export function importCommand(program: Command): void {
         if (wantsJson(command)) printJson(entry);
         else for (const line of describe(entry)) print(line);
       }
-      const schedules = imported.flatMap(({ schedule }) => schedule ?? []);
-      if (!flags.dryRun) {
-        const { carillon } = connect(command);
-        for (const { name, definition } of schedules) {
-          const { version } = await carillon.schedules.put(name, definition);
-          say(`${name}: version ${version}`);
-        }
-      }
+      const understood = imported.flatMap(({ schedule }) => schedule ?? []);
+      const schedules = flags.dryRun ? understood : await putAll(understood, command);
       const left = imported.length - schedules.length;
       say(
         `${schedules.length} of ${imported.length} entries ${flags.dryRun ? "would become" : "are now"} schedules${left > 0 ? `, ${left} not` : ""}`,
@@ -63,6 +58,24 @@ export function importCommand(program: Command): void {
         say(`  carillon worker --allow-command ${shells.join(" ")}`);
       }
     });
+}
+
+/** One that the node refuses does not keep the others away. */
+async function putAll(schedules: ImportedSchedule[], command: Command): Promise<ImportedSchedule[]> {
+  const { carillon } = connect(command);
+  const put: ImportedSchedule[] = [];
+  for (const schedule of schedules) {
+    try {
+      const { version } = await carillon.schedules.put(schedule.name, schedule.definition);
+      say(`${schedule.name}: version ${version}`);
+      put.push(schedule);
+    } catch (error) {
+      if (!CarillonError.is(error) || error.code !== "invalid_request") throw error;
+      say(`${schedule.name}: ${error.message}`);
+      process.exitCode = USAGE;
+    }
+  }
+  return put;
 }
 
 /** For people: the entry, its plain words and next fires, or why there is no schedule. */

@@ -1,4 +1,4 @@
-import type { CreateOptions, Task, TaskState, TaskSummary } from "@carillon/client";
+import type { Carillon, CreateOptions, LogLine, Task, TaskState, TaskSummary } from "@carillon/client";
 import type { Command } from "commander";
 import { connect } from "../connect.ts";
 import { FAILED } from "../exit.ts";
@@ -80,17 +80,13 @@ export function tasksCommand(program: Command): void {
   tasks
     .command("logs <id>")
     .description("Print a task's log lines")
-    .action(async (id: string, _flags: object, command: Command) => {
+    .option("--follow", "and those that come, until the task is final")
+    .action(async (id: string, { follow }: { follow?: boolean }, command: Command) => {
       const { carillon, json } = connect(command);
-      let pageToken: string | null = null;
-      do {
-        const page = await carillon.tasks.logs(id, pageToken === null ? {} : { pageToken });
-        for (const line of page.items) {
-          if (json) printJson(line);
-          else print(`${line.at}  ${line.level.padEnd(5)}  ${line.message.replaceAll("\n", "\n    ")}`);
-        }
-        pageToken = page.nextPageToken;
-      } while (pageToken !== null);
+      for await (const line of follow ? carillon.tasks.followLogs(id) : allLogs(carillon.tasks, id)) {
+        if (json) printJson(line);
+        else print(`${line.at}  ${line.level.padEnd(5)}  ${line.message.replaceAll("\n", "\n    ")}`);
+      }
     });
 
   tasks
@@ -138,6 +134,15 @@ export function tasksCommand(program: Command): void {
       });
       printRecord(task, json);
     });
+}
+
+async function* allLogs(tasks: Carillon["tasks"], id: string): AsyncGenerator<LogLine> {
+  let pageToken: string | null = null;
+  do {
+    const page = await tasks.logs(id, pageToken === null ? {} : { pageToken });
+    yield* page.items;
+    pageToken = page.nextPageToken;
+  } while (pageToken !== null);
 }
 
 interface CreateFlags {
