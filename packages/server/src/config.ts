@@ -7,11 +7,11 @@ import { isIP } from "node:net";
 import { CarillonError, type FieldError } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { z } from "zod";
+import { parseAllowEntry } from "./egress/address-guard.ts";
 
-const duration = z.string().transform((text, context) => {
+const duration = z.string("not a duration such as 14d").transform((text, context) => {
   const ms = parseDuration(text);
-  if (ms === null || ms <= 0)
-    context.addIssue({ code: "custom", message: `"${text}" is not a duration such as "14d"` });
+  if (ms === null || ms <= 0) context.addIssue({ code: "custom", message: `"${text}" is not a duration such as 14d` });
   return ms ?? 0;
 });
 const list = z.union([
@@ -23,7 +23,29 @@ const list = z.union([
   ),
   z.array(z.string()),
 ]);
-const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+/** Digits, as text or as a JSON number. */
+const integer = (min: number, max: number) =>
+  z
+    .union(
+      [
+        z.int(),
+        z
+          .string()
+          .regex(/^\d{1,9}$/)
+          .transform(Number),
+      ],
+      `a whole number from ${min} to ${max}`,
+    )
+    .refine((value) => value >= min && value <= max, `a whole number from ${min} to ${max}`);
+const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, "not a URL such as postgres://user@host/database");
+/** Hosts, addresses and CIDRs; a slip in this list could open more than was meant. */
+const allowList = list.pipe(
+  z.array(
+    z.string().refine((entry) => parseAllowEntry(entry) !== null, {
+      error: ({ input }) => `"${input}" is no host name, address or CIDR`,
+    }),
+  ),
+);
 
 export const roles = ["api", "dispatcher", "planner"] as const;
 export type Role = (typeof roles)[number];
@@ -33,13 +55,13 @@ export const settings = {
   databaseUrl: {
     env: "CARILLON_DATABASE_URL",
     secret: true,
-    schema: z.string().optional(),
+    schema: postgresUrl.optional(),
     help: "PostgreSQL 15 or newer; absent: an embedded one",
   },
   databaseDirectUrl: {
     env: "CARILLON_DATABASE_DIRECT_URL",
     secret: true,
-    schema: z.string().optional(),
+    schema: postgresUrl.optional(),
     help: "the same past a pooler, for hints between nodes",
   },
   postgresBin: {
@@ -59,7 +81,7 @@ export const settings = {
   advertiseUrl: {
     env: "CARILLON_ADVERTISE_URL",
     secret: false,
-    schema: z.url().optional(),
+    schema: z.url({ protocol: /^https?$/, error: "not an http or https URL" }).optional(),
     help: "address under which workers and other nodes reach this node",
   },
   roles: {
@@ -79,7 +101,7 @@ export const settings = {
   httpAllow: {
     env: "CARILLON_HTTP_ALLOW",
     secret: false,
-    schema: list,
+    schema: allowList,
     help: "hosts and CIDRs that http tasks may reach although they are not public",
   },
   logLevel: {
@@ -109,9 +131,10 @@ export interface ConfigSources {
 }
 
 /** Throws `invalid_request` naming every setting that is wrong and where it came from. */
-export function loadConfig({ flags, environment, file = environment.CARILLON_CONFIG, isRoot }: ConfigSources): Config {
+export function loadConfig({ flags, environment, file, isRoot }: ConfigSources): Config {
   const errors: FieldError[] = [];
-  const fromFile = file === undefined ? {} : readConfigFile(file, errors);
+  const path = file ?? environment.CARILLON_CONFIG ?? "";
+  const fromFile = path === "" ? {} : readConfigFile(path, errors);
   const fromEnvironment = readEnvironment(environment, errors);
   const defaults: Partial<Record<SettingKey, unknown>> = {
     dataDir: isRoot ? "/var/lib/carillon" : "./.carillon",
@@ -171,9 +194,17 @@ function readEnvironment(environment: NodeJS.ProcessEnv, errors: FieldError[]): 
       continue;
     const key = keys.get(variable);
     const secretKey = variable.endsWith("_FILE") ? keys.get(variable.slice(0, -"_FILE".length)) : undefined;
-    if (key) values[key] = value === "" ? undefined : value;
-    else if (secretKey && settings[secretKey].secret) values[secretKey] = readSecret(variable, value ?? "", errors);
-    else
+    // An empty variable is one that was not set: compose files and units often leave them so.
+    const given = value !== undefined && value !== "";
+    if (key) {
+      if (given) values[key] = value;
+    } else if (secretKey && settings[secretKey].secret) {
+      if (!given) continue;
+      if (environment[settings[secretKey].env]) {
+        const message = `${settings[secretKey].env} is set, too; give one of them`;
+        errors.push({ parameter: variable, code: "exclusive", message });
+      } else values[secretKey] = readSecret(variable, value, errors);
+    } else
       errors.push({
         parameter: variable,
         code: "unknown_setting",
@@ -185,7 +216,9 @@ function readEnvironment(environment: NodeJS.ProcessEnv, errors: FieldError[]): 
 
 function readSecret(variable: string, path: string, errors: FieldError[]): string | undefined {
   try {
-    return readFileSync(path, "utf8").trim();
+    const secret = readFileSync(path, "utf8").trim();
+    if (secret === "") throw new Error(`${path} is empty`);
+    return secret;
   } catch (error) {
     errors.push({ parameter: variable, code: "unreadable", message: (error as Error).message });
     return undefined;
@@ -197,7 +230,7 @@ function readConfigFile(path: string, errors: FieldError[]): Partial<Record<Sett
     const content: unknown = JSON.parse(readFileSync(path, "utf8"));
     if (typeof content !== "object" || content === null || Array.isArray(content)) throw new Error("not a JSON object");
     for (const key of Object.keys(content)) {
-      if (key in settings) continue;
+      if (Object.hasOwn(settings, key)) continue;
       errors.push({
         parameter: `${path}: ${key}`,
         code: "unknown_setting",
