@@ -64,6 +64,24 @@ test("a handler can create further tasks", async () => {
   expect(await env.tasks({ type: "child", state: "succeeded" })).toHaveLength(1);
 });
 
+test("a year passes in seconds, and everything of it happens at its instant", async () => {
+  const instants: string[] = [];
+  const monthly = task("monthly", {
+    run: async () => {
+      instants.push(env.now.toISOString());
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [monthly] });
+  await env.client.schedules.put("monthly", { cron: "30 9 1 * *", task: monthly });
+  await env.client.tasks.create(monthly, undefined, { dueAt: "2026-07-04T00:00:00Z" });
+  const begin = performance.now();
+  await env.advance("52w");
+  expect(performance.now() - begin).toBeLessThan(20_000);
+  expect(instants).toHaveLength(13);
+  expect(instants).toContain("2026-07-04T00:00:00.000Z");
+  expect(instants).toContain("2026-12-01T09:30:00.000Z");
+});
+
 test("what is not a duration is refused", async () => {
   await using env = await createTestEnvironment({ tasks: [] });
   await expect(env.advance("soon")).rejects.toThrow("is not a duration");

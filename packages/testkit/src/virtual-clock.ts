@@ -15,7 +15,6 @@ interface Timer {
 
 export class VirtualClock implements Clock {
   readonly #origin: number;
-  /** Kept apart from the origin: beside an epoch instant, a double has no room for fractions of a microsecond. */
   #elapsed = 0;
   readonly #settled: () => Promise<void>;
   #order = 0;
@@ -40,7 +39,7 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): () => void {
-    const timer: Timer = { at: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback, cancelled: false };
+    const timer: Timer = { at: this.#elapsed + ticks(delayMs), order: this.#order++, callback, cancelled: false };
     this.#push(timer);
     return () => {
       timer.cancelled = true;
@@ -49,7 +48,7 @@ export class VirtualClock implements Clock {
 
   /** Moves time on by `ms`. Resolves when everything until then, its last instant included, has happened. */
   async advance(ms: number): Promise<void> {
-    const until = this.#elapsed + ms;
+    const until = this.#elapsed + ticks(ms);
     await this.#settled();
     for (let next = this.#timers[0]; next && next.at <= until; next = this.#timers[0]) {
       this.#pop();
@@ -59,6 +58,13 @@ export class VirtualClock implements Clock {
       await this.#settled();
     }
     this.#elapsed = Math.max(this.#elapsed, until);
+  }
+
+  /** Moves time on as over a sleeping machine: nothing runs, and every timer comes that much later. */
+  skip(ms: number): void {
+    const skipped = ticks(ms);
+    this.#elapsed += skipped;
+    for (const timer of this.#timers) timer.at += skipped;
   }
 
   /** Advances in small steps until `condition` holds, at most `limitMs`. False: it did not come true. */
@@ -96,6 +102,12 @@ export class VirtualClock implements Clock {
     timers[index] = last;
   }
 }
+
+/**
+ * Time moves in steps of 1/1024 ms, up to the next one: such instants, added to an epoch, are exact in a double, so that a timer set for an
+ * instant runs at it and not a rounding error later.
+ */
+const ticks = (ms: number): number => Math.ceil(Math.max(0, ms) * 1_024) / 1_024;
 
 const before = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
 

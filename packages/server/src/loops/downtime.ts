@@ -13,24 +13,23 @@ const READ_MS = 300;
 
 export async function decideDowntime(
   opened: OpenedSession,
-  { store, clock, log }: { store: Store; clock: Clock; log: Log },
+  { store, clock, log, stopped }: { store: Store; clock: Clock; log: Log; stopped: () => boolean },
 ): Promise<void> {
   const { id, lastSeenAt } = opened;
   const startedAt = clock.now();
   if (lastSeenAt === null || startedAt - lastSeenAt < DOWNTIME_MS) return;
   const beats = new Map<Id, bigint>();
-  for (;;) {
+  while (!stopped()) {
     const earlier = await readSessions(store, id);
     const undead = earlier?.filter(({ deadAt }) => deadAt === null);
     if (undead?.some((other) => (beats.get(other.id) ?? other.beat) !== other.beat)) return;
     if (undead?.length === 0) {
-      const written = await store.recordDowntime({ from: lastSeenAt, until: startedAt }).then(
-        () => true,
-        () => false,
-      );
-      if (written) {
+      try {
+        await store.recordDowntime({ from: lastSeenAt, until: startedAt });
         log.warn({ from: new Date(lastSeenAt), until: new Date(startedAt) }, "no node was alive");
         return;
+      } catch (error) {
+        log.warn({ error }, "a downtime could not be recorded yet; until then nothing is claimed or planned");
       }
     }
     for (const other of undead ?? []) beats.set(other.id, other.beat);

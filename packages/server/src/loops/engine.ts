@@ -97,9 +97,10 @@ export function createEngine(options: EngineOptions): Engine {
   });
 
   async function begin(opened: Awaited<ReturnType<NodeSession["open"]>>): Promise<void> {
-    await decideDowntime(opened, { store, clock, log });
+    await decideDowntime(opened, { store, clock, log, stopped: () => stopped });
     if (stopped) return;
     if (roles.dispatcher) dispatcher.start();
+    else dispatcher.startTelling();
     for (const each of workLoops) each.start();
   }
 

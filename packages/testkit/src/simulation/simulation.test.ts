@@ -48,7 +48,9 @@ test("a seed repeats its run to the last line", async () => {
   expect((await run({ seed: 78 })).journal).not.toEqual(first.journal);
 });
 
-test(`${SEEDS} clusters in trouble lose nothing, double nothing and forget no fire`, { timeout: 240_000 }, async () => {
+test(`${SEEDS} clusters in trouble lose nothing, double nothing and forget no fire`, {
+  timeout: Math.max(240_000, SEEDS * 1_500),
+}, async () => {
   const failures: string[] = [];
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
     const simulation = await run({ seed });
