@@ -256,12 +256,11 @@ test("at its signal the whole group ends, grandchildren too", async () => {
     };
     const c = context({ signal: stop.signal });
     c.log.info = note;
-    void commandTask([SH])
-      .run(shell(`sh -c 'sleep ${mark} & sleep ${mark}; true' & echo started; wait`), c)
-      .then(
-        () => lines.push("resolved"),
-        (error: unknown) => lines.push(error === reason ? "aborted" : String(error)),
-      );
+    const script = `sh -c 'sleep ${mark} & sleep ${mark}; true' & echo started; wait`;
+    Promise.resolve(commandTask([SH]).run(shell(script), c)).then(
+      () => lines.push("resolved"),
+      (error: unknown) => lines.push(error === reason ? "aborted" : String(error)),
+    );
   });
   await started;
   await expect.poll(() => running(`sleep ${mark}`)).toBe(true);
