@@ -42,8 +42,22 @@ export function createHandOut(
     held.phase = "ready";
     held.since = clock.monotonic();
     held.rank = held.since + held.claimed.priority * PRIORITY_STEP_MS;
-    if (isSuspect(held)) pool.suspects.push(held);
-    else pool.ready.push(held);
+    if (isSuspect(held)) {
+      pool.suspects.push(held);
+      return;
+    }
+    pool.ready.push(held);
+    pool.returnAt = Math.min(pool.returnAt, held.since + RETURN_AFTER_MS);
+  }
+
+  /** What has waited too long for a slot. Looked for only when there may be some. */
+  function takeLate(pool: Pool, now: number): HeldTask[] {
+    if (now < pool.returnAt) return [];
+    const late = pool.ready.remove((held) => held.phase !== "ready" || now - held.since >= RETURN_AFTER_MS);
+    pool.returnAt = pool.ready
+      .values()
+      .reduce((at, held) => Math.min(at, held.since + RETURN_AFTER_MS), Number.POSITIVE_INFINITY);
+    return late.filter((held) => held.phase === "ready");
   }
 
   function give(held: HeldTask, worker: ConnectedWorker): void {
@@ -116,18 +130,16 @@ export function createHandOut(
       }
     },
     returnUnserved(pool) {
-      const before = clock.monotonic();
-      const late = pool.ready.remove((held) => held.phase !== "ready" || before - held.since >= RETURN_AFTER_MS);
-      const lateSuspects = pool.suspects.filter((held) => before - held.since >= RETURN_SUSPECT_AFTER_MS);
+      const now = clock.monotonic();
+      const late = takeLate(pool, now);
+      const lateSuspects = pool.suspects.filter((held) => now - held.since >= RETURN_SUSPECT_AFTER_MS);
       if (late.length > 0) pool.boost >>= 1;
       if (late.length + lateSuspects.length > 0) void returns.giveBack([...late, ...lateSuspects]);
     },
     nextReturnInMs() {
-      let since = Number.POSITIVE_INFINITY;
-      for (const pool of hand.pools.values()) {
-        for (const held of pool.ready.values()) since = Math.min(since, held.since);
-      }
-      return since === Number.POSITIVE_INFINITY ? since : Math.max(1, since + RETURN_AFTER_MS - clock.monotonic());
+      let at = Number.POSITIVE_INFINITY;
+      for (const pool of hand.pools.values()) at = Math.min(at, pool.returnAt);
+      return at === Number.POSITIVE_INFINITY ? at : Math.max(1, at - clock.monotonic());
     },
   };
 }

@@ -73,6 +73,8 @@ export interface Pool {
   nextWorker: number;
   /** Due, without a slot: by rank. */
   readonly ready: Heap<HeldTask>;
+  /** No ready task has waited too long before this monotonic instant; Infinity: none waits. */
+  returnAt: number;
   /** Due, to run alone, first come first served. */
   readonly suspects: HeldTask[];
   /** Since when (monotonic) a worker is kept for a suspect; null: none is. */
@@ -141,6 +143,7 @@ export function createPool(key: string, namespace: string, queues: string[], typ
     workers: [],
     nextWorker: 0,
     ready: new Heap((a, b) => a.rank < b.rank || (a.rank === b.rank && a.claimed.dueAt < b.claimed.dueAt)),
+    returnAt: Number.POSITIVE_INFINITY,
     suspects: [],
     isolatingSince: null,
     restUntil: Number.NEGATIVE_INFINITY,
