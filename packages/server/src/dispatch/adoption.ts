@@ -53,6 +53,8 @@ export function createAdoption(
         batch.map(({ ref }) => ref),
       );
       if (session.id !== sessionId) return true;
+      // Somebody may have marked this session dead, and a dead one adopts nothing: the next renewal tells.
+      if (adopted.length < batch.length && !session.safe()) return false;
       const claimedById = new Map(adopted.map((claimed) => [claimed.id, claimed]));
       for (const entry of batch) {
         if (presented.get(entry.ref.id) !== entry) continue;

@@ -49,16 +49,18 @@ export interface Demand {
   hinted(hint: Hint): void;
   /** Workers came or went. */
   poolsChanged(): void;
+  /** Tasks were created in lanes that are not known yet: nobody has been told of them. */
+  curious(): boolean;
   /** Reads lanes and due instants from the store. */
   scan(): Promise<void>;
   /** When a pair that is not due yet wants to be claimed; Infinity for none. */
   nextAt(now: number): number;
 }
 
-/** `changed`: look at the pairs again. `scanSoon`: a lane is not known. */
+/** `changed`: look at the pairs again. `scanSoon`: a lane is not known. `mayHandOut`: whether this node starts anything at present. */
 export function createDemand(
   { store, hand }: { store: Store; hand: Hand },
-  { changed, scanSoon }: { changed: () => void; scanSoon: () => void },
+  { changed, scanSoon, mayHandOut }: { changed: () => void; scanSoon: () => void; mayHandOut: () => boolean },
 ): Demand {
   const pairs = new Map<number, Pair>();
   const lanes = new Map<number, Lane>();
@@ -107,7 +109,7 @@ export function createDemand(
 
   /** Whether this node can start a task of the lane itself. */
   const hasRoom = (lane: Lane) =>
-    servedBy(lane).some((pool) => pool.workers.some((worker) => worker.slots > worker.tasks.size));
+    mayHandOut() && servedBy(lane).some((pool) => pool.workers.some((worker) => worker.slots > worker.tasks.size));
 
   function created(tasks: readonly CreatedTask[], now: number): void {
     const due = new Map<number, { laneId: number; band: Band; dueAt: number }>();
@@ -186,6 +188,7 @@ export function createDemand(
       }
       scanSoon();
     },
+    curious: () => unknown.length > 0,
     scan,
     nextAt(now) {
       let at = Number.POSITIVE_INFINITY;

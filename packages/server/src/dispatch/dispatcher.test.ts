@@ -1,3 +1,4 @@
+import type { AssignedTask } from "@carillon/client";
 import { type AttemptReport, defaultPolicy, type Id } from "@carillon/core";
 import { createFaults, createMemoryDatabase, createMemoryStore, type NewTask, withFaults } from "@carillon/store";
 import {
@@ -599,4 +600,89 @@ test("log lines are written before their task's outcome", async () => {
   expect((await t.state(id!)).state).toBe("succeeded");
   const logs = await t.store.taskLogs("default", id!, { pageSize: 10, after: null });
   expect(logs.items).toMatchObject([{ message: "hello" }]);
+});
+
+test("what is created on a node without workers starts at once on another", async () => {
+  const t = await setup();
+  const other = await t.startNode("node-2");
+  const worker = t.worker({ engine: other.engine });
+  await t.knowLane();
+  await t.insert([t.task()]);
+  const insertedAt = t.clock.now();
+  await t.clock.advance(3_000);
+  expect(worker.received[0]!.at - insertedAt).toBeLessThanOrEqual(100);
+});
+
+test("what was being inserted when a drain began starts on another node at once", async () => {
+  const t = await setup();
+  const other = await t.startNode("node-2");
+  const busy = t.worker();
+  const worker = t.worker({ engine: other.engine, name: "w-2" });
+  await t.insert([t.task()]);
+  await t.clock.advance(100);
+  expect(busy.tasks.length + worker.tasks.length).toBe(1);
+  await t.knowLane();
+  const { dispatcher, session, ids } = t.engine;
+  expect(dispatcher.reserve({ namespace: "default", queue: "default", type: "t" }, 1)).toBe(1);
+  const task = newTask(ids.next(t.clock.now()), { dueAt: t.clock.now() });
+  const claim = { session: session.id!, count: 1 };
+  const answer = await t.store.createTasks([task], { now: t.clock.now(), claim });
+  const drained = t.engine.drain(30_000);
+  await t.clock.advance(5);
+  if (answer.kind === "created") dispatcher.handOut(answer.claimed);
+  await t.clock.advance(100);
+  expect(worker.tasks.map(({ id }) => id)).toContain(task.id);
+  for (const running of busy.tasks) busy.end(running);
+  await Promise.all([drained, t.clock.advance(40_000)]);
+});
+
+test("an outcome waits for its own log lines, not for everybody else's", async () => {
+  const t = await setup({ callMs: 20 });
+  const worker = t.worker();
+  await t.insert([t.task(), t.task()]);
+  await t.clock.advance(500);
+  const [chatty, quiet] = worker.tasks as [AssignedTask, AssignedTask];
+  const line = ({ id, token }: AssignedTask) =>
+    ({ id, token, attempt: 1, at: t.clock.now(), level: "info", message: "x" }) as const;
+  const chat = () => {
+    worker.send({ kind: "logs", lines: [line(chatty)] });
+    if (worker.recorded.length === 0) t.clock.after(2, chat);
+  };
+  chat();
+  await t.clock.advance(100);
+  worker.send({ kind: "logs", lines: [line(quiet)] });
+  worker.end(quiet);
+  await t.clock.advance(300);
+  expect(worker.recorded).toEqual([{ id: quiet.id, accepted: true }]);
+  expect((await t.store.taskLogs("default", quiet.id, { pageSize: 10, after: null })).items).toHaveLength(1);
+});
+
+test("two processes with the same name both stay connected and both work", async () => {
+  const t = await setup();
+  const workers = [t.worker({ name: "same", slots: 1 }), t.worker({ name: "same", slots: 1 })];
+  await t.clock.advance(3_000);
+  await t.insert([t.task(), t.task()]);
+  await t.clock.advance(2_000);
+  expect(workers.map(({ open, tasks }) => [open, tasks.length])).toEqual([
+    [true, 1],
+    [true, 1],
+  ]);
+});
+
+test("a worker that comes to a node which was taken for dead, and does not know it yet, keeps its tasks", async () => {
+  const t = await setup();
+  const paused = await t.startNode("node-2");
+  const worker = t.worker();
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  paused.faults.cutOff = true;
+  await t.clock.advance(4_500);
+  paused.faults.cutOff = false;
+  const { token } = worker.tasks[0]!;
+  const moved = t.worker({ engine: paused.engine, held: [{ id: id!, token }] });
+  await t.clock.advance(6_000);
+  expect(moved.heardKinds()).not.toContain("lost");
+  moved.end({ id: id!, token });
+  await t.clock.advance(100);
+  expect(moved.recorded).toEqual([{ id, accepted: true }]);
 });

@@ -44,6 +44,8 @@ export interface WorkerView {
 
 export interface Dispatcher extends WorkerGate {
   start(): void;
+  /** Instead of `start`, for a node that claims nothing: others learn what is created here. */
+  startTelling(): void;
   /** Takes nothing more, gives back what has not started, sends workers to other nodes and waits for what still runs. */
   drain(timeoutMs: number): Promise<void>;
   stop(): Promise<void>;
@@ -77,7 +79,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let scanAsked = false;
   let reopenedAt = Number.NEGATIVE_INFINITY;
 
-  const demand = createDemand({ store, hand }, { changed, scanSoon });
+  const demand = createDemand({ store, hand }, { changed, scanSoon, mayHandOut });
   const returns = createReturns(options, { hand, demand });
   const handOut = createHandOut(options, { hand, returns });
   const claims = createClaims(options, { hand, demand, returns, changed });
@@ -102,7 +104,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     });
   const scanLoop = loop("scan", async () => {
     lastScanAt = clock.monotonic();
-    if (hand.pools.size > 0 || demand.pairs.size > 0) await demand.scan();
+    if (hand.pools.size > 0 || demand.pairs.size > 0 || demand.curious()) await demand.scan();
     changed();
     return SCAN_MS;
   });
@@ -185,6 +187,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       unsubscribe = store.hints.subscribe((hint: Hint) => demand.hinted(hint));
       for (const each of loops) each.start();
     },
+    startTelling: () => scanLoop.start(),
     async drain(timeoutMs) {
       draining = true;
       const until = clock.monotonic() + timeoutMs;
@@ -195,7 +198,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       }
       await Promise.race([claims.idle(), delay(clock, CLAIM_ANSWER_MS)]);
       returnAll(null);
-      while (hand.tasks.size > 0 && clock.monotonic() < until) await delay(clock, 20);
+      while (hand.tasks.size > 0 && clock.monotonic() < until) {
+        await delay(clock, 20);
+        // An insert that was under way may have brought something to hand out.
+        returnAll(null);
+      }
       await Promise.race([outcomes.idle(), delay(clock, Math.max(0, until - clock.monotonic()))]);
     },
     async stop() {

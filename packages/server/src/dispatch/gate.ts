@@ -25,6 +25,8 @@ import type { DispatcherOptions } from "./options.ts";
 const GRACE_MS = 750;
 /** For a worker that fell silent, which may be busy, or said that it goes elsewhere. */
 const LONG_GRACE_MS = 5_000;
+/** A process closes its link before it opens another, and pings every 500 ms: an open link heard so recently is another process'. */
+const OTHER_PROCESS_MS = 1_000;
 /** After the store was away: so long workers that went elsewhere meanwhile get to be adopted there. */
 const RECOVERY_GRACE_MS = 5_000;
 
@@ -58,9 +60,7 @@ export function createGate(
 
   function hello(worker: ConnectedWorker, hello: Hello): void {
     Object.assign(worker, { name: hello.worker, version: hello.version, labels: hello.labels, slots: hello.slots });
-    const earlier = [...hand.workers].filter(
-      (other) => other !== worker && other.name === worker.name && other.namespace === worker.namespace,
-    );
+    const earlier = [...hand.workers].filter((other) => other !== worker && isSameProcess(other, worker, hello));
     worker.state = "open";
     hand.workers.add(worker);
     join(worker, hello);
@@ -76,7 +76,7 @@ export function createGate(
         if (held.stop) sendCancel(worker, ref, held.cancel?.reason ?? null);
       } else brought.push(ref);
     }
-    // One process has one name: the link it had before is over. What it does not name it never got, unless it is a new process.
+    // The link it had before is over. What it does not name it never got, unless it is a new process.
     for (const other of earlier) {
       if (hello.held.length > 0) other.alive = true;
       if (other.state !== "gone") over(other, GRACE_MS, true);
@@ -84,6 +84,13 @@ export function createGate(
     if (brought.length > 0) adoption.present(worker, brought);
     void declare(worker, hello);
     changed();
+  }
+
+  /** Names are for people: several processes may have the same. */
+  function isSameProcess(other: ConnectedWorker, worker: ConnectedWorker, { held }: Hello): boolean {
+    if (other.name !== worker.name || other.namespace !== worker.namespace) return false;
+    if (other.state === "gone" || clock.monotonic() - other.heardAt >= OTHER_PROCESS_MS) return true;
+    return held.some(({ id, token }) => findHeld(hand, id, token)?.worker === other);
   }
 
   function join(worker: ConnectedWorker, { queues, types }: Hello): void {

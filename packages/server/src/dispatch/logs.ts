@@ -10,10 +10,12 @@ import type { DispatcherOptions } from "./options.ts";
 const MAX_BATCH = 1_000;
 const MAX_WAITING = 20_000;
 const RETRY_MS = 250;
+/** No outcome waits longer for its task's log. */
+const PATIENCE_MS = 2_000;
 
 export interface Logs {
   add(held: HeldTask, line: ReportedLogLine): void;
-  /** Null when no line of these tasks waits; else resolves once they are written, or were tried. */
+  /** Null when no line of these tasks waits; else resolves once they are written, were tried, or have waited for long. */
   written(tasks: readonly HeldTask[]): Promise<void> | null;
 }
 
@@ -22,39 +24,60 @@ export function createLogs({ store, clock, log }: DispatcherOptions): Logs {
   /** Numbers of the last line taken in, and of the last one that is done with. */
   let added = 0;
   let done = 0;
-  let flight: Promise<void> | null = null;
+  let flying = false;
+  /** Told when everything up to their line is done with. */
+  let listeners: { line: number; tell: () => void }[] = [];
+
+  function finished(lines: number): void {
+    done += lines;
+    const ready = listeners.filter(({ line }) => line <= done);
+    if (ready.length === 0) return;
+    listeners = listeners.filter(({ line }) => line > done);
+    for (const { tell } of ready) tell();
+  }
 
   async function send(): Promise<void> {
     while (waiting.length > 0) {
       const lines = waiting.splice(0, MAX_BATCH);
       try {
         await store.appendLogs(lines);
-        done += lines.length;
+        finished(lines.length);
       } catch (error) {
         if (!CarillonError.from(error).retryable) {
           log.error({ error, lines: lines.length }, "log lines could not be stored");
-          done += lines.length;
+          finished(lines.length);
           continue;
         }
         waiting = [...lines, ...waiting];
         await delay(clock, RETRY_MS);
       }
     }
-    flight = null;
+    flying = false;
   }
 
   return {
     add(held, line) {
       if (waiting.length >= MAX_WAITING) {
         waiting.shift();
-        done++;
+        finished(1);
       }
       waiting.push(line);
       held.lastLogLine = ++added;
-      flight ??= send();
+      if (flying) return;
+      flying = true;
+      void send();
     },
     written(tasks) {
-      return tasks.some((held) => held.lastLogLine > done) ? flight : null;
+      const line = tasks.reduce((last, held) => Math.max(last, held.lastLogLine), 0);
+      if (line <= done) return null;
+      return new Promise((resolve) => {
+        const cancel = clock.after(PATIENCE_MS, resolve);
+        const tell = () => {
+          cancel();
+          resolve();
+        };
+        listeners.push({ line, tell });
+      });
     },
   };
 }

@@ -281,7 +281,7 @@ test("after a day without any node its fires are missed, but for the one that ca
   const opened = await after.open();
   expect(opened.lastSeenAt).toBe(lastSeenAt);
   const reaper = createReaper({ store, clock, log: noLog, session: after, onTakenBack() {} });
-  const decided = decideDowntime(opened, { store, clock, log: noLog });
+  const decided = decideDowntime(opened, { store, clock, log: noLog, stopped: () => false });
   await rounds(reaper.round, 6_000);
   await decided;
   const [downtime] = await store.downtimes(0);
@@ -294,13 +294,26 @@ test("after a day without any node its fires are missed, but for the one that ca
   expect(past.filter(({ caughtUp }) => caughtUp).map(({ outcome }) => outcome)).toEqual(["task"]);
 });
 
+test("a node that is stopped before it knows whether there was a downtime asks no more", async () => {
+  const { clock, store, session } = setup();
+  await session("before").open();
+  await clock.advance(3_600_000);
+  const opened = await session("after").open();
+  let stopped = false;
+  const decided = decideDowntime(opened, { store, clock, log: noLog, stopped: () => stopped });
+  await clock.advance(1_000);
+  stopped = true;
+  await Promise.all([decided, clock.advance(1_000)]);
+  expect(await store.downtimes(0)).toEqual([]);
+});
+
 test("a node that joins others decides at once that there was no downtime", async () => {
   const { clock, store, session } = setup();
   const first = session("first");
   await first.open();
   await clock.advance(5_000);
   const opened = await session("second").open();
-  await decideDowntime(opened, { store, clock, log: noLog });
+  await decideDowntime(opened, { store, clock, log: noLog, stopped: () => false });
   expect(await store.downtimes(0)).toEqual([]);
 });
 
@@ -310,7 +323,7 @@ test("a node that was merely slow to renew makes no downtime", async () => {
   await first.open();
   await clock.advance(20_000);
   const opened = await session("second").open();
-  const decided = decideDowntime(opened, { store, clock, log: noLog });
+  const decided = decideDowntime(opened, { store, clock, log: noLog, stopped: () => false });
   clock.after(1_000, () => void first.renew());
   await clock.advance(3_000);
   await decided;
