@@ -10,7 +10,7 @@ export const main = join(import.meta.dirname, "../dist/main.js");
 export const fixtures = join(import.meta.dirname, "fixtures");
 
 /** Without the settings of whoever runs the tests. */
-const cleanEnvironment = Object.fromEntries(
+export const cleanEnvironment = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(CARILLON_|DATABASE_URL|NODE_ENV|VITEST)/.test(name)),
 );
 
