@@ -211,6 +211,22 @@ test("many connections at once are answered", async () => {
   expect(answers.every((answer, i) => answer.includes(`/${i}`))).toBe(true);
 });
 
+test("streams that are opened and reset by the thousand do not keep others waiting", async () => {
+  const { port } = await open();
+  for (let round = 0; round < 5; round++) {
+    const attacker = session(port);
+    for (let i = 0; i < 2_000 && !attacker.destroyed; i++) {
+      const stream = attacker.request({ ":path": "/wait" });
+      stream.on("error", () => {});
+      stream.close(8);
+    }
+    await getOver(session(port), "/between");
+  }
+  const startedAt = performance.now();
+  expect(await get(port, "/after")).toBe("1 GET /after 0");
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+});
+
 test("closing lets a request finish, ends idle connections at once, and cuts the rest after the grace", async () => {
   const { port, http1 } = await open();
   const agent = new Agent({ keepAlive: true });
