@@ -61,6 +61,52 @@ test("an insert that may still arrive is answered with unavailable, not with suc
   await other.query("rollback");
 });
 
+test("a key whose remembering broke off is not taken for remembered", async () => {
+  await using t = await setup();
+  await using network = await proxied(t);
+  network.loseAnswerTo("take_idempotency_keys");
+  const idempotency = {
+    namespace: "default",
+    key: "k",
+    requestHash: "h",
+    response: () => "r",
+    expiresAt: NOON + 1_000,
+  };
+  const answer = network.store.createTasks([], { ...options, idempotency });
+  const failure = expect(answer).rejects.toMatchObject({ code: "unavailable" });
+  await t.until(
+    "select from pg_stat_activity where state = 'idle in transaction' and query like '%insert into idempotency%'",
+  );
+  network.cut();
+  await failure;
+  expect(await t.sql("select from idempotency")).toEqual([]);
+});
+
+test("tasks that two groups replace in opposite orders are both replaced", async () => {
+  await using t = await setup();
+  const stores = [t.store, await t.openStore()];
+  const keys = ["a", "b"];
+  await t.store.createTasks(
+    keys.map((uniqueKey) => t.newTask({ uniqueKey })),
+    options,
+  );
+  for (let round = 0; round < 20; round++) {
+    const answers = await Promise.all(
+      stores.map((store, index) =>
+        store.createTasks(
+          (index === 0 ? keys : keys.toReversed()).map((uniqueKey) => t.newTask({ uniqueKey })),
+          { ...options, uniquePolicy: "replace" },
+        ),
+      ),
+    );
+    for (const answer of answers) expect(answer.kind).toBe("created");
+  }
+  const [{ deadlocks }] = (await t.sql<{ deadlocks: string }>(
+    "select deadlocks::text from pg_stat_database where datname = current_database()",
+  )) as [{ deadlocks: string }];
+  expect(deadlocks).toBe("0");
+});
+
 test("a row that cannot be stored fails alone", async () => {
   await using t = await setup();
   await t.store.createTasks([t.newTask()], options);

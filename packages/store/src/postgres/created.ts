@@ -75,7 +75,7 @@ export async function recover(
   const holders = isUnknown(error) ? await findInserted(pools, ids) : new Map<Id, Id | null>();
   for (const entry of entries) {
     const { tasks, options } = entry.call;
-    if (tasks.every((task) => holders.has(task.id))) {
+    if (tasks.length > 0 && tasks.every((task) => holders.has(task.id))) {
       const claimed = tasks.filter(({ id }) => options.claim && holders.get(id) === options.claim.session);
       entry.resolve(await allCreated(catalog, entry.call, new Set(claimed.map((task) => task.id))));
     } else {

@@ -34,6 +34,14 @@ test("a statement past its deadline is answered at once, and its connection is n
   expect(await backend(s.pools.claims)).not.toBe(before);
 });
 
+test("a statement past its deadline soon ends in the server too", async () => {
+  await using s = await setupPools();
+  await s.pools.reads.query(text("select pg_sleep(60)"), [], { deadlineMs: 50 }).catch(() => {});
+  await s.t.until(`
+    select where not exists (
+      select from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active')`);
+});
+
 test("a database that is not there is unavailable, and nothing was sent", async () => {
   const error = await openPools({ connection: "postgres://nobody@127.0.0.1:1/none" }).then(
     () => null,

@@ -36,7 +36,9 @@ export interface Db {
 }
 
 const poolSizes = {
-  /** Sessions, the planner, people's writes. */
+  /** A node's signs of life, its time and its leases, which wait behind nothing else. */
+  sessions: 2,
+  /** The planner, people's writes. */
   control: 4,
   claims: 2,
   outcomes: 2,
@@ -56,6 +58,9 @@ export type PoolName = keyof typeof poolSizes;
 const poolSettings: Partial<Record<PoolName, Record<string, string>>> = {
   outcomes: { enable_nestloop: "off", enable_mergejoin: "off" },
 };
+
+/** Of what runs on a connection of its own, such as a vacuum: a network that drops everything in silence must not hold it for ever. */
+const LONGEST_MS = 600_000;
 
 export type Pools = Record<PoolName, Db> & {
   readonly timers: Timers;
@@ -85,7 +90,11 @@ export async function openPools(options: PoolOptions): Promise<Pools> {
       extra: poolSettings[name as PoolName] ?? {},
     });
     const pool = new pg.Pool({ ...config, pipeline: true, max, idleTimeoutMillis: 0 } as pg.PoolConfig);
-    pool.on("connect", watch);
+    pool.on("connect", (client) => {
+      watch(client);
+      // What nobody waits for any more shall not go on, as lists that ran out of time do for minutes. Servers on Windows cannot.
+      client.query("set client_connection_check_interval = '1s'").catch(() => {});
+    });
     pool.on("error", () => {}); // The pool has dropped that connection; the next caller opens another.
     return { name, pool };
   });
@@ -95,7 +104,8 @@ export async function openPools(options: PoolOptions): Promise<Pools> {
     timers,
     log: options.log ?? (() => {}),
     async connect() {
-      const client = new pg.Client(connectionConfig(options.direct ?? options.connection));
+      const config = connectionConfig(options.direct ?? options.connection);
+      const client = new pg.Client({ ...config, query_timeout: LONGEST_MS });
       watch(client);
       try {
         await client.connect();

@@ -76,6 +76,7 @@ async function insertFresh(
   answers: Map<CreateCall, CreateAnswer>,
 ): Promise<void> {
   const { inserted, holders } = await insertOrFind(tx, catalog, calls);
+  const replacements = new Map<Id, NewTask>();
   for (const call of calls) {
     const { tasks, options } = call;
     const foreignHolder = (task: NewTask): Id | null => {
@@ -91,12 +92,9 @@ async function insertFresh(
       continue;
     }
     if (options.uniquePolicy === "replace") {
-      const replaced = new Set<Id>();
       for (const task of tasks) {
         const holder = foreignHolder(task);
-        if (holder === null || replaced.has(holder)) continue;
-        replaced.add(holder);
-        await replaceTask(tx, holder, task);
+        if (holder !== null && !replacements.has(holder)) replacements.set(holder, task);
       }
     }
     const created = tasks.map((task) =>
@@ -112,6 +110,9 @@ async function insertFresh(
     );
     answers.set(call, { kind: "created", tasks: created, claimed });
   }
+  // In the order in which everybody locks tasks.
+  const ordered = [...replacements].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [holder, task] of ordered) await replaceTask(tx, holder, task);
 }
 
 const INSERT_TIMES = 5;

@@ -74,3 +74,19 @@ test("a renewal that was under way when the session was marked dead does not bri
   await other.query("commit");
   expect(await renewal).toEqual({ alive: false, recalls: [] });
 });
+
+test("a node shows its signs of life while people's changes wait for somebody else's lock", async () => {
+  await using t = await setup();
+  const session = await t.session();
+  const [task] = t.newTasks(1);
+  await t.store.createTasks([task!], { now: NOON });
+  const somebody = await t.connect();
+  await somebody.query("begin");
+  await somebody.query("select from task for update");
+  const changes = [...Array(10)].map(() => t.store.cancelTask("default", task!.id, { reason: null, now: NOON }));
+  await t.untilBlocked(4);
+  expect(await t.store.renewSession(session, NOON)).toMatchObject({ alive: true });
+  expect(await t.store.sessions()).toHaveLength(1);
+  await somebody.query("rollback");
+  await Promise.all(changes);
+});

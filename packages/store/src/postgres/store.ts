@@ -51,15 +51,15 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
   return {
     hints,
     async databaseTime() {
-      const [row] = await control.query<[number]>(selectTime, []);
+      const [row] = await pools.sessions.query<[number]>(selectTime, []);
       return row![0];
     },
 
-    openSession: (session) => openSession(control, session),
-    renewSession: (id, now) => renewSession(control, id, now),
-    sessions: () => sessions(control),
-    markSessionDead: (id, beat, now) => markSessionDead(control, id, beat, now),
-    closeSession: (id, now) => closeSession(control, id, now),
+    openSession: (session) => openSession(pools.sessions, session),
+    renewSession: (id, now) => renewSession(pools.sessions, id, now),
+    sessions: () => sessions(pools.sessions),
+    markSessionDead: (id, beat, now) => markSessionDead(pools.sessions, id, beat, now),
+    closeSession: (id, now) => closeSession(pools.sessions, id, now),
     takeBack: (session, request) => takeBack(pools, session, request),
     recordDowntime: (downtime) => recordDowntime(control, downtime),
     downtimes: (since) => downtimes(control, since),
@@ -72,7 +72,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     markRunning: (tasks) => markRunning(outcomes, tasks),
     recordOutcomes: createRecordOutcomes(pools),
     adopt: (session, tasks) => adopt(outcomes, catalog, session, tasks),
-    leases: (session) => leases(control, session),
+    leases: (session) => leases(pools.sessions, session),
     appendLogs: createAppendLogs(pools),
 
     getTask: (namespace, id) => getTask(reads, namespace, id),

@@ -128,7 +128,7 @@ delete from idempotency
  where (namespace, key) in (
    select namespace, key from idempotency
     where expires_at <= to_timestamp($1::float8 / 1000)
-    order by namespace, key
+    order by expires_at
     limit $2
       for update skip locked)
 returning 1`,

@@ -37,6 +37,9 @@ export function createVacuum(pools: Pools): Vacuum {
         // Where another node is at it, PostgreSQL skips ours.
         await (await connected()).query("vacuum (truncate off, skip_locked) task");
       } catch (error) {
+        const broken = client;
+        client = null;
+        broken?.end().catch(() => {});
         throw translate(error);
       }
       return true;
