@@ -47,7 +47,7 @@ test("two nodes and two workers run every task and every fire once, on time", li
 });
 
 test("nodes and workers that are killed lose nothing and record nothing twice", limit, async () => {
-  await withCluster({ holdMs: 1_500 }, async (cluster) => {
+  await withCluster({ holdMs: 500 }, async (cluster) => {
     const lastAt = await cluster.load();
     for (let kill = 0; kill < faults.count; kill++) {
       await pause(faults.everyMs * (0.5 + cluster.random()));
