@@ -25,7 +25,8 @@ async function setup(options: { callMs?: number } = {}) {
 
   async function startNode(name = "node-1") {
     const faults = createFaults({ random, delay, slow: options.callMs ? 1 : 0, slowMs: options.callMs ?? 0 });
-    const store = withFaults(createMemoryStore(database), faults);
+    const faulty = createMemoryStore(database);
+    const store = withFaults(faulty, faults);
     const engine = createEngine({
       store,
       clock,
@@ -41,7 +42,7 @@ async function setup(options: { callMs?: number } = {}) {
     });
     await Promise.all([engine.start(), clock.advance(50)]);
     onTestFinished(() => void engine.stop());
-    return { engine, store, faults };
+    return { engine, store, faulty, faults };
   }
 
   const node = await startNode();
@@ -387,6 +388,29 @@ test("an outcome whose commit was not answered is recorded once", async () => {
   await t.clock.advance(1_000);
   expect(worker.recorded).toEqual([{ id, accepted: true }]);
   expect((await t.state(id!)).state).toBe("succeeded");
+});
+
+test("an outcome that the store refuses for a reason of its own makes no failure of a success: the task runs again", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const [id, other] = await t.insert([t.task(), t.task()]);
+  await t.clock.advance(1_500);
+  const { recordOutcomes } = t.faulty;
+  t.faulty.recordOutcomes = async (outcomes) => {
+    if (outcomes.some((outcome) => outcome.id === id)) throw new Error("index is corrupted");
+    return recordOutcomes(outcomes);
+  };
+  worker.endAll(worker.tasks);
+  await t.clock.advance(100);
+  t.faulty.recordOutcomes = recordOutcomes;
+  expect(worker.recorded).toEqual(
+    expect.arrayContaining([
+      { id, accepted: false },
+      { id: other, accepted: true },
+    ]),
+  );
+  await t.clock.advance(6_000);
+  expect(worker.tasks.slice(2)).toMatchObject([{ id }]);
 });
 
 test("tasks of a claim whose answer was lost start a few seconds later", async () => {

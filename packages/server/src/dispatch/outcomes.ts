@@ -58,7 +58,10 @@ export function createOutcomes(
     }
   }
 
-  /** The store will never take this batch: finds the guilty outcome, and writes that it could not be stored in its place. */
+  /**
+   * The store will never take this batch: finds the guilty outcome. When its data is at fault, that is what is written in its place; else
+   * the task is left to reconciliation, which gives it back to be tried again.
+   */
   async function refused(batch: HeldTask[], error: unknown): Promise<void> {
     if (batch.length > 1) {
       const middle = batch.length >> 1;
@@ -69,7 +72,9 @@ export function createOutcomes(
     const outcome = held.outcome!;
     log.error({ error, task: outcome.id }, "an outcome could not be stored");
     const { decision } = outcome;
-    if (decision.kind === "final" && decision.error?.code === "result_too_large") return settle(batch, [false]);
+    const isUnstorable = CarillonError.from(error).code === "invalid_request";
+    if (!isUnstorable || (decision.kind === "final" && decision.error?.code === "result_too_large"))
+      return settle(batch, [false]);
     held.outcome = { ...outcome, decision: unstorable() };
     return send(batch);
   }

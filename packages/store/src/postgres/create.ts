@@ -2,10 +2,10 @@
  * createTasks. Singles without keys share statements (group commit); a batch is one statement of its own; tasks with a unique or
  * idempotency key go through keyed.ts, because somebody else's transaction may hold the same key.
  */
-import { invalid } from "@carillon/core";
 import type { CreateAnswer, CreateOptions, NewTask } from "../store.ts";
 import { allCreated, type CreateCall, recover, sessionsOf } from "./created.ts";
-import { type Pools, sqlState } from "./db.ts";
+import type { Pools } from "./db.ts";
+import { refusalOf } from "./db-errors.ts";
 import { createGroup, type Entry, settle } from "./group-commit.ts";
 import { type InsertedRow, insertOf } from "./insert.ts";
 import { createKeyedLane } from "./keyed.ts";
@@ -52,10 +52,4 @@ async function insertPlain(pools: Pools, catalog: Catalog, calls: CreateCall[]):
   );
   const claimed = new Set(rows.map(([id]) => id));
   return Promise.all(calls.map((call) => allCreated(catalog, call, claimed)));
-}
-
-/** Everything that can be checked is checked before; what PostgreSQL alone refuses (22: data) is the request's fault all the same. */
-function refusalOf(error: unknown): unknown {
-  if (!sqlState(error)?.startsWith("22")) return error;
-  return invalid("", "not_storable", `The database cannot store this: ${(error as Error).message}.`);
 }

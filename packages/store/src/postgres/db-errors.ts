@@ -1,5 +1,5 @@
 /** What a failed statement means to its caller. */
-import { CarillonError } from "@carillon/core";
+import { CarillonError, invalid } from "@carillon/core";
 
 /** PostgreSQL's code of an error, e.g. `23505`; null for anything else. */
 export function sqlState(error: unknown): string | null {
@@ -61,4 +61,10 @@ export function unavailable(error: unknown, cause: Cause): CarillonError {
 
 function causeOf(error: CarillonError): Partial<Cause> | undefined {
   return error.cause as Partial<Cause> | undefined;
+}
+
+/** Everything that can be checked is checked before; what PostgreSQL alone refuses (22: data) is the caller's fault all the same. */
+export function refusalOf(error: unknown): unknown {
+  if (!sqlState(error)?.startsWith("22")) return error;
+  return invalid("", "not_storable", `The database cannot store this: ${(error as Error).message}.`);
 }

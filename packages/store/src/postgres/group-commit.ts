@@ -3,6 +3,7 @@
  * statements are under way; those that come meanwhile leave together when one returns.
  */
 import { isDeadlock, sqlState } from "./db.ts";
+import { unavailable } from "./db-errors.ts";
 
 export interface Entry<Call, Answer> {
   call: Call;
@@ -104,7 +105,10 @@ export async function settle<Call, Answer>(
       for (const [index, entry] of entries.entries()) entry.resolve(answers[index]!);
       return;
     } catch (error) {
-      if (isDeadlock(error) && attempt < DEADLOCK_RETRIES) continue;
+      if (isDeadlock(error)) {
+        if (attempt < DEADLOCK_RETRIES) continue;
+        return refuse(entries, unavailable(error, { sent: false, broken: false }));
+      }
       if (sqlState(error) === null) return refuse(entries, error);
       if (entries.length === 1) return rejectAll(entries, error);
       const middle = Math.ceil(entries.length / 2);

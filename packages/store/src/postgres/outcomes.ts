@@ -6,6 +6,7 @@ import type { Id, OutcomeDecision } from "@carillon/core";
 import type { Outcome } from "../store.ts";
 import { float8Array, int2Array, int8Array, textArray } from "./arrays.ts";
 import type { Pools, Statement } from "./db.ts";
+import { refusalOf } from "./db-errors.ts";
 import { attemptsWith, errorText, insertIntoArchive, returned, storable } from "./final.ts";
 import { createGroup, settle } from "./group-commit.ts";
 import { isLarge } from "./insert.ts";
@@ -18,7 +19,14 @@ export function createRecordOutcomes(pools: Pools): (outcomes: Outcome[]) => Pro
     sizeOf: (outcomes) => outcomes.length,
     run: (entries) => settle(entries, (calls) => recordCalls(pools, calls)),
   });
-  return async (outcomes) => (outcomes.length === 0 ? [] : record(outcomes));
+  return async (outcomes) => {
+    if (outcomes.length === 0) return [];
+    try {
+      return await record(outcomes);
+    } catch (error) {
+      throw refusalOf(error);
+    }
+  };
 }
 
 /** An outcome, and where its answer goes. */
