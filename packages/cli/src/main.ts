@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** `carillon`. Data goes to stdout, talk to stderr; the exit codes are in `exit.ts`. */
 import { CommanderError } from "commander";
 import { exitCodeOf, sayError, USAGE } from "./exit.ts";
