@@ -48,6 +48,9 @@ test("an undisturbed cluster starts everything on time, and every fire is one ta
   const tasks = Array.from({ length: 300 }, () => ({ dueInMs: simulation.random() * 10_000, work: { ms: 3 } }));
   await Promise.all([simulation.submit(tasks), simulation.clock.advance(15_500)]);
   expect(checkHistory(simulation.history(), { settled: true, maxLatenessMs: 10 })).toEqual([]);
+  const starts = simulation.journal.filter(({ kind }) => kind === "started").map(({ task }) => task);
+  expect(new Set(starts).size).toBe(starts.length);
+  expect(starts.length).toBeGreaterThan(310);
 });
 
 test("a seed repeats its run to the last line", async () => {
