@@ -7,7 +7,6 @@ export function recordOutcomes(database: MemoryDatabase, outcomes: Outcome[]): b
     const row = heldTask(database, outcome);
     if (!row) return isRepetition(database, outcome);
     if (outcome.session !== undefined && outcome.session !== row.session) return false;
-    if (outcome.session !== undefined && row.session !== outcome.session) return false;
     if (outcome.decision.kind === "final") finish(database, row, outcome);
     else again(database, row, outcome);
     return true;

@@ -1,16 +1,10 @@
 /** Connections between simulated processes: ordered, delayed, and cut in the two ways that networks know: with a word and without. */
-import type { Link, LinkListener, NodeMessage, WorkerGate, WorkerMessage, WorkerTransport } from "@carillon/client";
+import type { Link, LinkListener, NodeMessage, WorkerMessage, WorkerTransport } from "@carillon/client";
 import type { SimulatedProcess } from "./process.ts";
-import type { World } from "./world.ts";
+import type { Address, World } from "./world.ts";
 
 const LATENCY_MS = 0.2;
 const JITTER_MS = 1;
-
-export interface Address {
-  url: string;
-  process: SimulatedProcess;
-  gate: WorkerGate;
-}
 
 /** How one worker process reaches nodes. */
 export function simulatedTransport(worker: SimulatedProcess, world: World): WorkerTransport {

@@ -2,10 +2,9 @@ import { delay } from "@carillon/core";
 import { createEngine, type Engine } from "@carillon/server";
 import { createFaults, type Faults, type Store } from "@carillon/store";
 import { noFeed, noLog, noMetrics } from "../silent.ts";
-import type { Address } from "./network.ts";
 import { SimulatedProcess } from "./process.ts";
 import { type Mutation, simulatedStore } from "./simulated-store.ts";
-import type { World } from "./world.ts";
+import type { Address, World } from "./world.ts";
 
 const YEAR_MS = 366 * 86_400_000;
 const RESTART_MS = 500;

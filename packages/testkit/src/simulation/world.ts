@@ -1,9 +1,17 @@
+import type { WorkerGate } from "@carillon/client";
 import { delay } from "@carillon/core";
 import { createMemoryDatabase, type MemoryDatabase } from "@carillon/store";
 import type { JournalLine } from "../history.ts";
 import { seededRandom } from "../random.ts";
 import { VirtualClock } from "../virtual-clock.ts";
-import type { Address } from "./network.ts";
+import type { SimulatedProcess } from "./process.ts";
+
+/** A node that listens. */
+export interface Address {
+  url: string;
+  process: SimulatedProcess;
+  gate: WorkerGate;
+}
 
 /** What everything in one simulation shares. */
 export interface World {
