@@ -220,13 +220,15 @@ export interface Session {
   url: string | null;
   beat: bigint;
   deadAt: number | null;
+  /** See `openSession`. */
+  starting: boolean;
 }
 
 export interface OpenedSession {
   id: Id;
   /** For this node's ids; unique among live sessions. */
   slot: number;
-  /** When any node was last seen alive before; null for a new database. */
+  /** When any node was last seen alive before, those that were still starting left out; null: never. */
   lastSeenAt: number | null;
 }
 
@@ -340,7 +342,12 @@ export interface Store {
   databaseTime(): Promise<number>;
 
   // Sessions
-  openSession(session: { node: string; url: string | null; now: number }): Promise<OpenedSession>;
+  /**
+   * `starting`: it has yet to find out whether there was a downtime before it. Until `sessionStarted` its signs of life count for nobody
+   * who asks when a node was last alive, so that a node which dies at its start, or another that starts beside it, hides no downtime.
+   */
+  openSession(session: { node: string; url: string | null; now: number; starting?: boolean }): Promise<OpenedSession>;
+  sessionStarted(id: Id): Promise<void>;
   /** Grows the beat. `alive: false`: somebody marked it dead, and its leases are being taken. */
   renewSession(id: Id, now: number): Promise<{ alive: boolean; recalls: Recall[] }>;
   /** Sessions that are neither closed nor taken back: live ones, and dead ones that still hold leases. */

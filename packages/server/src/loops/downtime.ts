@@ -1,6 +1,7 @@
 /**
  * Whether there was a time in which no node was alive. Asked once, when a node starts and the last sign of life before it is old: the answer
- * comes when every earlier session has proved dead, or one of them moves. Nothing is planned or claimed before, because fires of that time
+ * comes when every earlier session has proved dead, or one of them moves. One that moves but is itself still starting is waited for: it
+ * asks the same question, and asked first. Nothing is planned or claimed before, because fires of that time
  * are missed and the schedule's catch-up policy decides about them.
  */
 import { type Clock, delay, type Id } from "@carillon/core";
@@ -22,7 +23,7 @@ export async function decideDowntime(
   while (!stopped()) {
     const earlier = await readSessions(store, id);
     const undead = earlier?.filter(({ deadAt }) => deadAt === null);
-    if (undead?.some((other) => (beats.get(other.id) ?? other.beat) !== other.beat)) return;
+    if (undead?.some((other) => !other.starting && (beats.get(other.id) ?? other.beat) !== other.beat)) return;
     if (undead?.length === 0) {
       try {
         await store.recordDowntime({ from: lastSeenAt, until: startedAt });

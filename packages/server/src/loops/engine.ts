@@ -41,6 +41,7 @@ export interface Engine {
 }
 
 const CLOCK_MS = 1_000;
+const RETRY_MS = 300;
 
 export function createEngine(options: EngineOptions): Engine {
   const { store, clock, random, metrics, log, roles } = options;
@@ -98,6 +99,14 @@ export function createEngine(options: EngineOptions): Engine {
 
   async function begin(opened: Awaited<ReturnType<NodeSession["open"]>>): Promise<void> {
     await decideDowntime(opened, { store, clock, log, stopped: () => stopped });
+    while (
+      !stopped &&
+      !(await session.started().then(
+        () => true,
+        () => false,
+      ))
+    )
+      await delay(clock, RETRY_MS);
     if (stopped) return;
     if (roles.dispatcher) dispatcher.start();
     else dispatcher.startTelling();

@@ -271,6 +271,7 @@ test("after a day without any node its fires are missed, but for the one that ca
   const { clock, store, database, session, rounds, putSchedule, planner } = setup();
   const before = session("before");
   await before.open();
+  await before.started();
   await putSchedule("hourly", { every: "1h" });
   await rounds(planner().round, 2_000);
   await before.renew();
@@ -296,7 +297,9 @@ test("after a day without any node its fires are missed, but for the one that ca
 
 test("a node that is stopped before it knows whether there was a downtime asks no more", async () => {
   const { clock, store, session } = setup();
-  await session("before").open();
+  const before = session("before");
+  await before.open();
+  await before.started();
   await clock.advance(3_600_000);
   const opened = await session("after").open();
   let stopped = false;
@@ -307,10 +310,48 @@ test("a node that is stopped before it knows whether there was a downtime asks n
   expect(await store.downtimes(0)).toEqual([]);
 });
 
+test("a node that dies at its start hides no downtime from the next", async () => {
+  const { clock, session } = setup();
+  const before = session("before");
+  await before.open();
+  await before.started();
+  const lastSeenAt = clock.now();
+  await clock.advance(3_600_000);
+  await session("died at its start").open();
+  await clock.advance(2_000);
+  expect(await session("next").open()).toMatchObject({ lastSeenAt });
+});
+
+test("of two nodes that start together after a downtime, neither begins before it is recorded", async () => {
+  const { clock, store, session, rounds } = setup();
+  const before = session("before");
+  await before.open();
+  await before.started();
+  await clock.advance(3_600_000);
+  const [first, second] = [session("first"), session("second")];
+  const begun: string[] = [];
+  const start = async (node: typeof first, name: string) => {
+    await decideDowntime(await node.open(), { store, clock, log: noLog, stopped: () => false });
+    expect(await store.downtimes(0)).toHaveLength(1);
+    await node.started();
+    begun.push(name);
+  };
+  const starts = [start(first, "first"), start(second, "second")];
+  const reaper = createReaper({ store, clock, log: noLog, session: first, onTakenBack() {} });
+  await rounds(async () => {
+    await Promise.all([first.renew(), second.renew()]);
+    return reaper.round();
+  }, 10_000);
+  await Promise.all(starts);
+  expect(begun).toEqual(["first", "second"]);
+  expect(await store.downtimes(0)).toHaveLength(1);
+});
+
 test("a node that joins others decides at once that there was no downtime", async () => {
   const { clock, store, session } = setup();
   const first = session("first");
   await first.open();
+  await first.started();
   await clock.advance(5_000);
   const opened = await session("second").open();
   await decideDowntime(opened, { store, clock, log: noLog, stopped: () => false });
@@ -321,6 +362,7 @@ test("a node that was merely slow to renew makes no downtime", async () => {
   const { clock, store, session } = setup();
   const first = session("first");
   await first.open();
+  await first.started();
   await clock.advance(20_000);
   const opened = await session("second").open();
   const decided = decideDowntime(opened, { store, clock, log: noLog, stopped: () => false });

@@ -18,6 +18,8 @@ export interface NodeSession extends Lease {
   readonly ids: IdSource;
   /** Opens the first session. Throws when the store does not answer. */
   open(): Promise<OpenedSession>;
+  /** It is known whether there was a downtime before this node: from now on its signs of life count. */
+  started(): Promise<void>;
   /** One round of the heartbeat: renews, passes recalls on, opens another session when this one was marked dead. Returns the pause. */
   renew(): Promise<number>;
   /** Gives the session up: nothing is left, or what is left shall be taken over by others. */
@@ -47,13 +49,14 @@ export function createSession(options: SessionOptions): NodeSession {
 
   async function open(): Promise<OpenedSession> {
     const sentAt = clock.monotonic();
-    const opened = await store.openSession({ node, url, now: clock.now() });
+    const opened = await store.openSession({ node, url, now: clock.now(), starting });
     id = opened.id;
     source = createIdSource({ cell, slot: opened.slot });
     renewedAt = sentAt;
     return opened;
   }
 
+  let starting = true;
   const renewedWithin = (ms: number) => clock.monotonic() < renewedAt + ms;
 
   return {
@@ -69,6 +72,10 @@ export function createSession(options: SessionOptions): NodeSession {
     safe: () => id !== null && renewedWithin(SESSION_TTL_MS - SAFETY_MARGIN_MS),
     cutOff: () => !renewedWithin(SESSION_TTL_MS / 2),
     open,
+    async started() {
+      if (id !== null) await store.sessionStarted(id);
+      starting = false;
+    },
     async renew() {
       if (id === null) {
         await open();

@@ -78,6 +78,7 @@ export interface SessionRow {
   slot: number;
   beat: bigint;
   seenAt: number;
+  starting: boolean;
   deadAt: number | null;
   closedAt: number | null;
 }

@@ -10,7 +10,15 @@ import { downtimes, listFires, planSchedules, recordDowntime } from "./fires.ts"
 import { createMemoryHints } from "./hints.ts";
 import { recordOutcomes } from "./outcomes.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, setPaused } from "./schedules.ts";
-import { closeSession, markSessionDead, openSession, renewSession, sessions, takeBack } from "./sessions.ts";
+import {
+  closeSession,
+  markSessionDead,
+  openSession,
+  renewSession,
+  sessionStarted,
+  sessions,
+  takeBack,
+} from "./sessions.ts";
 import { listTasks } from "./task-list.ts";
 import { appendLogs, taskLogs } from "./task-logs.ts";
 import { cancelTask, deleteTask, getTask, patchTask, retryTask, runTaskNow } from "./tasks.ts";
@@ -34,6 +42,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     databaseTime: verb(() => database.now()),
 
     openSession: verb(openSession),
+    sessionStarted: verb(sessionStarted),
     renewSession: verb(renewSession),
     sessions: verb(sessions),
     markSessionDead: verb(markSessionDead),

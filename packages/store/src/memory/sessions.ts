@@ -9,13 +9,14 @@ const ADOPTION_MS = 1_500;
 
 export function openSession(
   database: MemoryDatabase,
-  { node, url, now }: { node: string; url: string | null; now: number },
+  { node, url, now, starting = false }: { node: string; url: string | null; now: number; starting?: boolean },
 ): OpenedSession {
   const rows = [...database.sessions.values()];
   const slot = freeSlot(rows);
-  const lastSeenAt = rows.reduce<number | null>((last, row) => Math.max(last ?? row.seenAt, row.seenAt), null);
+  const settled = rows.filter((row) => !row.starting);
+  const lastSeenAt = settled.reduce<number | null>((last, row) => Math.max(last ?? row.seenAt, row.seenAt), null);
   const id = ++database.lastSession;
-  database.sessions.set(id, { id, node, url, slot, beat: 0n, seenAt: now, deadAt: null, closedAt: null });
+  database.sessions.set(id, { id, node, url, slot, beat: 0n, seenAt: now, starting, deadAt: null, closedAt: null });
   return { id, slot, lastSeenAt };
 }
 
@@ -49,7 +50,12 @@ function recalls(database: MemoryDatabase, id: Id): Recall[] {
 export function sessions(database: MemoryDatabase): Session[] {
   return [...database.sessions.values()]
     .filter((row) => row.closedAt === null)
-    .map(({ id, node, url, beat, deadAt }) => ({ id, node, url, beat, deadAt }));
+    .map(({ id, node, url, beat, deadAt, starting }) => ({ id, node, url, beat, deadAt, starting }));
+}
+
+export function sessionStarted(database: MemoryDatabase, id: Id): void {
+  const session = database.sessions.get(id);
+  if (session) session.starting = false;
 }
 
 export function markSessionDead(database: MemoryDatabase, id: Id, beat: bigint, now: number): boolean {

@@ -8,7 +8,7 @@ const OPEN_TIMES = 20;
 
 export async function openSession(
   db: Db,
-  session: { node: string; url: string | null; now: number },
+  session: { node: string; url: string | null; now: number; starting?: boolean },
 ): Promise<OpenedSession> {
   for (let times = 1; ; times++) {
     try {
@@ -16,6 +16,7 @@ export async function openSession(
         session.node,
         session.url,
         session.now,
+        session.starting ?? false,
       ]);
       if (row) return { id: row[0], slot: row[1], lastSeenAt: row[2] };
       throw new CarillonError("unavailable", {
@@ -40,8 +41,12 @@ export async function renewSession(db: Db, id: Id, now: number): Promise<{ alive
 }
 
 export async function sessions(db: Db): Promise<Session[]> {
-  const rows = await db.query<[Id, string, string | null, bigint, number | null]>(selectSessions, []);
-  return rows.map(([id, node, url, beat, deadAt]) => ({ id, node, url, beat, deadAt }));
+  const rows = await db.query<[Id, string, string | null, bigint, number | null, boolean]>(selectSessions, []);
+  return rows.map(([id, node, url, beat, deadAt, starting]) => ({ id, node, url, beat, deadAt, starting }));
+}
+
+export async function sessionStarted(db: Db, id: Id): Promise<void> {
+  await db.query(endStart, [id]);
 }
 
 export async function markSessionDead(db: Db, id: Id, beat: bigint, now: number): Promise<boolean> {
@@ -61,14 +66,19 @@ with last as (
 free as (
   select ${FIRST_SESSION_SLOT} + (last.slot - ${FIRST_SESSION_SLOT} + step) % ${SLOTS - FIRST_SESSION_SLOT} as slot, step
     from last cross join generate_series(1, ${SLOTS - FIRST_SESSION_SLOT}) as step)
-insert into session (node, url, slot, opened_at, seen_at)
-select $1, $2, free.slot, to_timestamp($3::float8 / 1000), to_timestamp($3::float8 / 1000)
+insert into session (node, url, slot, opened_at, seen_at, starting)
+select $1, $2, free.slot, to_timestamp($3::float8 / 1000), to_timestamp($3::float8 / 1000), $4
   from free
  where not exists (
    select from session where session.slot = free.slot and dead_at is null and closed_at is null)
  order by free.step
  limit 1
-returning id, slot, (extract(epoch from (select max(seen_at) from session)) * 1000)::float8`,
+returning id, slot, (extract(epoch from (select max(seen_at) from session where not starting)) * 1000)::float8`,
+};
+
+const endStart = {
+  name: "end_start_of_session",
+  text: "update session set starting = false where id = $1",
 };
 
 /** One row without a task for a session that is alive and has no recalls; none for one that is not alive. */
@@ -90,7 +100,7 @@ select task.id, task.token, task.recall, task.reason
 const selectSessions = {
   name: "select_sessions",
   text: `
-select id, node, url, beat, (extract(epoch from dead_at) * 1000)::float8
+select id, node, url, beat, (extract(epoch from dead_at) * 1000)::float8, starting
   from session
  where closed_at is null
     or (closed_at > (select max(seen_at) from session) - interval '1 hour'

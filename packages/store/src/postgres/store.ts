@@ -17,7 +17,7 @@ import { cancelTask, deleteTask, patchTask, retryTask, runTaskNow } from "./peop
 import { planSchedules } from "./plan.ts";
 import { getTask } from "./records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, setPaused } from "./schedules.ts";
-import { closeSession, markSessionDead, openSession, renewSession, sessions } from "./sessions.ts";
+import { closeSession, markSessionDead, openSession, renewSession, sessionStarted, sessions } from "./sessions.ts";
 import type { Timers } from "./timers.ts";
 import { declareTypes, types } from "./types.ts";
 import { maintain } from "./upkeep.ts";
@@ -56,6 +56,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     },
 
     openSession: (session) => openSession(pools.sessions, session),
+    sessionStarted: (id) => sessionStarted(control, id),
     renewSession: (id, now) => renewSession(pools.sessions, id, now),
     sessions: () => sessions(pools.sessions),
     markSessionDead: (id, beat, now) => markSessionDead(pools.sessions, id, beat, now),

@@ -37,6 +37,7 @@ create table session (
   beat       bigint not null default 0,
   opened_at  timestamptz not null,
   seen_at    timestamptz not null,
+  starting   boolean not null default false,      -- has yet to find out whether there was a downtime before it
   dead_at    timestamptz,
   closed_at  timestamptz
 );
