@@ -1,6 +1,7 @@
 /** Starts a node for `dev` and `server`, says what it is, and stops it well. */
 import { type AnyTask, noop, sleep } from "@carillon/client";
 import { type CarillonNode, type Config, httpTask, isLoopback, startNode } from "@carillon/server";
+import pretty from "pino-pretty";
 import { StartError } from "./exit.ts";
 import { say } from "./output.ts";
 
@@ -18,6 +19,11 @@ export interface RunNodeOptions {
 }
 
 const PORTS_TO_TRY = 20;
+
+/** Log lines for people, on stderr. */
+function readableLog(): { write(line: string): void } {
+  return pretty({ destination: 2, sync: true, colorize: process.stderr.isTTY, ignore: "pid,hostname,name" });
+}
 
 /** Until SIGTERM or SIGINT; a second one ends the process at once. */
 export async function runNode(options: RunNodeOptions): Promise<void> {
@@ -57,6 +63,7 @@ async function startOnFreePort(options: RunNodeOptions): Promise<CarillonNode> {
         listen: { host, port: candidate },
         tasks: [httpTask([...options.config.httpAllow, ...options.httpAllow]), noop, sleep, ...options.tasks],
         concurrency: options.concurrency,
+        logStream: options.jsonLogs ? process.stderr : readableLog(),
       });
       if (candidate !== port) say(`port ${port} is taken, using ${candidate}`);
       return node;

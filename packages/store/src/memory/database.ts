@@ -69,7 +69,7 @@ export interface TaskRow {
   place: Place | null;
 }
 
-export type FinalTaskRow = TaskRow & { state: FinalState; finishedAt: number };
+type FinalTaskRow = TaskRow & { state: FinalState; finishedAt: number };
 
 export interface SessionRow {
   id: Id;
