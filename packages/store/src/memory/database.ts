@@ -69,8 +69,6 @@ export interface TaskRow {
   place: Place | null;
 }
 
-type FinalTaskRow = TaskRow & { state: FinalState; finishedAt: number };
-
 export interface SessionRow {
   id: Id;
   node: string;
