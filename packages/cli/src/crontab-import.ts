@@ -5,7 +5,10 @@
 import { createHash } from "node:crypto";
 import { isAbsolute } from "node:path";
 import { type CrontabEntry, previewSchedule, validateRule } from "@carillon/core";
-import { cronRule } from "./commands/cron.ts";
+import { type CommandPayload, commandTask } from "./command-task.ts";
+import { cronRule } from "./cron-rule.ts";
+
+export { parseCrontab } from "@carillon/core";
 
 export interface ImportSource {
   /** The schedules' names begin with it. */
@@ -41,7 +44,7 @@ export interface ImportedSchedule {
     catchUp: { policy: "skip" };
     task: {
       type: "command";
-      payload: { argv: [string, ...string[]]; env?: Record<string, string>; stdin?: string };
+      payload: CommandPayload;
       queue?: string;
       tags: string[];
     };
@@ -59,8 +62,12 @@ export function importEntries(entries: readonly CrontabEntry[], source: ImportSo
       (isAbsolute(shell) ? null : `SHELL=${shell} is no absolute path.`) ??
       validateRule(rule, now)[0]?.message ??
       null;
-    const shown = { line, expression, user, command, problem };
-    if (problem !== null) return { ...shown, schedule: null, words: null, fires: [], notes: [] };
+    const shown = { line, expression, user, command };
+    const nothing = { schedule: null, words: null, fires: [], notes: [] };
+    if (problem !== null) return { ...shown, ...nothing, problem };
+    const definition = definitionOf(entry, shell, rule.timeZone, source);
+    const refusal = refusedByWorkers(definition.task.payload);
+    if (refusal !== null) return { ...shown, ...nothing, problem: refusal };
 
     const name = nameOf(entry, source.prefix);
     const use = (uses.get(name) ?? 0) + 1;
@@ -68,10 +75,11 @@ export function importEntries(entries: readonly CrontabEntry[], source: ImportSo
     const preview = previewSchedule(rule, now, 3);
     return {
       ...shown,
+      problem: null,
       // The same line twice runs twice, as in cron.
       schedule: {
         name: use === 1 ? name : `${name}-${use}`,
-        definition: definitionOf(entry, shell, rule.timeZone, source),
+        definition,
       },
       words: preview.words,
       fires: preview.fires.map(({ local }) => local),
@@ -109,6 +117,13 @@ function definitionOf(
       tags: ["crontab", ...(entry.user === null ? [] : [`user-${entry.user}`.slice(0, 64)])],
     },
   };
+}
+
+/** Workers check a command before they run it; what they would refuse each time is said now. */
+function refusedByWorkers(payload: CommandPayload): string | null {
+  const checked = commandTask([payload.argv[0]]).schema?.["~standard"].validate(payload);
+  if (checked === undefined || checked instanceof Promise || !checked.issues) return null;
+  return checked.issues.map(({ path, message }) => `${String(path?.at(-1))}: ${message}.`).join(" ");
 }
 
 function notes({ environment, user }: CrontabEntry): string[] {

@@ -1,5 +1,6 @@
 /** How the values of options are read; a wrong one is refused before anything is done. */
-import { isName, parseDuration } from "@carillon/core";
+import { parseDuration } from "@carillon/core/duration";
+import { isName } from "@carillon/core/limits";
 import { InvalidArgumentError } from "commander";
 
 export function wholeNumber(from: number, to: number): (text: string) => number {

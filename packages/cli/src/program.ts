@@ -1,6 +1,6 @@
 /**
- * The whole command line: one command per file in `commands/`, and the options that all of them take. What starts a node or opens a
- * database is imported by the action that needs it: the other commands answer a second sooner.
+ * The whole command line: one command per file in `commands/`, and the options that all of them take. What starts a node, opens a
+ * database or computes fires is imported by the action that needs it: the other commands answer a second sooner.
  */
 import { version } from "@carillon/client";
 import { Command } from "commander";

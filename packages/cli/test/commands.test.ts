@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fixtures, type Output, type Running, run as runProcess, start, startDev, temporaryFolder } from "./process.ts";
+import { restPage } from "./reference.ts";
 
 const folder = temporaryFolder();
 const ran = "ran-on-the-worker";
@@ -126,13 +128,12 @@ test("a schedule is put, listed, paused, resumed, triggered, and its fires shown
   expect((await run(["schedules", "ls"])).stdout).toContain("weekly\tAt 09:00, on Monday\tEurope/Paris\tgreet\t");
   expect((await run(["schedules", "pause", "weekly", "--reason", "holidays"])).stdout).toContain("paused\ttrue");
   const triggered = await one(["schedules", "trigger", "weekly"]);
-  const [resumed, fires, waited, schedule] = await Promise.all([
-    run(["schedules", "resume", "weekly"]),
+  expect((await run(["schedules", "resume", "weekly"])).stdout).toContain("paused\tfalse");
+  const [fires, waited, schedule] = await Promise.all([
     json(["schedules", "fires", "weekly"]),
     run(["tasks", "wait", triggered.id]),
     one(["schedules", "get", "weekly"]),
   ]);
-  expect(resumed.stdout).toContain("paused\tfalse");
   expect(fires).toHaveLength(10);
   expect(fires[0]).toMatchObject({ outcome: "expected" });
   expect(waited.stdout).toBe('{"text":"Hello, all!"}\n');
@@ -210,6 +211,12 @@ test("what is not there is exit code 3, and a node that does not answer exit cod
   expect(task).toMatchObject({ code: 3, stdout: "", stderr: "error: There is no task task_0000000000000.\n" });
   expect(schedule).toMatchObject({ code: 3, stdout: "", stderr: "error: There is no schedule nothing.\n" });
   expect(unreachable).toMatchObject({ code: 6, stdout: "", stderr: "error: no answer from http://127.0.0.1:1\n" });
+});
+
+test("the reference of the REST API is what the node says about itself", async () => {
+  const document = await fetch(`${node.url}/openapi.json`);
+  const path = join(import.meta.dirname, "../../../docs/reference/rest.md");
+  await expect(restPage((await document.json()) as Parameters<typeof restPage>[0])).toMatchFileSnapshot(path);
 });
 
 test("help and version answer on stdout with exit code 0", async () => {

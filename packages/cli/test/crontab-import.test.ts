@@ -190,6 +190,11 @@ test("a nasty crontab: each entry becomes what cron would run, or a reason why n
         "not created: SHELL=zsh is no absolute path.",
         null,
       ],
+      [
+        "python3 /srv/job.py",
+        "not created: PYTHONPATH: this variable could run something else than the executable.",
+        null,
+      ],
     ]
   `);
   expect(entries.find(({ command }) => command.startsWith("mail"))?.schedule?.definition.task.payload).toEqual({

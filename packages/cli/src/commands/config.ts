@@ -1,4 +1,4 @@
-import { formatDuration } from "@carillon/core";
+import { formatDuration } from "@carillon/core/duration";
 import type { SettingKey } from "@carillon/server";
 import type { Command } from "commander";
 import { wantsJson } from "../connect.ts";

@@ -1,8 +1,8 @@
 import { basename } from "node:path";
-import { CarillonError, parseCrontab } from "@carillon/core";
+import { CarillonError } from "@carillon/core/errors";
 import type { Command } from "commander";
 import { connect, wantsJson } from "../connect.ts";
-import { type ImportedEntry, type ImportedSchedule, importEntries, isAnacrontab } from "../crontab-import.ts";
+import type { ImportedEntry, ImportedSchedule } from "../crontab-import.ts";
 import { USAGE } from "../exit.ts";
 import { readText, usageError } from "../input.ts";
 import { name } from "../options.ts";
@@ -31,6 +31,7 @@ export function importCommand(program: Command): void {
     .option("--queue <name>", "queue of the tasks", name)
     .action(async (file: string, flags: ImportFlags, command: Command) => {
       if (flags.system && flags.user) throw usageError("give --system or --user, not both");
+      const { importEntries, isAnacrontab, parseCrontab } = await import("../crontab-import.ts");
       const text = readText(file);
       if (text.includes("\0")) throw usageError(`${file} is no text file`);
       if (isAnacrontab(text)) throw usageError(`${file} is an anacrontab, which names periods instead of times`);

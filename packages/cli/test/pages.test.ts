@@ -1,9 +1,12 @@
-/** The README's tour, typed as it stands there: each `sh` block runs, and the `text` block after it is what it must print. */
+/**
+ * The README's tour and the guides, typed as they stand there: each `sh` block runs, and the `text` block after it is what it must print.
+ * `sh start` starts the node (killed with -9 before, if there was one), `sh background` goes on until the page has been read.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { cleanEnvironment, main, type Running, startDev, temporaryFolder } from "./process.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -33,24 +36,37 @@ function escapeForRegExp(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
-test("the README's tour works as it is written", { timeout: 120_000 }, async () => {
-  const blocks = readBlocks(readFileSync(join(root, "README.md"), "utf8"));
-  expect(blocks.map(({ kind }) => kind)).toContain("background");
-  const data = temporaryFolder();
-  // Inside the repository, where the tour is typed: `@carillon/client` is found from there.
-  const place = mkdtempSync(join(root, "node_modules/.tour-"));
+const data = temporaryFolder();
+// Inside the repository, where the pages are read: `@carillon/client` is found from there.
+const place = mkdtempSync(join(root, "node_modules/.pages-"));
+let node: (Running & { url: string }) | null = null;
+
+afterAll(async () => {
+  await node?.stop();
+  rmSync(place, { recursive: true, force: true });
+  data.remove();
+}, 30_000);
+
+test.each([
+  "README.md",
+  "docs/guides/schedules.md",
+  "docs/guides/workers.md",
+  "docs/guides/migrating-from-cron.md",
+  "docs/guides/operations.md",
+])("%s works as it is written", { timeout: 120_000 }, async (page) => {
+  const blocks = readBlocks(readFileSync(join(root, page), "utf8"));
+  expect(blocks.length).toBeGreaterThan(0);
   const background: ChildProcess[] = [];
-  let node: (Running & { url: string }) | null = null;
   try {
     for (const block of blocks) {
-      if (block.kind === "start") {
+      if (block.kind === "start" || node === null) {
         node?.child.kill("SIGKILL");
         await node?.ended;
         const port: string = node === null ? "0" : new URL(node.url).port;
         node = await startDev(["--data-dir", data.path, "--port", port]);
-        continue;
+        if (block.kind === "start") continue;
       }
-      const { url } = node!;
+      const { url } = node;
       const shell = spawn("/bin/bash", ["-c", `${prelude}\n${block.text.replaceAll("http://127.0.0.1:7070", url)}`], {
         cwd: place,
         env: { ...cleanEnvironment, CARILLON_URL: url },
@@ -60,14 +76,9 @@ test("the README's tour works as it is written", { timeout: 120_000 }, async () 
       if (block.kind === "background") background.push(shell);
       await expectLines(shell, block);
     }
-    const page = await fetch(`${node!.url}/`);
-    expect(await page.text()).toContain("<html");
   } finally {
-    // The whole group: the shell waits for the worker.
+    // The whole group: the shell waits for what it started.
     for (const shell of background) process.kill(-shell.pid!, "SIGTERM");
-    await node?.stop();
-    rmSync(place, { recursive: true, force: true });
-    data.remove();
   }
 });
 
