@@ -1,9 +1,9 @@
 /** Starts a node for `dev` and `server`, says what it is, and stops it well. */
 import { type AnyTask, noop, sleep } from "@carillon/client";
 import { type CarillonNode, type Config, httpTask, isLoopback, startNode } from "@carillon/server";
-import pretty from "pino-pretty";
+import { prettyFactory } from "pino-pretty";
 import { StartError } from "./exit.ts";
-import { say } from "./output.ts";
+import { printable, say } from "./output.ts";
 
 export interface RunNodeOptions {
   config: Config;
@@ -20,9 +20,10 @@ export interface RunNodeOptions {
 
 const PORTS_TO_TRY = 20;
 
-/** Log lines for people, on stderr. */
+/** Log lines for people, on stderr. They may quote what users wrote, so they are plain text. */
 function readableLog(): { write(line: string): void } {
-  return pretty({ destination: 2, sync: true, colorize: process.stderr.isTTY, ignore: "pid,hostname,name" });
+  const format = prettyFactory({ colorize: false, ignore: "pid,hostname,name" });
+  return { write: (line) => void process.stderr.write(printable(format(line) ?? "")) };
 }
 
 /** Until SIGTERM or SIGINT; a second one ends the process at once. */

@@ -23,7 +23,7 @@ export function devCommand(program: Command): void {
     .option("--database-url <url>", "use this PostgreSQL instead of an own one (CARILLON_DATABASE_URL)")
     .option("--concurrency <n>", "tasks at once in this process", wholeNumber(1, 10_000), 50)
     .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
-    .option("--json-logs", "the ready line as JSON")
+    .option("--json-logs", "the ready line and the log as JSON")
     .action(async (files: string[], flags: DevFlags, command: Command) => {
       const { nodeConfig } = await import("../node-config.ts");
       const { loopbackAllowed, runNode } = await import("../run-node.ts");

@@ -33,7 +33,7 @@ export function serverCommand(program: Command): void {
     .option("--concurrency <n>", "tasks of the types http, noop and sleep at once", wholeNumber(1, 10_000), 50)
     .option("--drain-timeout <duration>", "how long running tasks get at SIGTERM", duration, "30s")
     .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
-    .option("--json-logs", "the ready line as JSON")
+    .option("--json-logs", "the ready line and the log as JSON")
     .action(async (flags: ServerFlags, command: Command) => {
       const { nodeConfig } = await import("../node-config.ts");
       const { runNode } = await import("../run-node.ts");
