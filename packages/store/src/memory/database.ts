@@ -1,4 +1,4 @@
-import type { FinalState, Id, StoredState, TaskError, TaskPolicy } from "@carillon/core";
+import type { Id, StoredState, TaskError, TaskPolicy } from "@carillon/core";
 import type { Attempt, Fire, Hint, Lane, LogLine, ScheduleRecord, Trigger, TypeDeclaration } from "../store.ts";
 import type { PendingQueue, Place } from "./pending.ts";
 
