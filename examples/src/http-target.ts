@@ -1,5 +1,5 @@
 /** Carillon calls a URL. This one answers 503 twice; the third attempt succeeds. */
-import { once, once } from "node:events";
+import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { httpTask, startNode } from "carillon";
@@ -12,7 +12,6 @@ const target = createServer((request, response) => {
   );
   response.writeHead(calls < 3 ? 503 : 200, { "content-type": "application/json" }).end(JSON.stringify({ calls }));
 }).listen(0, "127.0.0.1");
-await once(target, "listening");
 await once(target, "listening");
 const { port } = target.address() as AddressInfo;
 

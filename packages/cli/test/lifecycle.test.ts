@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { startEmbedded } from "@carillon/store";
@@ -10,10 +9,11 @@ const elsewhere = temporaryFolder();
 const squatter = createServer();
 
 beforeAll(async () => {
-  // Somebody else's is as good as ours.
-  squatter.on("error", () => {});
-  squatter.listen(7070, "127.0.0.1");
-  await Promise.race([once(squatter, "listening"), once(squatter, "error")]);
+  // That somebody else has the port already is as good.
+  await new Promise<void>((resolve) => {
+    squatter.once("listening", resolve).once("error", () => resolve());
+    squatter.listen(7070, "127.0.0.1");
+  });
 });
 
 afterAll(() => {
