@@ -29,7 +29,9 @@ export async function planSchedules(
       const tasks = await recordFires(tx, planned);
       await insertTasks(tx, catalog, tasks);
       // The planner leaves some for later.
-      const moved = planned.filter(({ schedule, plan }) => plan.plannedUntil !== schedule.plannedUntil);
+      const moved = planned.filter(
+        ({ schedule, plan }) => plan.fires.length > 0 || plan.plannedUntil !== schedule.plannedUntil,
+      );
       if (moved.length > 0) await moveMarks(tx, moved, tasks);
       return { schedules: planned.length, tasks };
     }),
