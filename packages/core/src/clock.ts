@@ -26,3 +26,9 @@ export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener("abort", stop, { once: true });
   });
 }
+
+/** Resolves with `work`, or after `ms` of the clock if that takes longer; leaves no timer behind. */
+export async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  await Promise.race([work, delay(clock, ms, done.signal)]).finally(() => done.abort());
+}

@@ -6,7 +6,7 @@
  * next instant at which something will. Nothing is handed out unless the node's session was renewed recently and its clock is certain.
  */
 import type { WorkerGate } from "@carillon/client";
-import { delay, type Id, idCreatedAt } from "@carillon/core";
+import { delay, type Id, idCreatedAt, within } from "@carillon/core";
 import type { ClaimedTask, Hint } from "@carillon/store";
 import { Loop } from "../loops/loop.ts";
 import { createAdoption } from "./adoption.ts";
@@ -196,14 +196,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (nodes.length > 0) {
         for (const worker of hand.workers) worker.link.send({ kind: "go-elsewhere", nodes });
       }
-      await Promise.race([claims.idle(), delay(clock, CLAIM_ANSWER_MS)]);
+      await within(clock, CLAIM_ANSWER_MS, claims.idle());
       returnAll(null);
       while (hand.tasks.size > 0 && clock.monotonic() < until) {
         await delay(clock, 20);
         // An insert that was under way may have brought something to hand out.
         returnAll(null);
       }
-      await Promise.race([outcomes.idle(), delay(clock, Math.max(0, until - clock.monotonic()))]);
+      await within(clock, Math.max(0, until - clock.monotonic()), outcomes.idle());
     },
     async stop() {
       stopped = true;

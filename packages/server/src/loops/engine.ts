@@ -2,7 +2,7 @@
  * A node without its doors: session, dispatcher and loops, wired in the order in which they may begin. The session first; then the reaper,
  * because somebody must notice that earlier nodes are dead; then, once it is known whether there was a downtime, claiming and planning.
  */
-import { delay, type IdSource } from "@carillon/core";
+import { delay, type IdSource, within } from "@carillon/core";
 import { createDispatcher, type Dispatcher } from "../dispatch/dispatcher.ts";
 import type { DispatcherOptions } from "../dispatch/options.ts";
 import { decideDowntime } from "./downtime.ts";
@@ -136,10 +136,11 @@ export function createEngine(options: EngineOptions): Engine {
       await Promise.all(workLoops.map((each) => each.stop()));
       await dispatcher.drain(timeoutMs);
       await stop();
-      await Promise.race([
+      await within(
+        clock,
+        5_000,
         session.close().catch((error: unknown) => log.warn({ error }, "closing the session failed")),
-        delay(clock, 5_000),
-      ]);
+      );
     },
     stop,
   };
