@@ -67,7 +67,7 @@ test("nodes and workers that are killed lose nothing and record nothing twice", 
 });
 
 test("a database that is away for a while aborts no running task and loses nothing", limit, async () => {
-  await withCluster({ holdMs: full ? 30_000 : 6_000, throughProxy: true }, async (cluster) => {
+  await withCluster({ holdMs: full ? 1_000 : 6_000, throughProxy: true }, async (cluster) => {
     const lastAt = await cluster.load();
     await pause(Math.max(0, lastAt - Date.now() - load.seconds * 500));
     await cluster.interruptDatabase({ signal: "stop", awayMs: full ? 20_000 : 5_000 });
