@@ -2,11 +2,25 @@
  * Tasks that a worker brings along: it ran them for another node, or for a session of this one that is over. Their leases move here, token
  * and attempt stay, so that neither a node's death nor the database's interrupts a healthy worker. An outcome that arrives before the
  * lease has moved waits for it.
+ *
+ * Leases follow workers: the node to which a worker is connected takes them, from whichever session has them, and asks for them again when
+ * it finds that they have gone elsewhere (`reconcile`). A node that a worker merely passed through asks for nothing more.
  */
 import type { ReportedOutcome, TaskRef } from "@carillon/client";
 import { CarillonError, delay, type Id } from "@carillon/core";
 import type { Endings } from "./endings.ts";
-import { type ConnectedWorker, createHeldTask, findHeld, forget, type Hand, isSuspect, joinWorker } from "./hand.ts";
+import {
+  type ConnectedWorker,
+  createHeldTask,
+  findHeld,
+  forget,
+  type Hand,
+  type HeldTask,
+  isSuspect,
+  joinWorker,
+  LONG_GRACE_MS,
+  leaveWorker,
+} from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 
 const RETRY_MS = 250;
@@ -19,6 +33,8 @@ interface Presented {
 
 export interface Adoption {
   present(worker: ConnectedWorker, refs: readonly TaskRef[]): void;
+  /** The same for tasks in memory, whose leases may be somewhere else by now. */
+  presentAgain(worker: ConnectedWorker, tasks: readonly HeldTask[]): void;
   /** True if the task of this outcome waits for its adoption; the outcome then waits with it. */
   holdOutcome(worker: ConnectedWorker, outcome: ReportedOutcome): boolean;
   /** Its outcome is being written: there is nothing left to adopt. */
@@ -38,11 +54,21 @@ export function createAdoption(
   async function run(): Promise<void> {
     if (running) return;
     running = true;
-    while (presented.size > 0) {
+    for (;;) {
+      for (const entry of presented.values()) if (isOver(entry)) drop(entry);
+      if (presented.size === 0) break;
       const { id } = session;
       if (id === null || !(await adopt(id, [...presented.values()]))) await delay(clock, RETRY_MS);
     }
     running = false;
+  }
+
+  /** Its worker has gone, and will present it wherever it goes. An outcome that it left here is recorded all the same. */
+  const isOver = ({ worker, outcome }: Presented) => worker.state === "gone" && outcome === null;
+
+  function drop(entry: Presented): void {
+    presented.delete(entry.ref.id);
+    entry.worker.presented--;
   }
 
   /** False: the store did not answer. */
@@ -58,8 +84,7 @@ export function createAdoption(
       const claimedById = new Map(adopted.map((claimed) => [claimed.id, claimed]));
       for (const entry of batch) {
         if (presented.get(entry.ref.id) !== entry) continue;
-        presented.delete(entry.ref.id);
-        entry.worker.presented--;
+        drop(entry);
         const claimed = claimedById.get(entry.ref.id);
         if (claimed) settle(entry, createHeldTask(claimed, entry.worker.pool, "assigned", clock.monotonic()));
         else refuse(entry);
@@ -83,6 +108,8 @@ export function createAdoption(
     joinWorker(held, worker);
     if (isSuspect(held)) worker.suspect = held;
     if (outcome) endings.reported(held, outcome);
+    // It went while this was under way; the node that has it now needs a moment to find out where the lease is.
+    else if (worker.state === "gone") worker.awaitedUntil = clock.monotonic() + LONG_GRACE_MS;
   }
 
   function refuse({ ref, worker, outcome }: Presented): void {
@@ -102,8 +129,22 @@ export function createAdoption(
     void run();
   }
 
+  /** They stay in memory meanwhile, so that their outcomes are written without delay: (id, token) decides. */
+  function presentAgain(worker: ConnectedWorker, tasks: readonly HeldTask[]): void {
+    for (const held of tasks) {
+      leaveWorker(held);
+      held.worker = worker;
+    }
+    if (tasks.length > 0)
+      present(
+        worker,
+        tasks.map(({ claimed }) => claimed),
+      );
+  }
+
   return {
     present,
+    presentAgain,
     holdOutcome(worker, outcome) {
       const entry = presented.get(outcome.id);
       if (!entry || entry.ref.token !== outcome.token) return false;
@@ -118,17 +159,11 @@ export function createAdoption(
     ended({ id, token }) {
       const entry = presented.get(id);
       if (!entry || entry.ref.token !== token) return;
-      presented.delete(id);
-      entry.worker.presented--;
+      drop(entry);
     },
     has: (id) => presented.has(id),
     renew() {
-      for (const worker of hand.workers) {
-        const refs = [...worker.tasks].map(({ claimed: { id, token } }) => ({ id, token }));
-        // They stay in memory meanwhile, so that their outcomes are written without delay: (id, token) decides.
-        for (const held of worker.tasks) worker.tasks.delete(held);
-        if (refs.length > 0) present(worker, refs);
-      }
+      for (const worker of hand.workers) presentAgain(worker, [...worker.tasks]);
     },
   };
 }

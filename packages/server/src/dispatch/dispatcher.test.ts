@@ -322,6 +322,90 @@ test("a worker that goes elsewhere while the store is away from every node keeps
   expect(moved.heardKinds()).not.toContain("lost");
 });
 
+test("a worker that goes to another node and comes back while the store is away keeps its tasks", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const other = await t.startNode("node-2");
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  const task = worker.tasks[0]!;
+  for (const faults of [t.faults, other.faults]) Object.assign(faults, { cutOff: true, timeoutMs: 1_000 });
+  await t.clock.advance(3_000);
+  worker.leave();
+  const moved = t.worker({ engine: other.engine, held: [task] });
+  await t.clock.advance(200);
+  moved.leave();
+  const back = t.worker({ held: [task] });
+  await t.clock.advance(2_000);
+  // The node that it passed through reaches the store first.
+  other.faults.cutOff = false;
+  await t.clock.advance(500);
+  t.faults.cutOff = false;
+  await t.clock.advance(15_000);
+  back.end(task);
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
+  expect(back.heardKinds()).not.toContain("lost");
+});
+
+test("a lease that arrives at a node after its worker has gone on follows the worker", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const other = await t.startNode("node-2");
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  const task = worker.tasks[0]!;
+  Object.assign(other.faults, { slow: 1, slowMs: 2_000 });
+  worker.leave();
+  const moved = t.worker({ engine: other.engine, held: [task] });
+  await t.clock.advance(5);
+  moved.vanish();
+  const back = t.worker({ held: [task] });
+  await t.clock.advance(15_000);
+  back.end(task);
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
+  expect(back.heardKinds()).not.toContain("lost");
+});
+
+test("a worker whose link broke during a short outage is not given up before the store could hear of it", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const other = await t.startNode("node-2");
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  const task = worker.tasks[0]!;
+  for (const faults of [t.faults, other.faults]) Object.assign(faults, { cutOff: true, timeoutMs: 100 });
+  worker.vanish();
+  const moved = t.worker({ engine: other.engine, held: [task] });
+  await t.clock.advance(1_200);
+  t.faults.cutOff = false;
+  await t.clock.advance(500);
+  other.faults.cutOff = false;
+  await t.clock.advance(10_000);
+  moved.end(task);
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
+  expect(moved.heardKinds()).not.toContain("lost");
+});
+
+test("a worker that came while the store was already away is not sent on", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const other = await t.startNode("node-2");
+  await t.clock.advance(2_000);
+  t.faults.cutOff = true;
+  await t.clock.advance(1_000);
+  other.faults.cutOff = true;
+  while (!worker.heardKinds().includes("go-elsewhere")) await t.clock.advance(10);
+  expect(other.engine.session.cutOff()).toBe(false);
+  worker.leave();
+  const moved = t.worker({ engine: other.engine });
+  await t.clock.advance(5_000);
+  expect(other.engine.session.cutOff()).toBe(true);
+  expect(moved.heardKinds()).toEqual(["welcome"]);
+});
+
 test("an outcome that a worker brings along is recorded when its task is adopted", async () => {
   const t = await setup();
   const worker = t.worker();

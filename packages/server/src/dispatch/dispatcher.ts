@@ -84,7 +84,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const handOut = createHandOut(options, { hand, returns });
   const claims = createClaims(options, { hand, demand, returns, changed });
   const logs = createLogs(options);
-  const outcomes = createOutcomes(options, { hand, demand, logs });
+  const outcomes = createOutcomes(options, { hand, demand, logs, undecided: (held) => gate.undecided(held) });
   const endings = createEndings(options, { outcomes, changed });
   const adoption = createAdoption(options, { hand, endings, changed });
   const gate: Gate = createGate(options, { hand, demand, endings, adoption, logs, returnAll, changed });

@@ -18,13 +18,20 @@ import type { TypeDeclaration } from "@carillon/store";
 import type { Adoption } from "./adoption.ts";
 import type { Demand } from "./demand.ts";
 import type { Endings } from "./endings.ts";
-import { type ConnectedWorker, createPool, findHeld, type Hand, isSuspect, joinWorker, type Pool } from "./hand.ts";
+import {
+  type ConnectedWorker,
+  createPool,
+  findHeld,
+  type Hand,
+  type HeldTask,
+  joinWorker,
+  LONG_GRACE_MS,
+  type Pool,
+} from "./hand.ts";
 import type { Logs } from "./logs.ts";
 import type { DispatcherOptions } from "./options.ts";
 
 const GRACE_MS = 750;
-/** For a worker that fell silent, which may be busy, or said that it goes elsewhere. */
-const LONG_GRACE_MS = 5_000;
 /** A process closes its link before it opens another, and pings every 500 ms: an open link heard so recently is another process'. */
 const OTHER_PROCESS_MS = 1_000;
 /** After the store was away: so long workers that went elsewhere meanwhile get to be adopted there. */
@@ -35,6 +42,8 @@ export interface Gate extends WorkerGate {
   silent(worker: ConnectedWorker): void;
   /** Ends the wait for workers whose grace is over. */
   expire(): void;
+  /** What was decided about an absent worker's task could not be written: it is awaited again, until the store has been back for a while. */
+  undecided(held: HeldTask): void;
 }
 
 export function createGate(
@@ -66,21 +75,21 @@ export function createGate(
     join(worker, hello);
     worker.link.send({ kind: "welcome", node, nodes: peers(), now: clock.now() });
     const brought: TaskRef[] = [];
+    const known: HeldTask[] = [];
     for (const ref of hello.held) {
       const held = findHeld(hand, ref.id, ref.token);
       if (held?.phase === "ending") held.worker = worker;
-      else if (held?.phase === "assigned" && !adoption.has(ref.id)) {
-        joinWorker(held, worker);
-        held.pool = worker.pool;
-        if (isSuspect(held)) worker.suspect = held;
-        if (held.stop) sendCancel(worker, ref, held.cancel?.reason ?? null);
-      } else brought.push(ref);
+      else if (held?.phase === "assigned") known.push(held);
+      else brought.push(ref);
+      if (held?.phase === "assigned" && held.stop) sendCancel(worker, ref, held.cancel?.reason ?? null);
     }
     // The link it had before is over. What it does not name it never got, unless it is a new process.
     for (const other of earlier) {
       if (hello.held.length > 0) other.alive = true;
       if (other.state !== "gone") over(other, GRACE_MS, true);
     }
+    // Also what is known here: a node that the worker passed through may have adopted it.
+    adoption.presentAgain(worker, known);
     if (brought.length > 0) adoption.present(worker, brought);
     void declare(worker, hello);
     changed();
@@ -221,6 +230,14 @@ export function createGate(
     },
     silent: (worker) => over(worker, LONG_GRACE_MS, true),
     expire,
+    undecided(held) {
+      storeAwayAt = clock.monotonic();
+      held.phase = "assigned";
+      held.outcome = null;
+      if (!held.worker) return;
+      joinWorker(held, held.worker);
+      hand.workers.add(held.worker);
+    },
   };
 }
 

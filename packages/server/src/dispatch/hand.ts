@@ -10,6 +10,9 @@ import type { ClaimedTask, Outcome } from "@carillon/store";
 import { Heap } from "./heap.ts";
 import { createRate, type Rate } from "./rate.ts";
 
+/** How long a worker that fell silent, and may be busy, or that said that it goes elsewhere may still come back with its tasks. */
+export const LONG_GRACE_MS = 5_000;
+
 export type Phase = "ahead" | "ready" | "assigned" | "ending" | "gone";
 
 export interface HeldTask {

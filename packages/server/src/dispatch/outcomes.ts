@@ -26,7 +26,7 @@ export interface Outcomes {
 
 export function createOutcomes(
   { store, clock, metrics, log, feed }: DispatcherOptions,
-  { hand, demand, logs }: { hand: Hand; demand: Demand; logs: Logs },
+  { hand, demand, logs, undecided }: { hand: Hand; demand: Demand; logs: Logs; undecided: (held: HeldTask) => void },
 ): Outcomes {
   const waiting: HeldTask[] = [];
   const flights = new Set<Promise<void>>();
@@ -53,6 +53,11 @@ export function createOutcomes(
       } catch (error) {
         if (!CarillonError.from(error).retryable) return refused(batch, error);
         if (failures === 0) log.warn({ error, outcomes: batch.length }, "outcomes wait for the database");
+        // What this node decided by itself counts only as long as the store is there for others to say otherwise.
+        const [own, reported] = partition(batch, ({ outcome }) => outcome!.session !== undefined);
+        for (const held of own) undecided(held);
+        batch = reported;
+        if (batch.length === 0) return;
         await delay(clock, Math.min(RETRY_MAX_MS, 20 * 2 ** failures));
       }
     }
@@ -148,4 +153,8 @@ function unstorable(): Outcome["decision"] {
   const message = "The outcome could not be stored.";
   const error = { code: "result_too_large", name: "Error", message, stack: null } as const;
   return { kind: "final", state: "failed", result: null, error, reason: null };
+}
+
+function partition<Item>(items: readonly Item[], which: (item: Item) => boolean): [Item[], Item[]] {
+  return [items.filter(which), items.filter((item) => !which(item))];
 }

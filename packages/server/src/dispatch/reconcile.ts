@@ -1,11 +1,12 @@
 /**
  * Compares what the store says this session holds with what memory says. They differ after an answer was lost, or after another node
- * adopted or took back a task.
+ * adopted or took back a task. The lease of what a connected worker runs is asked for again: it may be with a node that the worker only
+ * passed through. If the task has a newer token by now, its worker hears that it is lost.
  */
 import type { Id } from "@carillon/core";
 import type { Adoption } from "./adoption.ts";
 import { CLAIM_ANSWER_MS } from "./claims.ts";
-import { findHeld, forget, type Hand } from "./hand.ts";
+import { findHeld, forget, type Hand, type HeldTask } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 
 export function createReconciliation(
@@ -25,12 +26,11 @@ export function createReconciliation(
     if (session.id !== id) return;
 
     const leased = new Map(leases.map((ref) => [ref.id, ref.token]));
-    for (const held of known) {
-      const { id: taskId, token } = held.claimed;
-      if (held.phase === "ending" || held.phase === "gone" || leased.get(taskId) === token || adoption.has(taskId))
-        continue;
-      if (held.phase === "assigned") held.worker?.link.send({ kind: "lost", tasks: [{ id: taskId, token }] });
-      forget(hand, held);
+    const isElsewhere = ({ phase, claimed }: HeldTask) =>
+      phase !== "ending" && phase !== "gone" && leased.get(claimed.id) !== claimed.token && !adoption.has(claimed.id);
+    for (const held of known.filter(isElsewhere)) {
+      if (held.phase === "assigned" && held.worker?.state === "open") adoption.presentAgain(held.worker, [held]);
+      else forget(hand, held);
     }
 
     // A claim whose answer is on its way looks like this too, but no answer is used that is older than the time between two comparisons.

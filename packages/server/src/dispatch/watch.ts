@@ -3,6 +3,7 @@
  * outlive a second, attempts beyond their timeout, handlers that ignore a cancellation.
  */
 import type { Id } from "@carillon/core";
+import { CUT_OFF_MS } from "../loops/session.ts";
 import type { Endings } from "./endings.ts";
 import { type Gate, sendCancel } from "./gate.ts";
 import type { Hand, HeldTask } from "./hand.ts";
@@ -83,14 +84,20 @@ export function createWatch(
     }
   }
 
-  /** Once for each time that the store is out of reach: with several nodes cut off, workers would go round in circles. */
-  function sendElsewhere(): void {
+  /**
+   * Once for each time that the store is out of reach, and nobody who came since: with several nodes cut off, workers would go round in
+   * circles.
+   */
+  function sendElsewhere(now: number): void {
     const cutOff = session.cutOff();
     const nodes = cutOff && !wasCutOff ? peers() : [];
     wasCutOff = cutOff;
     if (nodes.length === 0) return;
     log.warn({ nodes }, "cut off from the database: workers go to other nodes");
-    for (const worker of hand.workers) if (worker.state === "open") worker.link.send({ kind: "go-elsewhere", nodes });
+    for (const worker of hand.workers) {
+      if (worker.state === "open" && now - worker.connectedAt > CUT_OFF_MS)
+        worker.link.send({ kind: "go-elsewhere", nodes });
+    }
   }
 
   return {
@@ -107,7 +114,7 @@ export function createWatch(
         }
       }
       void write(unmarked.filter((held) => held.phase === "assigned"));
-      sendElsewhere();
+      sendElsewhere(now);
       lastTickAt = at;
     },
     markRunning(id) {

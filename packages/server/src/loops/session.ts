@@ -10,6 +10,8 @@ import type { Lease, Log } from "../dispatch/options.ts";
 /** Others mark a session dead after reading the same beat for so long. */
 export const SESSION_TTL_MS = 3_000;
 const RENEW_MS = 1_000;
+/** So long after the last good renewal workers are better off with another node. */
+export const CUT_OFF_MS = SESSION_TTL_MS / 2;
 /** What is handed out last must still have arrived when the leases can first be taken. */
 const SAFETY_MARGIN_MS = 500;
 
@@ -70,7 +72,7 @@ export function createSession(options: SessionOptions): NodeSession {
       },
     },
     safe: () => id !== null && renewedWithin(SESSION_TTL_MS - SAFETY_MARGIN_MS),
-    cutOff: () => !renewedWithin(SESSION_TTL_MS / 2),
+    cutOff: () => !renewedWithin(CUT_OFF_MS),
     open,
     async started() {
       if (id !== null) await store.sessionStarted(id);
