@@ -427,7 +427,9 @@ export interface Store {
     expect?: "create" | number;
     nextFireAt: number | null;
   }): Promise<
-    { kind: "created" | "changed" | "unchanged"; schedule: ScheduleRecord } | { kind: "exists" | "version_mismatch" }
+    | { kind: "created" | "changed" | "unchanged"; schedule: ScheduleRecord }
+    /** `deleted`: the schedule of this id was created before, and has been deleted since. */
+    | { kind: "exists" | "version_mismatch" | "deleted" }
   >;
   /** `now` tells the last fire from those planned ahead. */
   getSchedule(namespace: string, name: string, now: number): Promise<ScheduleSummary | null>;

@@ -55,7 +55,7 @@ export function createAdoption(
     if (running) return;
     running = true;
     for (;;) {
-      for (const entry of presented.values()) if (isOver(entry)) drop(entry);
+      for (const entry of presented.values()) if (isOver(entry)) leave(entry);
       if (presented.size === 0) break;
       const { id } = session;
       if (id === null || !(await adopt(id, [...presented.values()]))) await delay(clock, RETRY_MS);
@@ -69,6 +69,13 @@ export function createAdoption(
   function drop(entry: Presented): void {
     presented.delete(entry.ref.id);
     entry.worker.presented--;
+  }
+
+  /** What is in memory, with a lease that may be here still, ends with its absent worker as anything else does. */
+  function leave(entry: Presented): void {
+    drop(entry);
+    const known = findHeld(hand, entry.ref.id, entry.ref.token);
+    if (known?.phase === "assigned") joinWorker(known, entry.worker);
   }
 
   /** False: the store did not answer. */

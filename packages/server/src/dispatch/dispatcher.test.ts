@@ -348,6 +348,24 @@ test("a worker that goes to another node and comes back while the store is away 
   expect(back.heardKinds()).not.toContain("lost");
 });
 
+test("a worker that comes back while the store is away and dies at once leaves nothing behind", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  const [id] = await t.insert([t.task()]);
+  await t.clock.advance(100);
+  const task = worker.tasks[0]!;
+  Object.assign(t.faults, { cutOff: true, timeoutMs: 1_000 });
+  worker.vanish();
+  const back = t.worker({ held: [task] });
+  await t.clock.advance(100);
+  back.vanish();
+  t.worker({ name: "w-2" });
+  await t.clock.advance(2_000);
+  t.faults.cutOff = false;
+  await t.clock.advance(10_000);
+  expect(await t.state(id!)).toMatchObject({ state: "running", worker: "w-2", lost: 1 });
+});
+
 test("a lease that arrives at a node after its worker has gone on follows the worker", async () => {
   const t = await setup();
   const worker = t.worker();

@@ -66,33 +66,54 @@ const { body: anyBody } = fc.letrec<{ value: unknown; body: unknown }>((tie) => 
   ),
 }));
 
-/** Mostly right: a good request with one or two fields exchanged. */
-const nearlyGood = fc
-  .tuple(
-    fc.constantFrom<Record<string, unknown>>(
-      { type: "a", payload: { x: 1 }, delay: "1h", retry: { maxAttempts: 3 }, tags: ["t"], uniqueKey: "k" },
-      { type: "http", payload: { url: "https://example.com", headers: { a: "b" }, expect: ["2xx"] } },
-      { type: "command", payload: { argv: ["/bin/true"], env: { A: "b" } } },
-      { tasks: [{ type: "a" }, { type: "b", uniqueKey: "k", uniquePolicy: "replace" }] },
-      {
-        name: "s",
-        cron: "0 2 * * *",
-        timeZone: "Europe/Paris",
-        task: { type: "a", payload: [1] },
-        catchUp: { policy: "all" },
-      },
-      {
-        every: "5m",
-        task: { type: "sleep", payload: { for: "1s" } },
-        jitter: "10s",
-        startAt: "2027-01-01T00:00:00Z",
-        maxFires: 3,
-      },
-      { cron: "0 0 L * MON#2", timeZone: "America/New_York", from: "2026-11-01T00:00:00Z", count: 5 },
-    ),
-    fc.dictionary(fc.constantFrom(...fields), fc.oneof(awkward, anyBody), { maxKeys: 2, noNullPrototype: true }),
-  )
-  .map(([good, changes]) => ({ ...good, ...changes }));
+const goodBodies: Record<string, Record<string, unknown>[]> = {
+  "/api/v1/tasks": [
+    { type: "a", payload: { x: 1 }, delay: "1h", retry: { maxAttempts: 3 }, tags: ["t"], uniqueKey: "k" },
+    { type: "http", payload: { url: "https://example.com", headers: { a: "b" }, expect: ["2xx"] } },
+    { type: "command", payload: { argv: ["/bin/true"], env: { A: "b" } } },
+  ],
+  "/api/v1/tasks:batch": [{ tasks: [{ type: "a" }, { type: "b", uniqueKey: "k", uniquePolicy: "replace" }] }],
+  "/api/v1/schedules": [
+    {
+      name: "s",
+      cron: "0 2 * * *",
+      timeZone: "Europe/Paris",
+      task: { type: "a", payload: [1] },
+      catchUp: { policy: "all" },
+    },
+  ],
+  "/api/v1/schedules/{name}": [
+    {
+      every: "5m",
+      task: { type: "sleep", payload: { for: "1s" } },
+      jitter: "10s",
+      startAt: "2027-01-01T00:00:00Z",
+      maxFires: 3,
+    },
+  ],
+  "/api/v1/schedules:preview": [
+    { cron: "0 0 L * MON#2", timeZone: "America/New_York", from: "2026-11-01T00:00:00Z", count: 5 },
+  ],
+};
+
+/** Mostly right: a good request, of this path where it takes one, with a field or two exchanged. */
+const nearlyGood = (path: string) =>
+  fc
+    .tuple(
+      fc.constantFrom(...(goodBodies[path] ?? Object.values(goodBodies).flat())),
+      fc.dictionary(fc.constantFrom(...fields), fc.oneof(awkward, anyBody), { maxKeys: 2, noNullPrototype: true }),
+    )
+    .map(([good, changes]) => ({ ...good, ...changes }));
+
+const request = <Route extends { path: string }>(routes: Route[]) =>
+  fc
+    .constantFrom(...routes)
+    .chain((route) =>
+      fc.tuple(
+        fc.constant(route),
+        fc.oneof({ weight: 3, arbitrary: nearlyGood(route.path) }, { weight: 2, arbitrary: anyBody }),
+      ),
+    );
 
 const text = fc.oneof(awkward.map(String), fc.string({ unit: "binary", maxLength: 40 }));
 
@@ -115,8 +136,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     const { id } = (await t.call("POST", "/api/v1/tasks", { type: "a", delay: "1h" })).body;
     await fc.assert(
       fc.asyncProperty(
-        fc.constantFrom(...routes),
-        fc.oneof({ weight: 3, arbitrary: nearlyGood }, { weight: 2, arbitrary: anyBody }),
+        request(routes),
         fc.dictionary(
           fc.constantFrom(
             "state",
@@ -137,7 +157,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
         ),
         fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, text),
         fc.option(fc.string({ unit: "binary-ascii", maxLength: 20 }), { freq: 6 }),
-        async (route, body, query, name, key) => {
+        async ([route, body], query, name, key) => {
           const known = route.path.includes("/tasks/") ? id : "s";
           const url = route.path.replace(/\{\w+\}/, encode(name ?? known));
           const search = Object.entries(query)

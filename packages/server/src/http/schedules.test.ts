@@ -203,6 +203,10 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(taken.body.code).toBe("schedule_exists");
     const takenAgain = await t.call("POST", SCHEDULES, { name: "s", ...nightly }, { "idempotency-key": "mine" });
     expect(takenAgain.body.code).toBe("schedule_exists");
+    await t.call("DELETE", `${SCHEDULES}/s`);
+    const afterDeletion = await t.call("POST", SCHEDULES, { name: "s", ...nightly }, headers);
+    expect(afterDeletion).toMatchObject({ status: 404, body: { code: "schedule_not_found" } });
+    expect((await t.call("GET", `${SCHEDULES}/s`)).status).toBe(404);
   });
 
   test("pause, resume and trigger", async () => {

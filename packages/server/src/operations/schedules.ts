@@ -121,6 +121,11 @@ async function write(
   if (answer.kind === "exists") {
     throw new CarillonError("schedule_exists", { detail: `There is a schedule ${name} already.` });
   }
+  if (answer.kind === "deleted") {
+    throw new CarillonError("schedule_not_found", {
+      detail: `The schedule ${name} that this created was deleted since.`,
+    });
+  }
   if (answer.kind === "version_mismatch") throw versionMismatch(name);
   if (answer.kind === "created") return { schedule: changed(deps, answer.schedule), created: true };
   if (answer.kind === "changed") changed(deps, answer.schedule);

@@ -13,6 +13,7 @@ export function putSchedule(database: MemoryDatabase, request: PutRequest): PutA
   if (expect === "create" && existing) return { kind: "exists" };
   if (typeof expect === "number" && existing?.version !== expect) return { kind: "version_mismatch" };
   if (!existing) {
+    if (database.schedules.has(request.id)) return { kind: "deleted" };
     const paused = request.paused ?? false;
     const row: ScheduleRow = {
       id: request.id,

@@ -34,7 +34,8 @@ async function put(tx: Db, request: PutRequest): Promise<PutAnswer | null> {
     const pause = paused ? pauseText(null, now) : null;
     const values = [request.id, namespace, name, definition, paused, pause, now, nextFireAt];
     const [created] = await tx.query(insertSchedule, values);
-    return created ? { kind: "created", schedule: toSchedule(created) } : null;
+    if (created) return { kind: "created", schedule: toSchedule(created) };
+    return (await tx.query(selectById, [request.id])).length > 0 ? { kind: "deleted" } : null;
   }
   const pausing = request.paused !== undefined && request.paused !== existing.paused;
   const changing = !existing.equal;
@@ -207,7 +208,7 @@ const insertSchedule: Statement = {
   text: `
 insert into schedule (id, namespace, name, definition, paused, pause, planned_until, next_fire_at, created_at, updated_at)
 values ($1, $2, $3, $4::jsonb, $5, $6::jsonb, ${instant("$7")}, ${instant("$8")}, ${instant("$7")}, ${instant("$7")})
-on conflict (namespace, name) where deleted_at is null do nothing
+on conflict do nothing
 returning ${scheduleColumns}`,
 };
 
