@@ -46,6 +46,7 @@ test("ids of an instant lie between its first id and the next instant's", () => 
     }),
   );
   expect(firstIdAt(0)).toBe(0n); // before the epoch of ids
+  expect(firstIdAt(Date.UTC(9999, 11, 31))).toBe((1n << 63n) - 1n); // after the last of them, and still an id
 });
 
 test("an id survives its text, and texts sort as the ids do", () => {

@@ -48,9 +48,12 @@ export function idCreatedAt(id: Id): number {
   return Number(id >> 22n) + EPOCH_MS;
 }
 
-/** The smallest id that could have been made at this instant, for ranges over ids. */
+const LAST_ID = (1n << 63n) - 1n;
+
+/** The smallest id that could have been made at this instant, for ranges over ids; beyond the last instant of ids the largest. */
 export function firstIdAt(ms: number): Id {
-  return BigInt(Math.max(0, Math.floor(ms) - EPOCH_MS)) << 22n;
+  const id = BigInt(Math.max(0, Math.floor(ms) - EPOCH_MS)) << 22n;
+  return id < LAST_ID ? id : LAST_ID;
 }
 
 /** `task_` and 13 base32 characters (Crockford's alphabet, lower case), which sort as the ids do. */
