@@ -142,7 +142,7 @@ test("thirty days of a schedule of one per second are taken in bounded, quick st
     });
     const started = performance.now();
     const plan = planFires(given, { ...time, limit: 500 });
-    expect(performance.now() - started).toBeLessThan(100);
+    expect(performance.now() - started).toBeLessThan(1_000);
     expect(plan).toMatchObject({ more: true, plannedUntil: NOW - 30 * DAY + 500_000 });
     expect(outcomes(plan.fires)).toEqual({ missed: 500 });
     const end = planFires({ ...given, plannedUntil: NOW - 100_000 }, { ...time, limit: 500, aliveSince: NOW });
