@@ -1,5 +1,5 @@
-import { expect, test, vi } from "vitest";
-import { ManualClock } from "../test/manual-clock.ts";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { ManualClock, settled } from "../test/manual-clock.ts";
 import { assigned, ScriptedTransport } from "../test/scripted-transport.ts";
 import { noop, sleep } from "./builtin.ts";
 import { processClock } from "./process-clock.ts";
@@ -16,16 +16,21 @@ async function runningWorker() {
 
 test("`noop` does nothing, and `sleep` waits as long as it is told to", async () => {
   const link = await runningWorker();
-  const [nothing, short, wrong] = [
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const [nothing, long, wrong] = [
     assigned("noop", { payload: '{"any":"thing"}' }),
-    assigned("sleep", { payload: '{"for":"20ms"}' }),
+    assigned("sleep", { payload: '{"for":"10m"}' }),
     assigned("sleep", { payload: '{"for":20}' }),
   ];
-  await link.give(nothing, short, wrong);
+  await link.give(nothing, long, wrong);
   expect(link.report(nothing)).toEqual({ kind: "succeeded", result: "null" });
   expect(link.report(wrong)).toMatchObject({ kind: "failed", error: { message: expect.stringContaining("duration") } });
-  expect(link.report(short)).toBeUndefined();
-  await vi.waitFor(() => expect(link.report(short)).toEqual({ kind: "succeeded", result: "null" }), { interval: 5 });
+  await vi.advanceTimersByTimeAsync(599_999);
+  expect(link.report(long)).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(1);
+  await settled();
+  expect(link.report(long)).toEqual({ kind: "succeeded", result: "null" });
 });
 
 test("a cancelled `sleep` wakes at once", async () => {
