@@ -1,0 +1,42 @@
+/**
+ * What every contender is asked to do. Each role runs in a process of its own (`actor.ts`), so that a producer does not share an event loop
+ * with a worker, and the processor time of each is known.
+ */
+export interface Contender {
+  /** What it ran with, for the report: version and settings. */
+  readonly settings: string;
+  /** Once, in an empty database: tables, queues. */
+  prepare(): Promise<void>;
+  openProducer(): Promise<Producer>;
+  /** Resolves when it takes tasks. `onStart` is called in the handler, which does nothing else. */
+  openWorker(options: WorkerOptions): Promise<Closable>;
+}
+
+export interface Closable {
+  close(): Promise<void>;
+}
+
+export interface WorkerOptions {
+  concurrency: number;
+  /** `lateness`: few tasks and each on time; `throughput`: as many as possible. Peers poll and batch accordingly. */
+  tuned: "lateness" | "throughput";
+  onStart(dueAt: number | null): void;
+}
+
+export interface Producer extends Closable {
+  /** One call. A due instant in epoch milliseconds, or null: now. */
+  bulk(dueAts: (number | null)[]): Promise<void>;
+  single(): Promise<void>;
+  /** `count` schedules that fire each second from now on; left out where there are none. */
+  everySecond?(count: number): Promise<void>;
+}
+
+/** Where a contender finds its store, from the actor's environment. */
+export const databaseUrl = (): string => process.env.BENCH_DATABASE_URL ?? "";
+export const redisPort = (): number => Number(process.env.BENCH_REDIS_PORT);
+
+/** What a task carries: its number and when it was due, as the handler needs it to measure. */
+export interface Payload {
+  n: number;
+  due: number | null;
+}

@@ -1,0 +1,94 @@
+/** How late: from the instant at which a task is due to the moment at which its handler runs. */
+import type { Actor, Measured } from "./actors.ts";
+import { latenessFigures } from "./statistics.ts";
+import { now, sleep, until } from "./waiting.ts";
+import type { Stage, Workload } from "./workload.ts";
+
+const work = { concurrency: 1_000, tuned: "lateness" } as const;
+
+export const latenessAt = (perSecond: number): Workload => ({
+  id: `W4 ${perSecond}/s`,
+  title: `Lateness, ${perSecond.toLocaleString("en")} tasks a second at random instants`,
+  unit: "ms late, p99",
+  better: "lower",
+  run: (stage) => atRandomInstants(stage, perSecond),
+});
+
+export async function atRandomInstants(stage: Stage, perSecond: number): Promise<Record<string, number>> {
+  const spanMs = stage.sized(15_000, 1_000);
+  const count = Math.round((perSecond * spanMs) / 1_000);
+  const { producer, workers } = await cast(stage);
+  // A second of warm-up, which does not count.
+  const warm = now() + 500 + count / 40;
+  await producer.call("enqueueAt", { count: perSecond, from: warm, spanMs: 1_000 });
+  const from = now() + 2_500 + count / 20;
+  await producer.call("enqueueAt", { count, from, spanMs });
+  await sleep(Math.max(0, from - 50 - now()));
+  await until(() => started(workers) >= perSecond, 60_000);
+  for (const worker of workers) await worker.call("measured");
+  stage.begin();
+  await until(() => started(workers) >= count, spanMs + 60_000, 20);
+  return latenessFigures(await latenessOf(workers));
+}
+
+export const burst: Workload = {
+  id: "W5",
+  title: "20,000 due at one instant",
+  unit: "ms until the last one started",
+  better: "lower",
+  async run(stage) {
+    const count = stage.sized(20_000, 200);
+    const { producer, workers } = await cast(stage);
+    const warm = now() + 500 + count / 10;
+    await producer.call("enqueueAt", { count, from: warm, spanMs: 0 });
+    await until(() => started(workers) >= count, 60_000);
+    for (const worker of workers) await worker.call("measured");
+    const from = now() + 1_500 + count / 10;
+    await producer.call("enqueueAt", { count, from, spanMs: 0 });
+    stage.begin();
+    await until(() => started(workers) >= count, 60_000);
+    const { max, p50, earliest } = latenessFigures(await latenessOf(workers));
+    return { last: max!, p50: p50!, earliest: earliest! };
+  },
+};
+
+export const everySecond: Workload = {
+  id: "W6",
+  title: "2,000 schedules, each every second",
+  unit: "ms late, p99",
+  better: "lower",
+  only: ["carillon", "bullmq", "bullmq-fsync"],
+  async run(stage) {
+    const count = stage.sized(2_000, 20);
+    const spanMs = stage.sized(30_000, 3_000);
+    const { producer, workers } = await cast(stage);
+    await producer.call("everySecond", { count });
+    await sleep(3_000);
+    for (const worker of workers) await worker.call("measured");
+    stage.begin();
+    await sleep(spanMs);
+    const lateness = await latenessOf(workers);
+    const figures = latenessFigures(lateness);
+    return { ...figures, perSecond: lateness.length / (spanMs / 1_000), wanted: count };
+  },
+};
+
+async function cast(stage: Stage): Promise<{ producer: Actor; workers: Actor[] }> {
+  if (stage.name === "timers") {
+    const only = await stage.actor("process");
+    await only.call("work", work);
+    return { producer: only, workers: [only] };
+  }
+  const producer = await stage.actor("producer");
+  const workers = await stage.workers();
+  await producer.call("openProducer");
+  for (const worker of workers) await worker.call("work", work);
+  return { producer, workers };
+}
+
+const started = (workers: Actor[]) => workers.reduce((sum, worker) => sum + worker.started, 0);
+
+async function latenessOf(workers: Actor[]): Promise<number[]> {
+  const measured = await Promise.all(workers.map((worker) => worker.call<Measured>("measured")));
+  return measured.flatMap(({ lateness }) => lateness);
+}

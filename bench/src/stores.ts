@@ -1,0 +1,131 @@
+/** The stores that contenders run on: one PostgreSQL for all of them, with a new database for each run, and a Redis of each kind. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type EmbeddedPostgres, startEmbedded } from "@carillon/store";
+import pg from "pg";
+import { cpuSeconds } from "./actors.ts";
+import { type ContenderName, contenders } from "./contenders/index.ts";
+
+/** What the actors of one run need to know of their store. */
+export interface Backing {
+  env: Record<string, string>;
+  /** Processor time of the store so far. */
+  cpuSeconds(): number;
+  /** A statement, for the workloads that look into PostgreSQL. */
+  query(sql: string): Promise<Record<string, unknown>[]>;
+  drop(): Promise<void>;
+}
+
+export interface Stores {
+  readonly versions: Record<string, string>;
+  open(name: ContenderName): Promise<Backing>;
+  close(): Promise<void>;
+}
+
+export async function openStores(names: readonly ContenderName[]): Promise<Stores> {
+  const folder = mkdtempSync(join(tmpdir(), "carillon-bench-"));
+  const kinds = new Set(names.map((name) => contenders[name].store));
+  const postgres = kinds.has("postgres") ? await startEmbedded({ dataDir: join(folder, "postgres") }) : null;
+  const redis = new Map<string, Redis>();
+  for (const kind of ["redis", "redis-fsync"] as const) if (kinds.has(kind)) redis.set(kind, await startRedis(folder, kind));
+  let databases = 0;
+  return {
+    versions: {
+      node: process.version,
+      ...(postgres ? { postgresql: postgres.version } : {}),
+      ...(redis.size > 0 ? { redis: execFileSync("redis-server", ["--version"], { encoding: "utf8" }).split(" ")[2]! } : {}),
+    },
+    async open(name) {
+      const { store } = contenders[name];
+      if (store === "postgres") return openDatabase(postgres!, `bench_${++databases}`);
+      if (store === "none") return { env: {}, cpuSeconds: () => 0, query: async () => [], drop: async () => {} };
+      const { port, child } = redis.get(store)!;
+      return {
+        env: { BENCH_REDIS_PORT: String(port) },
+        cpuSeconds: () => cpuSeconds(child.pid!),
+        query: async () => [],
+        drop: async () => void execFileSync("redis-cli", ["-p", String(port), "flushall"]),
+      };
+    },
+    async close() {
+      for (const { child } of redis.values()) child.kill("SIGKILL");
+      await postgres?.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function openDatabase(postgres: EmbeddedPostgres, name: string): Promise<Backing> {
+  const admin = new pg.Client({ connectionString: postgres.connectionString });
+  await admin.connect();
+  await admin.query(`create database ${name}`);
+  // Every run begins with a clean write-ahead log.
+  await admin.query("checkpoint");
+  const url = new URL(postgres.connectionString);
+  url.pathname = `/${name}`;
+  const inside = new pg.Client({ connectionString: url.href });
+  await inside.connect();
+  return {
+    env: { BENCH_DATABASE_URL: url.href },
+    cpuSeconds: () => postgresCpuSeconds(postgres.pid),
+    query: async (sql) => (await inside.query(sql)).rows,
+    async drop() {
+      await inside.end();
+      await admin.query(`drop database ${name} with (force)`);
+      await admin.end();
+    },
+  };
+}
+
+/** The server with its backends, also those that have ended. */
+function postgresCpuSeconds(postmaster: number): number {
+  const children = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && parentOf(entry) === postmaster);
+  return children.reduce((sum, pid) => sum + cpuSeconds(Number(pid)), cpuSeconds(postmaster));
+}
+
+function parentOf(pid: string): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  } catch {
+    return 0;
+  }
+}
+
+interface Redis {
+  port: number;
+  child: ChildProcess;
+}
+
+async function startRedis(folder: string, kind: "redis" | "redis-fsync"): Promise<Redis> {
+  const port = await freePort();
+  const durable = kind === "redis-fsync";
+  const child = spawn(
+    "redis-server",
+    ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--dbfilename", `${kind}.rdb`]
+      .concat(["--appenddirname", kind, "--maxmemory-policy", "noeviction"])
+      .concat(durable ? ["--appendonly", "yes", "--appendfsync", "always"] : ["--appendonly", "no"]),
+    { stdio: "ignore" },
+  );
+  for (let tries = 0; ; tries++) {
+    try {
+      execFileSync("redis-cli", ["-p", String(port), "ping"], { stdio: "ignore" });
+      return { port, child };
+    } catch (error) {
+      if (tries === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}

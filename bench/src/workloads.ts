@@ -1,0 +1,17 @@
+/** Everything that `npm run bench` measures, in order. */
+import { burst, everySecond, latenessAt } from "./lateness.ts";
+import { drainOne, drainTwo, enqueueBulk, enqueueSingle, sustained } from "./throughput.ts";
+import type { Workload } from "./workload.ts";
+
+export const workloads: readonly Workload[] = [
+  enqueueBulk,
+  enqueueSingle,
+  drainOne,
+  drainTwo,
+  sustained,
+  latenessAt(500),
+  latenessAt(2_000),
+  latenessAt(10_000),
+  burst,
+  everySecond,
+];
