@@ -387,7 +387,7 @@ export interface Store {
   /** In the order sent: true if it was recorded, false if the lease was lost (somebody else decides). */
   recordOutcomes(outcomes: Outcome[]): Promise<boolean[]>;
   /** A worker came from another node with its running tasks: their leases move here, token and attempt stay. Answers those that moved. */
-  adopt(session: Id, tasks: TaskRef[]): Promise<ClaimedTask[]>;
+  adopt(session: Id, namespace: string, tasks: TaskRef[]): Promise<ClaimedTask[]>;
   /** What this session holds by the store's account, to be compared with the node's memory. */
   leases(session: Id): Promise<TaskRef[]>;
   appendLogs(lines: (TaskRef & LogLine)[]): Promise<void>;

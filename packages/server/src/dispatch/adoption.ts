@@ -20,6 +20,8 @@ import {
   joinWorker,
   LONG_GRACE_MS,
   leaveWorker,
+  refKey,
+  take,
 } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 
@@ -38,8 +40,9 @@ export interface Adoption {
   /** True if the task of this outcome waits for its adoption; the outcome then waits with it. */
   holdOutcome(worker: ConnectedWorker, outcome: ReportedOutcome): boolean;
   /** Its outcome is being written: there is nothing left to adopt. */
-  ended(ref: TaskRef): void;
-  has(id: Id): boolean;
+  ended(worker: ConnectedWorker, ref: TaskRef): void;
+  /** What waits to be adopted, as `id/token`. */
+  pending(): Set<string>;
   /** A new session is open: whatever still runs is presented anew. */
   renew(): void;
 }
@@ -48,7 +51,9 @@ export function createAdoption(
   { store, clock, session, log }: DispatcherOptions,
   { hand, endings, changed }: { hand: Hand; endings: Endings; changed: () => void },
 ): Adoption {
-  const presented = new Map<Id, Presented>();
+  /** Several attempts of one task may come at once, and strangers may name a task of somebody else's: each for itself. */
+  const presented = new Map<string, Presented>();
+  const keyOf = (worker: ConnectedWorker, ref: TaskRef) => `${refKey(ref)}/${worker.namespace}`;
   let running = false;
 
   async function run(): Promise<void> {
@@ -67,32 +72,41 @@ export function createAdoption(
   const isOver = ({ worker, outcome }: Presented) => worker.state === "gone" && outcome === null;
 
   function drop(entry: Presented): void {
-    presented.delete(entry.ref.id);
+    presented.delete(keyOf(entry.worker, entry.ref));
     entry.worker.presented--;
   }
 
   /** What is in memory, with a lease that may be here still, ends with its absent worker as anything else does. */
   function leave(entry: Presented): void {
     drop(entry);
-    const known = findHeld(hand, entry.ref.id, entry.ref.token);
+    const known = knownTo(entry.worker, entry.ref);
     if (known?.phase === "assigned") joinWorker(known, entry.worker);
   }
 
-  /** False: the store did not answer. */
-  async function adopt(sessionId: Id, batch: Presented[]): Promise<boolean> {
+  /** What is in memory of it, for a worker of its namespace. */
+  function knownTo(worker: ConnectedWorker, ref: TaskRef): HeldTask | null {
+    const known = findHeld(hand, ref.id, ref.token);
+    return known?.claimed.lane.namespace === worker.namespace ? known : null;
+  }
+
+  /** One namespace at a time. False: the store did not answer. */
+  async function adopt(sessionId: Id, entries: Presented[]): Promise<boolean> {
+    const { namespace } = entries[0]!.worker;
+    const batch = entries.filter(({ worker }) => worker.namespace === namespace);
     try {
       const adopted = await store.adopt(
         sessionId,
+        namespace,
         batch.map(({ ref }) => ref),
       );
       if (session.id !== sessionId) return true;
       // Somebody may have marked this session dead, and a dead one adopts nothing: the next renewal tells.
       if (adopted.length < batch.length && !session.safe()) return false;
-      const claimedById = new Map(adopted.map((claimed) => [claimed.id, claimed]));
+      const claimedByRef = new Map(adopted.map((claimed) => [refKey(claimed), claimed]));
       for (const entry of batch) {
-        if (presented.get(entry.ref.id) !== entry) continue;
+        if (presented.get(keyOf(entry.worker, entry.ref)) !== entry) continue;
         drop(entry);
-        const claimed = claimedById.get(entry.ref.id);
+        const claimed = claimedByRef.get(refKey(entry.ref));
         if (claimed) settle(entry, createHeldTask(claimed, entry.worker.pool, "assigned", clock.monotonic()));
         else refuse(entry);
       }
@@ -107,11 +121,11 @@ export function createAdoption(
   function settle({ worker, outcome }: Presented, held: ReturnType<typeof createHeldTask>): void {
     const known = findHeld(hand, held.claimed.id, held.claimed.token);
     if (known?.phase === "ending") return;
-    if (known) forget(hand, known);
     held.handedOutAt = held.claimed.startedAt ?? clock.now();
+    held.since -= Math.max(0, clock.now() - held.handedOutAt);
     held.stop = known?.stop ?? null;
     held.cancel = known?.cancel ?? null;
-    hand.tasks.set(held.claimed.id, held);
+    take(hand, held);
     joinWorker(held, worker);
     if (isSuspect(held)) worker.suspect = held;
     if (outcome) endings.reported(held, outcome);
@@ -120,7 +134,7 @@ export function createAdoption(
   }
 
   function refuse({ ref, worker, outcome }: Presented): void {
-    const known = findHeld(hand, ref.id, ref.token);
+    const known = knownTo(worker, ref);
     if (known && known.phase !== "ending") forget(hand, known);
     if (outcome) worker.link.send({ kind: "recorded", outcomes: [{ ...ref, accepted: false }] });
     else worker.link.send({ kind: "lost", tasks: [ref] });
@@ -128,9 +142,10 @@ export function createAdoption(
 
   function present(worker: ConnectedWorker, refs: readonly TaskRef[]): void {
     for (const ref of refs) {
-      const earlier = presented.get(ref.id);
+      const key = keyOf(worker, ref);
+      const earlier = presented.get(key);
       if (earlier) earlier.worker.presented--;
-      presented.set(ref.id, { ref: { id: ref.id, token: ref.token }, worker, outcome: earlier?.outcome ?? null });
+      presented.set(key, { ref: { id: ref.id, token: ref.token }, worker, outcome: earlier?.outcome ?? null });
       worker.presented++;
     }
     void run();
@@ -153,8 +168,8 @@ export function createAdoption(
     present,
     presentAgain,
     holdOutcome(worker, outcome) {
-      const entry = presented.get(outcome.id);
-      if (!entry || entry.ref.token !== outcome.token) return false;
+      const entry = presented.get(keyOf(worker, outcome));
+      if (!entry) return false;
       if (entry.worker !== worker) {
         entry.worker.presented--;
         entry.worker = worker;
@@ -163,12 +178,11 @@ export function createAdoption(
       entry.outcome = outcome;
       return true;
     },
-    ended({ id, token }) {
-      const entry = presented.get(id);
-      if (!entry || entry.ref.token !== token) return;
-      drop(entry);
+    ended(worker, ref) {
+      const entry = presented.get(keyOf(worker, ref));
+      if (entry) drop(entry);
     },
-    has: (id) => presented.has(id),
+    pending: () => new Set([...presented.values()].map(({ ref }) => refKey(ref))),
     renew() {
       for (const worker of hand.workers) presentAgain(worker, [...worker.tasks]);
     },

@@ -7,7 +7,7 @@
 import { bandOf, type ClaimedTask } from "@carillon/store";
 import { allot } from "./allot.ts";
 import { type Demand, isComing, isDue, LOOKAHEAD_MS, type Pair, pairKey } from "./demand.ts";
-import { createHeldTask, freeCredits, freeSlots, type Hand, type Pool } from "./hand.ts";
+import { createHeldTask, findHeld, freeCredits, freeSlots, type Hand, type Pool, take } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Returns } from "./returns.ts";
 
@@ -77,7 +77,7 @@ export function createClaims(
       if (kind === "due") adapt(pool, claimed.length >= budget ? claimed.length : 0);
       const late = clock.monotonic() - sentAt > CLAIM_ANSWER_MS || session.id !== id;
       settle(claimed, pool);
-      if (late) void returns.giveBack(claimed.flatMap((task) => hand.tasks.get(task.id) ?? []));
+      if (late) void returns.giveBack(held(claimed));
     } catch (error) {
       for (const [index, pair] of asking.entries()) pair.dueAt = Math.min(pair.dueAt, before[index]!);
       if (clock.monotonic() >= pausedUntil) log.warn({ error }, "claiming failed");
@@ -102,13 +102,16 @@ export function createClaims(
     const since = clock.monotonic();
     for (const task of claimed) {
       const held = createHeldTask(task, pool, "ahead", since);
-      hand.tasks.set(task.id, held);
+      // An insert may be answered after reconciliation has given its task back, and it was claimed anew.
+      if (!take(hand, held)) continue;
       pool.ahead++;
       hand.ahead.push(held);
     }
     // Its last worker left while the claim was in flight.
-    if (hand.pools.get(pool.key) !== pool) void returns.giveBack(claimed.flatMap(({ id }) => hand.tasks.get(id) ?? []));
+    if (hand.pools.get(pool.key) !== pool) void returns.giveBack(held(claimed));
   }
+
+  const held = (claimed: ClaimedTask[]) => claimed.flatMap(({ id, token }) => findHeld(hand, id, token) ?? []);
 
   return {
     settle,

@@ -1,84 +1,8 @@
 import type { AssignedTask } from "@carillon/client";
-import { type AttemptReport, defaultPolicy, type Id } from "@carillon/core";
-import { createFaults, createMemoryDatabase, createMemoryStore, type NewTask, withFaults } from "@carillon/store";
-import {
-  newTask,
-  noFeed,
-  noLog,
-  noMetrics,
-  ScriptedWorker,
-  type ScriptedWorkerOptions,
-  seededRandom,
-  VirtualClock,
-} from "@carillon/testkit";
-import { expect, onTestFinished, test } from "vitest";
-import { createEngine, type Engine } from "../loops/engine.ts";
-
-/** One database in virtual time, with as many nodes as a test starts. */
-async function setup(options: { callMs?: number } = {}) {
-  const clock = new VirtualClock();
-  const database = createMemoryDatabase({ now: () => clock.now() });
-  const random = seededRandom(1);
-  const delay = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
-  const plain = createMemoryStore(database);
-  const lateness: number[] = [];
-
-  async function startNode(name = "node-1") {
-    const faults = createFaults({ random, delay, slow: options.callMs ? 1 : 0, slowMs: options.callMs ?? 0 });
-    const faulty = createMemoryStore(database);
-    const store = withFaults(faulty, faults);
-    const engine = createEngine({
-      store,
-      clock,
-      random,
-      metrics: { ...noMetrics, taskStarted: (_, seconds) => lateness.push(seconds) },
-      log: noLog,
-      feed: noFeed,
-      node: name,
-      url: `http://${name}`,
-      roles: { dispatcher: true, planner: true },
-      retentionMs: 1e12,
-      logRetentionMs: 1e12,
-    });
-    await Promise.all([engine.start(), clock.advance(50)]);
-    onTestFinished(() => void engine.stop());
-    return { engine, store, faulty, faults };
-  }
-
-  const node = await startNode();
-  let lastId = (BigInt(clock.now() - Date.UTC(2015, 0, 1)) << 22n) + (1n << 8n);
-  const t = {
-    ...node,
-    clock,
-    /** Not the node's own connection: no faults, no waiting. */
-    store: plain,
-    lateness,
-    startNode,
-    worker: (over: ScriptedWorkerOptions & { engine?: Engine } = {}) =>
-      new ScriptedWorker((over.engine ?? node.engine).dispatcher, clock, over),
-    task: (over: Partial<NewTask> = {}) => newTask(lastId++, { dueAt: clock.now(), ...over }),
-    /** Inserted past the node's notice unless `notice` says otherwise. */
-    async insert(tasks: NewTask[], notice = true): Promise<Id[]> {
-      await plain.createTasks(tasks, { now: clock.now() });
-      if (notice) node.engine.dispatcher.noticeCreated(tasks);
-      return tasks.map(({ id }) => id);
-    },
-    /** A lane is known once the store has seen a task of it. */
-    async knowLane(over: Partial<NewTask> = {}) {
-      await t.insert([t.task({ ...over, dueAt: clock.now() + 1e9 })]);
-      await clock.advance(1_100);
-    },
-    state: async (id: Id) => (await plain.getTask("default", id))!,
-  };
-  return t;
-}
-
-const failed = (retryable = true): AttemptReport => ({
-  kind: "failed",
-  error: { code: "handler_error", name: "Error", message: "no", stack: null },
-  retryable,
-  retryAfterMs: null,
-});
+import { defaultPolicy } from "@carillon/core";
+import { newTask, seededRandom } from "@carillon/testkit";
+import { expect, test } from "vitest";
+import { failed, setup } from "../../test/dispatch-world.ts";
 
 test("a task due later starts at its instant, never early", async () => {
   const t = await setup({ callMs: 3 });
@@ -247,215 +171,76 @@ test("an attempt that outlives its timeout is stopped by the node when its worke
   expect(await t.state(id!)).toMatchObject({ state: "failed", error: { code: "timeout" } });
 });
 
-test("a killed worker's task runs again within a second, and the loss is counted", async () => {
+test("an attempt that its node stops at its timeout counts as a failure, and is tried again", async () => {
   const t = await setup();
   const worker = t.worker();
-  const other = t.worker({ name: "w-2", slots: 0 });
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(100);
-  other.send({ kind: "capacity", slots: 10 });
-  worker.vanish();
-  const killedAt = t.clock.now();
+  const [id] = await t.insert([t.task({ policy: { ...defaultPolicy, timeoutMs: 2_000 } })]);
+  await t.clock.advance(8_000);
+  expect(worker.heardKinds()).toContain("cancels");
+  worker.end(worker.tasks[0]!, { kind: "cancelled" }, 8_000);
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({
+    failures: 1,
+    error: { code: "timeout" },
+    attempts: [{ outcome: "failed" }],
+  });
+});
+
+test("an insert that is answered late takes nothing from a newer attempt of its task", async () => {
+  const t = await setup();
+  const worker = t.worker();
+  await t.knowLane();
+  const { dispatcher, session } = t.engine;
+  expect(dispatcher.reserve({ namespace: "default", queue: "default", type: "t" }, 1)).toBe(1);
+  const task = t.task();
+  const claim = { session: session.id!, count: 1 };
+  const answer = await t.store.createTasks([task], { now: t.clock.now(), claim });
+  await t.clock.advance(8_000);
+  expect(worker.tasks).toMatchObject([{ id: task.id, token: 2n }]);
+  dispatcher.handOut(answer.kind === "created" ? answer.claimed : []);
   await t.clock.advance(1_000);
-  expect(other.tasks).toMatchObject([{ id, attempt: 2 }]);
-  expect(other.received[0]!.at - killedAt).toBeLessThan(1_000);
-  other.end(other.tasks[0]!);
-  await t.clock.advance(100);
-  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 1, attempts: [{ outcome: "lost" }, {}] });
-});
-
-test("a worker that comes back within the grace keeps its tasks", async () => {
-  const t = await setup();
-  const worker = t.worker();
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(100);
-  const task = worker.tasks[0]!;
-  worker.vanish();
-  await t.clock.advance(500);
-  const again = t.worker({ held: [task] });
-  await t.clock.advance(2_000);
-  expect(again.heardKinds()).toEqual(["welcome"]);
-  again.end(task, { kind: "succeeded", result: "1" });
-  await t.clock.advance(10);
-  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1, result: "1" });
-  expect(again.recorded).toEqual([{ id, accepted: true }]);
-});
-
-test("a worker that moves to another node keeps its tasks", async () => {
-  const t = await setup();
-  const worker = t.worker();
-  const other = await t.startNode("node-2");
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(100);
-  const task = worker.tasks[0]!;
-  worker.vanish();
-  await t.clock.advance(300);
-  const moved = t.worker({ engine: other.engine, held: [task] });
-  await t.clock.advance(5_000);
-  moved.end(task);
-  await t.clock.advance(10);
-  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
-});
-
-test("a worker that goes elsewhere while the store is away from every node keeps its tasks", async () => {
-  const t = await setup();
-  const worker = t.worker();
-  const other = await t.startNode("node-2");
-  await t.clock.advance(2_000);
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(100);
-  const task = worker.tasks[0]!;
-  for (const faults of [t.faults, other.faults]) Object.assign(faults, { cutOff: true, timeoutMs: 1_000 });
+  worker.end(worker.tasks[0]!);
   await t.clock.advance(3_000);
-  expect(worker.heardKinds()).toContain("go-elsewhere");
-  worker.leave();
-  const moved = t.worker({ engine: other.engine, held: [task] });
-  await t.clock.advance(18_000);
-  // The node that held the task reaches the store first.
-  t.faults.cutOff = false;
-  await t.clock.advance(2_000);
-  other.faults.cutOff = false;
-  await t.clock.advance(10_000);
-  moved.end(task);
-  await t.clock.advance(10);
-  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
-  expect(moved.heardKinds()).not.toContain("lost");
+  expect(await t.state(task.id)).toMatchObject({ state: "succeeded" });
+  expect(dispatcher.workers()).toMatchObject([{ busy: 0 }]);
 });
 
-test("a worker that goes to another node and comes back while the store is away keeps its tasks", async () => {
+test("a worker of another namespace can neither end a task nor take it over", async () => {
   const t = await setup();
   const worker = t.worker();
-  const other = await t.startNode("node-2");
   const [id] = await t.insert([t.task()]);
   await t.clock.advance(100);
   const task = worker.tasks[0]!;
-  for (const faults of [t.faults, other.faults]) Object.assign(faults, { cutOff: true, timeoutMs: 1_000 });
+  const foreign = t.worker({ namespace: "other", name: "foreign" });
+  foreign.end(task, { kind: "succeeded", result: '"foreign"' });
+  const other = await t.startNode("node-2");
+  const elsewhere = t.worker({ namespace: "other", name: "elsewhere", engine: other.engine, held: [task] });
   await t.clock.advance(3_000);
-  worker.leave();
-  const moved = t.worker({ engine: other.engine, held: [task] });
+  expect(foreign.recorded).toEqual([{ id, accepted: false }]);
+  expect(elsewhere.heardKinds()).toContain("lost");
+  worker.end(task, { kind: "succeeded", result: '"own"' });
+  await t.clock.advance(10);
+  expect(await t.state(id!)).toMatchObject({ state: "succeeded", result: '"own"', attempt: 1 });
+});
+
+test("large results are written in statements of bounded size", async () => {
+  const t = await setup();
+  const bytes: number[] = [];
+  const { recordOutcomes } = t.faulty;
+  t.faulty.recordOutcomes = (outcomes) => {
+    bytes.push(
+      outcomes.reduce((sum, { decision }) => sum + (decision.kind === "final" ? (decision.result ?? "").length : 0), 0),
+    );
+    return recordOutcomes(outcomes);
+  };
+  const worker = t.worker({ slots: 200 });
+  await t.insert(Array.from({ length: 200 }, () => t.task()));
   await t.clock.advance(200);
-  moved.leave();
-  const back = t.worker({ held: [task] });
-  await t.clock.advance(2_000);
-  // The node that it passed through reaches the store first.
-  other.faults.cutOff = false;
-  await t.clock.advance(500);
-  t.faults.cutOff = false;
-  await t.clock.advance(15_000);
-  back.end(task);
-  await t.clock.advance(10);
-  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
-  expect(back.heardKinds()).not.toContain("lost");
-});
-
-test("a worker that comes back while the store is away and dies at once leaves nothing behind", async () => {
-  const t = await setup();
-  const worker = t.worker();
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(100);
-  const task = worker.tasks[0]!;
-  Object.assign(t.faults, { cutOff: true, timeoutMs: 1_000 });
-  worker.vanish();
-  const back = t.worker({ held: [task] });
-  await t.clock.advance(100);
-  back.vanish();
-  t.worker({ name: "w-2" });
-  await t.clock.advance(2_000);
-  t.faults.cutOff = false;
-  await t.clock.advance(10_000);
-  expect(await t.state(id!)).toMatchObject({ state: "running", worker: "w-2", lost: 1 });
-});
-
-test("a lease that arrives at a node after its worker has gone on follows the worker", async () => {
-  const t = await setup();
-  const worker = t.worker();
-  const other = await t.startNode("node-2");
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(100);
-  const task = worker.tasks[0]!;
-  Object.assign(other.faults, { slow: 1, slowMs: 2_000 });
-  worker.leave();
-  const moved = t.worker({ engine: other.engine, held: [task] });
-  await t.clock.advance(5);
-  moved.vanish();
-  const back = t.worker({ held: [task] });
-  await t.clock.advance(15_000);
-  back.end(task);
-  await t.clock.advance(10);
-  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
-  expect(back.heardKinds()).not.toContain("lost");
-});
-
-test("a worker whose link broke during a short outage is not given up before the store could hear of it", async () => {
-  const t = await setup();
-  const worker = t.worker();
-  const other = await t.startNode("node-2");
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(100);
-  const task = worker.tasks[0]!;
-  for (const faults of [t.faults, other.faults]) Object.assign(faults, { cutOff: true, timeoutMs: 100 });
-  worker.vanish();
-  const moved = t.worker({ engine: other.engine, held: [task] });
-  await t.clock.advance(1_200);
-  t.faults.cutOff = false;
-  await t.clock.advance(500);
-  other.faults.cutOff = false;
-  await t.clock.advance(10_000);
-  moved.end(task);
-  await t.clock.advance(10);
-  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
-  expect(moved.heardKinds()).not.toContain("lost");
-});
-
-test("a worker that came while the store was already away is not sent on", async () => {
-  const t = await setup();
-  const worker = t.worker();
-  const other = await t.startNode("node-2");
-  await t.clock.advance(2_000);
-  t.faults.cutOff = true;
+  expect(worker.tasks).toHaveLength(200);
+  worker.endAll(worker.tasks, { kind: "succeeded", result: JSON.stringify("x".repeat(256 * 1_024 - 2)) });
   await t.clock.advance(1_000);
-  other.faults.cutOff = true;
-  while (!worker.heardKinds().includes("go-elsewhere")) await t.clock.advance(10);
-  expect(other.engine.session.cutOff()).toBe(false);
-  worker.leave();
-  const moved = t.worker({ engine: other.engine });
-  await t.clock.advance(5_000);
-  expect(other.engine.session.cutOff()).toBe(true);
-  expect(moved.heardKinds()).toEqual(["welcome"]);
-});
-
-test("an outcome that a worker brings along is recorded when its task is adopted", async () => {
-  const t = await setup();
-  const worker = t.worker();
-  const other = await t.startNode("node-2");
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(100);
-  const task = worker.tasks[0]!;
-  worker.vanish();
-  const moved = t.worker({ engine: other.engine, held: [task] });
-  moved.end(task, failed());
-  await t.clock.advance(20);
-  expect(moved.recorded).toEqual([{ id, accepted: true }]);
-  expect(await t.state(id!)).toMatchObject({ state: "pending", failures: 1, attempts: [{ outcome: "failed" }] });
-});
-
-test("a worker is told that a task it presents is no longer its own", async () => {
-  const t = await setup();
-  const [id] = await t.insert([t.task({ dueAt: t.clock.now() + 1e6 })]);
-  const worker = t.worker({ held: [{ id: id!, token: 7n }] });
-  await t.clock.advance(10);
-  expect(worker.heard).toContainEqual({ kind: "lost", tasks: [{ id, token: 7n }] });
-});
-
-test("a worker on a silent link is given up, and its task runs elsewhere", async () => {
-  const t = await setup();
-  const worker = t.worker();
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(100);
-  worker.fallSilent();
-  const other = t.worker({ name: "w-2" });
-  await t.clock.advance(9_500);
-  expect(other.tasks).toMatchObject([{ id, attempt: 2 }]);
+  expect(worker.recorded).toHaveLength(200);
+  expect(Math.max(...bytes)).toBeLessThanOrEqual(8 * 1_024 * 1_024);
 });
 
 test("an outcome survives an outage of the store, and running tasks go on", async () => {
@@ -656,40 +441,6 @@ test("a draining node gives back what has not started, lets the rest finish, and
   expect(await t.store.sessions()).toEqual([]);
 });
 
-test("a drained node's workers take their running tasks to another node", async () => {
-  const t = await setup();
-  const other = await t.startNode("node-2");
-  const worker = t.worker();
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(1_000);
-  const drained = t.engine.drain(10_000);
-  await t.clock.advance(50);
-  expect(worker.heard.at(-1)).toEqual({ kind: "go-elsewhere", nodes: ["http://node-2"] });
-  worker.leave();
-  const moved = t.worker({ engine: other.engine, held: worker.tasks });
-  await t.clock.advance(4_000);
-  await drained;
-  moved.end(worker.tasks[0]!);
-  await t.clock.advance(10);
-  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
-});
-
-test("a node that was taken for dead goes on under a new session, and its running tasks with it", async () => {
-  const t = await setup();
-  const worker = t.worker();
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(2_000);
-  const before = t.engine.session.id!;
-  const { beat } = (await t.store.sessions()).find((session) => session.id === before)!;
-  await t.store.markSessionDead(before, beat, t.clock.now());
-  await t.clock.advance(4_000);
-  expect(t.engine.session.id).not.toBe(before);
-  expect(worker.heardKinds()).not.toContain("lost");
-  worker.end(worker.tasks[0]!);
-  await t.clock.advance(10);
-  expect(await t.state(id!)).toMatchObject({ state: "succeeded", lost: 0, attempt: 1 });
-});
-
 test("a node that cannot renew its session hands out nothing", async () => {
   const t = await setup();
   const worker = t.worker();
@@ -793,22 +544,4 @@ test("two processes with the same name both stay connected and both work", async
     [true, 1],
     [true, 1],
   ]);
-});
-
-test("a worker that comes to a node which was taken for dead, and does not know it yet, keeps its tasks", async () => {
-  const t = await setup();
-  const paused = await t.startNode("node-2");
-  const worker = t.worker();
-  const [id] = await t.insert([t.task()]);
-  await t.clock.advance(100);
-  paused.faults.cutOff = true;
-  await t.clock.advance(4_500);
-  paused.faults.cutOff = false;
-  const { token } = worker.tasks[0]!;
-  const moved = t.worker({ engine: paused.engine, held: [{ id: id!, token }] });
-  await t.clock.advance(6_000);
-  expect(moved.heardKinds()).not.toContain("lost");
-  moved.end({ id: id!, token });
-  await t.clock.advance(100);
-  expect(moved.recorded).toEqual([{ id, accepted: true }]);
 });

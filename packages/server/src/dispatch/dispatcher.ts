@@ -14,7 +14,7 @@ import { CLAIM_ANSWER_MS, createClaims } from "./claims.ts";
 import { type CreatedTask, createDemand } from "./demand.ts";
 import { createEndings } from "./endings.ts";
 import { createGate, type Gate } from "./gate.ts";
-import { createHand, type HeldTask, type Pool } from "./hand.ts";
+import { createHand, findHeld, type HeldTask, type Pool } from "./hand.ts";
 import { createHandOut } from "./hand-out.ts";
 import { createLogs } from "./logs.ts";
 import type { DispatcherOptions } from "./options.ts";
@@ -229,7 +229,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         if (pool) claims.settle([task], pool);
       }
       const late = claimed.filter(isLate);
-      if (late.length > 0) void returns.giveBack(late.flatMap(({ id }) => hand.tasks.get(id) ?? []));
+      if (late.length > 0) void returns.giveBack(late.flatMap(({ id, token }) => findHeld(hand, id, token) ?? []));
       changed();
     },
     noticeCreated(tasks) {

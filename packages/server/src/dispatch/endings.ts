@@ -39,6 +39,7 @@ export function createEndings(
       ...(facts.onlyIfHeldHere && session.id !== null ? { session: session.id } : {}),
     };
     held.phase = "ending";
+    held.since = clock.monotonic();
     leaveWorker(held);
     if (held.pool) {
       held.pool.rate.add(1);
@@ -70,7 +71,8 @@ export function createEndings(
       // An adopted task may have started before this node had it.
       const startedAt = Math.min(held.handedOutAt + waitedMs, now - ranMs);
       if (!held.running) started(held, startedAt);
-      end(held, decide(held, report, now), { startedAt, finishedAt: Math.min(now, startedAt + ranMs) });
+      const ended = held.stop?.why === "timeout" && report.kind === "cancelled" ? timedOut(held) : report;
+      end(held, decide(held, ended, now), { startedAt, finishedAt: Math.min(now, startedAt + ranMs) });
     },
     lost(held) {
       const now = clock.now();
@@ -90,15 +92,23 @@ export function createEndings(
     },
     abandoned(held, why) {
       const now = clock.now();
-      const message = `The attempt did not stop at its timeout of ${held.claimed.policy.timeoutMs} ms.`;
-      const error = { code: "timeout", name: "Error", message, stack: null } as const;
-      const timeout = { kind: "failed", error, retryable: true, retryAfterMs: null } as const;
-      const decision = why === "cancelled" ? cancelled(held) : decide(held, timeout, now);
+      const decision = why === "cancelled" ? cancelled(held) : decide(held, timedOut(held), now);
       const { worker } = held;
       end(held, decision, { startedAt: held.handedOutAt, finishedAt: now });
       const { id, token } = held.claimed;
       worker?.link.send({ kind: "lost", tasks: [{ id, token }] });
     },
+  };
+}
+
+/** Its node had to stop it. */
+function timedOut({ claimed }: HeldTask): AttemptReport {
+  const message = `The attempt did not stop at its timeout of ${claimed.policy.timeoutMs} ms.`;
+  return {
+    kind: "failed",
+    error: { code: "timeout", name: "Error", message, stack: null },
+    retryable: true,
+    retryAfterMs: null,
   };
 }
 

@@ -77,7 +77,7 @@ export function createGate(
     const brought: TaskRef[] = [];
     const known: HeldTask[] = [];
     for (const ref of hello.held) {
-      const held = findHeld(hand, ref.id, ref.token);
+      const held = heldFor(worker, ref);
       if (held?.phase === "ending") held.worker = worker;
       else if (held?.phase === "assigned") known.push(held);
       else brought.push(ref);
@@ -99,7 +99,13 @@ export function createGate(
   function isSameProcess(other: ConnectedWorker, worker: ConnectedWorker, { held }: Hello): boolean {
     if (other.name !== worker.name || other.namespace !== worker.namespace) return false;
     if (other.state === "gone" || clock.monotonic() - other.heardAt >= OTHER_PROCESS_MS) return true;
-    return held.some(({ id, token }) => findHeld(hand, id, token)?.worker === other);
+    return held.some((ref) => heldFor(worker, ref)?.worker === other);
+  }
+
+  /** A task that this node holds, if it is one that this worker may speak of. */
+  function heldFor(worker: ConnectedWorker, { id, token }: TaskRef): HeldTask | null {
+    const held = findHeld(hand, id, token);
+    return held?.claimed.lane.namespace === worker.namespace ? held : null;
   }
 
   function join(worker: ConnectedWorker, { queues, types }: Hello): void {
@@ -146,13 +152,14 @@ export function createGate(
 
   function outcomes(worker: ConnectedWorker, reported: readonly ReportedOutcome[]): void {
     for (const outcome of reported) {
-      const held = findHeld(hand, outcome.id, outcome.token);
+      const held = heldFor(worker, outcome);
       if (held?.phase === "assigned") {
         joinWorker(held, worker);
-        adoption.ended(outcome);
+        adoption.ended(worker, outcome);
         endings.reported(held, outcome);
       } else if (held) {
         held.worker = worker;
+        held.reported = outcome;
       } else if (!adoption.holdOutcome(worker, outcome)) {
         adoption.present(worker, [outcome]);
         adoption.holdOutcome(worker, outcome);
@@ -178,7 +185,7 @@ export function createGate(
         return;
       case "logs":
         for (const line of message.lines) {
-          const held = findHeld(hand, line.id, line.token);
+          const held = heldFor(worker, line);
           if (held) logs.add(held, line);
         }
         return;
@@ -228,7 +235,11 @@ export function createGate(
         closed: () => over(worker, worker.state === "leaving" ? LONG_GRACE_MS : GRACE_MS, false),
       };
     },
-    silent: (worker) => over(worker, LONG_GRACE_MS, true),
+    silent(worker) {
+      // It may be busy or cut off: nobody saw its process end, and what it runs is not to blame.
+      worker.alive = true;
+      over(worker, LONG_GRACE_MS, true);
+    },
     expire,
     undecided(held) {
       storeAwayAt = clock.monotonic();
@@ -237,6 +248,7 @@ export function createGate(
       if (!held.worker) return;
       joinWorker(held, held.worker);
       hand.workers.add(held.worker);
+      if (held.reported) endings.reported(held, held.reported);
     },
   };
 }

@@ -4,7 +4,7 @@
  * A task goes `ahead` (claimed before its instant, in the heap) → `ready` (due, waits for a slot) → `assigned` (with a worker) →
  * `ending` (its outcome is being written) → `gone`. It may enter at any step, and leave from the first two by being given back.
  */
-import type { AssignedTask, Link, NodeMessage } from "@carillon/client";
+import type { AssignedTask, Link, NodeMessage, ReportedOutcome, TaskRef } from "@carillon/client";
 import { type Id, limits } from "@carillon/core";
 import type { ClaimedTask, Outcome } from "@carillon/store";
 import { Heap } from "./heap.ts";
@@ -36,6 +36,8 @@ export interface HeldTask {
   /** The number of its last log line that waits to be written. */
   lastLogLine: number;
   outcome: Outcome | null;
+  /** What its worker said while something else was being written about it: counts if that is not written after all. */
+  reported: ReportedOutcome | null;
 }
 
 /** A worker process on an open link, or for a while after its link broke. */
@@ -134,6 +136,7 @@ export function createHeldTask(claimed: ClaimedTask, pool: Pool | null, phase: P
     stop: null,
     lastLogLine: 0,
     outcome: null,
+    reported: null,
   };
 }
 
@@ -162,6 +165,26 @@ export function createPool(key: string, namespace: string, queues: string[], typ
     endedSinceClaim: 0,
   };
 }
+
+/**
+ * Takes a task into memory. What was here under an older token is over, and its worker is told. False: a newer lease of it is here already.
+ */
+export function take(hand: Hand, held: HeldTask): boolean {
+  const { id, token } = held.claimed;
+  const earlier = hand.tasks.get(id);
+  if (earlier && earlier.claimed.token > token) return false;
+  if (earlier && earlier.phase !== "ending") {
+    if (earlier.claimed.token < token) {
+      earlier.worker?.link.send({ kind: "lost", tasks: [{ id, token: earlier.claimed.token }] });
+    }
+    forget(hand, earlier);
+  }
+  hand.tasks.set(id, held);
+  return true;
+}
+
+/** Tells attempts apart, in a map. */
+export const refKey = ({ id, token }: TaskRef): string => `${id}/${token}`;
 
 /** The task if this node still holds it under this token. */
 export function findHeld(hand: Hand, id: Id, token: bigint): HeldTask | null {

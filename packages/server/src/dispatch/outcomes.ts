@@ -10,6 +10,10 @@ import type { Logs } from "./logs.ts";
 import type { DispatcherOptions } from "./options.ts";
 
 const MAX_BATCH = 1_000;
+/** Of results, in a batch of more than one: what a statement writes within its deadline also on a slow disk. */
+const MAX_BATCH_LENGTH = 8 * 1_024 * 1_024;
+/** What a node decided by itself (its worker is gone) is written so soon or not at all: others may know better once the store is back. */
+const OWN_DECISION_MS = 500;
 /** One commit on its way while the next batch fills. */
 const FLIGHTS = 2;
 const MAX_WAITING = 20_000;
@@ -35,7 +39,7 @@ export function createOutcomes(
   function flush(): void {
     queued = false;
     while (waiting.length > 0 && flights.size < FLIGHTS) {
-      const batch = waiting.splice(0, MAX_BATCH);
+      const batch = takeBatch(waiting);
       const flight = send(batch).finally(() => {
         flights.delete(flight);
         flush();
@@ -47,20 +51,28 @@ export function createOutcomes(
   async function send(batch: HeldTask[]): Promise<void> {
     await logs.written(batch);
     for (let failures = 0; ; failures++) {
+      const now = clock.monotonic();
+      batch = leaveUndecided(batch, (held) => now - held.since > OWN_DECISION_MS);
+      if (batch.length === 0) return;
       try {
         settle(batch, await store.recordOutcomes(batch.map((held) => held.outcome!)));
         return;
       } catch (error) {
         if (!CarillonError.from(error).retryable) return refused(batch, error);
         if (failures === 0) log.warn({ error, outcomes: batch.length }, "outcomes wait for the database");
-        // What this node decided by itself counts only as long as the store is there for others to say otherwise.
-        const [own, reported] = partition(batch, ({ outcome }) => outcome!.session !== undefined);
-        for (const held of own) undecided(held);
-        batch = reported;
-        if (batch.length === 0) return;
+        batch = leaveUndecided(batch, () => true);
         await delay(clock, Math.min(RETRY_MAX_MS, 20 * 2 ** failures));
       }
     }
+  }
+
+  /** Without those of this node's own decisions that `which` names. */
+  function leaveUndecided(batch: HeldTask[], which: (held: HeldTask) => boolean): HeldTask[] {
+    const own = new Set(batch.filter((held) => held.outcome!.session !== undefined && which(held)));
+    if (own.size === 0) return batch;
+    const others = batch.filter((held) => !own.has(held));
+    for (const held of own) undecided(held);
+    return others;
   }
 
   /**
@@ -155,6 +167,14 @@ function unstorable(): Outcome["decision"] {
   return { kind: "final", state: "failed", result: null, error, reason: null };
 }
 
-function partition<Item>(items: readonly Item[], which: (item: Item) => boolean): [Item[], Item[]] {
-  return [items.filter(which), items.filter((item) => !which(item))];
+/** At least the first. */
+function takeBatch(waiting: HeldTask[]): HeldTask[] {
+  let length = 0;
+  let count = 0;
+  for (; count < waiting.length && count < MAX_BATCH; count++) {
+    const { decision } = waiting[count]!.outcome!;
+    length += decision.kind === "final" ? (decision.result?.length ?? 0) : 0;
+    if (count > 0 && length > MAX_BATCH_LENGTH) break;
+  }
+  return waiting.splice(0, count);
 }

@@ -6,7 +6,7 @@
 import type { Id } from "@carillon/core";
 import type { Adoption } from "./adoption.ts";
 import { CLAIM_ANSWER_MS } from "./claims.ts";
-import { findHeld, forget, type Hand, type HeldTask } from "./hand.ts";
+import { findHeld, forget, type Hand, type HeldTask, refKey } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 
 export function createReconciliation(
@@ -26,15 +26,19 @@ export function createReconciliation(
     if (session.id !== id) return;
 
     const leased = new Map(leases.map((ref) => [ref.id, ref.token]));
+    const adopting = adoption.pending();
     const isElsewhere = ({ phase, claimed }: HeldTask) =>
-      phase !== "ending" && phase !== "gone" && leased.get(claimed.id) !== claimed.token && !adoption.has(claimed.id);
+      phase !== "ending" &&
+      phase !== "gone" &&
+      leased.get(claimed.id) !== claimed.token &&
+      !adopting.has(refKey(claimed));
     for (const held of known.filter(isElsewhere)) {
       if (held.phase === "assigned" && held.worker?.state === "open") adoption.presentAgain(held.worker, [held]);
       else forget(hand, held);
     }
 
     // A claim whose answer is on its way looks like this too, but no answer is used that is older than the time between two comparisons.
-    const unknown = leases.filter((ref) => !findHeld(hand, ref.id, ref.token) && !adoption.has(ref.id));
+    const unknown = leases.filter((ref) => !findHeld(hand, ref.id, ref.token) && !adopting.has(refKey(ref)));
     const lost = unknown.filter((ref) => suspicious.get(ref.id) === ref.token);
     const certain = startedAt - comparedAt > CLAIM_ANSWER_MS;
     if (certain && lost.length > 0) {

@@ -48,8 +48,8 @@ export function createWatch(
     }
   }
 
-  function check(held: HeldTask, at: number, now: number): void {
-    const ranMs = now - held.handedOutAt;
+  function check(held: HeldTask, at: number): void {
+    const ranMs = at - held.since;
     const { id, token, policy } = held.claimed;
     if (!held.stop && ranMs > policy.timeoutMs + TIMEOUT_SLACK_MS && held.worker) {
       held.stop = { why: "timeout", at };
@@ -109,8 +109,8 @@ export function createWatch(
       const unmarked: HeldTask[] = [];
       for (const worker of hand.workers) {
         for (const held of [...worker.tasks]) {
-          if (!held.running && now - held.handedOutAt >= RUNNING_AFTER_MS) unmarked.push(held);
-          check(held, at, now);
+          if (!held.running && at - held.since >= RUNNING_AFTER_MS) unmarked.push(held);
+          check(held, at);
         }
       }
       void write(unmarked.filter((held) => held.phase === "assigned"));

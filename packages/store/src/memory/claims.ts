@@ -69,9 +69,10 @@ export function markRunning(
   }
 }
 
-export function adopt(database: MemoryDatabase, session: Id, tasks: TaskRef[]): ClaimedTask[] {
+export function adopt(database: MemoryDatabase, session: Id, namespace: string, tasks: TaskRef[]): ClaimedTask[] {
   if (!isLive(database, session)) return [];
-  return held(database, tasks).map((row) => {
+  const rows = held(database, tasks).filter((row) => row.namespace === namespace);
+  return rows.map((row) => {
     changeTask(database, row, { session });
     return claimedTask(database, row);
   });

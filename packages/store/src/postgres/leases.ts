@@ -28,9 +28,15 @@ export async function markRunning(db: Db, tasks: (TaskRef & { startedAt: number;
   ]);
 }
 
-export async function adopt(db: Db, catalog: Catalog, session: Id, tasks: TaskRef[]): Promise<ClaimedTask[]> {
+export async function adopt(
+  db: Db,
+  catalog: Catalog,
+  session: Id,
+  namespace: string,
+  tasks: TaskRef[],
+): Promise<ClaimedTask[]> {
   if (tasks.length === 0) return [];
-  const rows = await db.query<ClaimedRow>(adoptHeld, [session, ...refs(tasks)]);
+  const rows = await db.query<ClaimedRow>(adoptHeld, [session, ...refs(tasks), namespace]);
   rows.sort((a, b) => (a[0] < b[0] ? -1 : 1));
   return toClaimedTasks(db, catalog, rows);
 }
@@ -112,7 +118,7 @@ const adoptHeld = {
   name: "adopt",
   text: `
 with held as materialized (
-  select t.id ${isHeld("$2", "$3")}
+  select t.id ${isHeld("$2", "$3")} and t.namespace = $4
      and exists (select from session where id = $1 and dead_at is null and closed_at is null)
    order by t.id
      for update of t)

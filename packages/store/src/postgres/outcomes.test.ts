@@ -28,7 +28,7 @@ test("giving back, adopting and finishing the same tasks at once leaves each in 
     const tasks = await t.claim(session);
     const [given, adopted, recorded] = await Promise.all([
       t.store.giveBack(session, tasks.toReversed()),
-      t.store.adopt(adopter, tasks),
+      t.store.adopt(adopter, "default", tasks),
       t.store.recordOutcomes(tasks.toReversed().map((task) => succeeded(task, { session }))),
     ]);
     expect(given.length + adopted.length + recorded.filter(Boolean).length).toBe(tasks.length);

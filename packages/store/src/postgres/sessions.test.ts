@@ -35,7 +35,7 @@ test("adopting and taking back the leases of a dead session at once leaves each 
     const tasks = await t.claim(session);
     await t.store.markSessionDead(session, 0n, NOON);
     const [adopted, back] = await Promise.all([
-      t.store.adopt(adopter, tasks.toReversed()),
+      t.store.adopt(adopter, "default", tasks.toReversed()),
       t.store.takeBack(session, { now: NOON + 1_500, limit: 1_000 }),
     ]);
     expect(adopted.length + back).toBe(200);

@@ -72,7 +72,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     giveBack: (session, tasks) => giveBack(pools, session, tasks),
     markRunning: (tasks) => markRunning(outcomes, tasks),
     recordOutcomes: createRecordOutcomes(pools),
-    adopt: (session, tasks) => adopt(outcomes, catalog, session, tasks),
+    adopt: (session, namespace, tasks) => adopt(outcomes, catalog, session, namespace, tasks),
     leases: (session) => leases(pools.sessions, session),
     appendLogs: createAppendLogs(pools),
 

@@ -76,10 +76,10 @@ const bugs: Record<string, Bug> = {
     takeBack: (session, options) => store.takeBack(session, { ...options, now: options.now + 1 }),
   }),
   "a dead session adopts": (store, database) => ({
-    adopt(session, tasks) {
+    adopt(session, namespace, tasks) {
       const row = database.sessions.get(session)!;
       row.deadAt = null;
-      return store.adopt(session, tasks);
+      return store.adopt(session, namespace, tasks);
     },
   }),
   "a unique key is not looked at": (store) => ({

@@ -38,7 +38,7 @@ export const outcomes: Promises = {
   "what a node decides about a worker that is gone is void once the worker is elsewhere": async (t) => {
     const task = await t.claimOne();
     const other = await t.openSession();
-    await t.store.adopt(other, [task]);
+    await t.store.adopt(other, t.namespace, [task]);
     expect(await t.record(task, again(t.now), { session: t.session, lost: true })).toEqual([false]);
     expect(await t.record(task, final("succeeded"))).toEqual([true]);
   },

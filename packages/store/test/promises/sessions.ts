@@ -57,7 +57,7 @@ export const sessions: Promises = {
     await t.store.markRunning([{ ...task, startedAt: t.now, worker: "w-1" }]);
     const other = await t.openSession();
     await t.die(t.session);
-    expect(await t.store.adopt(other, [task])).toMatchObject([
+    expect(await t.store.adopt(other, t.namespace, [task])).toMatchObject([
       { id: task.id, token: task.token, attempt: 1, startedAt: task.dueAt },
     ]);
     expect(await t.store.takeBack(t.session, { now: t.now, limit: 10 })).toBe(0);
@@ -67,9 +67,10 @@ export const sessions: Promises = {
   "a dead session adopts nothing, nor does anyone what another token holds": async (t) => {
     const task = await t.claimOne();
     const other = await t.openSession();
-    expect(await t.store.adopt(other, [{ id: task.id, token: task.token + 1n }])).toEqual([]);
+    expect(await t.store.adopt(other, t.namespace, [{ id: task.id, token: task.token + 1n }])).toEqual([]);
+    expect(await t.store.adopt(other, "somebody-else", [task])).toEqual([]);
     await t.die(other);
-    expect(await t.store.adopt(other, [task])).toEqual([]);
+    expect(await t.store.adopt(other, t.namespace, [task])).toEqual([]);
   },
 
   "a hint is not heard by its sender": async (t) => {

@@ -88,7 +88,7 @@ const bugs: Record<string, Partial<SimulationOptions>> = {
       const present = <Ref extends { id: bigint; token: bigint }>(refs: Ref[]) =>
         refs.map((ref) => ({ ...ref, token: tasks.get(ref.id)?.token ?? ref.token }));
       return {
-        adopt: (session, refs) => store.adopt(session, present(refs)),
+        adopt: (session, namespace, refs) => store.adopt(session, namespace, present(refs)),
         recordOutcomes: (outcomes) => store.recordOutcomes(present(outcomes)),
       };
     }),

@@ -117,11 +117,11 @@ const markRunning = command("markRunning", which, async (world, given) => {
   await same(world, (store) => store.markRunning(marks));
 });
 
-const adopt = command("adopt", fc.record({ which, by: nth }), async (world, { which, by }) => {
+const adopt = command("adopt", fc.record({ which, by: nth, of: nth }), async (world, { which, by, of }) => {
   const { refs } = await choose(world, which);
   await same(
     world,
-    (store, side) => store.adopt(pick(side.sessions, by)!, refs),
+    (store, side) => store.adopt(pick(side.sessions, by)!, pick(world.namespaces, of)!, refs),
     (tasks, side) => unordered(side, tasks),
   );
 });
