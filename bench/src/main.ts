@@ -55,7 +55,9 @@ const report: Report = {
 try {
   for (const name of wanted) report.settings[name] = await settingsOf(name);
   for (const workload of chosen) {
-    const results = wanted.filter((name) => !workload.only || workload.only.includes(name)).map((name) => empty(workload, name));
+    const results = wanted
+      .filter((name) => !workload.only || workload.only.includes(name))
+      .map((name) => empty(workload, name));
     report.results.push(...results);
     const rounds = workload.once ? 1 : Number(flags.rounds);
     for (let round = 0; round < rounds; round++) {

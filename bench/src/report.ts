@@ -34,7 +34,9 @@ export const machine = (): Report["machine"] => ({
 export function toMarkdown({ at, command, machine, versions, settings, results }: Report): string {
   const lines = [
     `Measured ${at} with \`${command}\` on ${machine.cores} cores (${machine.cpu}), ${machine.memoryGiB} GiB, with ` +
-      `${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ")}. ` +
+      `${Object.entries(versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(", ")}. ` +
       "Median of the rounds (least – most); CPU is the seconds of all processes together, the store's included.",
     "",
     "| workload | | figure | others | CPU s |",
@@ -44,13 +46,19 @@ export function toMarkdown({ at, command, machine, versions, settings, results }
     const { title, unit, contender, error } = result;
     lines.push(`| ${title}, ${unit} | ${contenders[contender].title} | ${error ?? figures(result)} |`);
   }
-  lines.push("", ...Object.entries(settings).map(([name, text]) => `- ${contenders[name as ContenderName].title}: ${text}`));
+  lines.push(
+    "",
+    ...Object.entries(settings).map(([name, text]) => `- ${contenders[name as ContenderName].title}: ${text}`),
+  );
   return `${lines.join("\n")}\n`;
 }
 
 function figures({ rounds, cpu }: Result): string {
   const names = Object.keys(rounds[0] ?? {});
-  const [first, ...others] = names.map((name) => ({ name, ...spread(rounds.map((round) => round[name] ?? Number.NaN)) }));
+  const [first, ...others] = names.map((name) => ({
+    name,
+    ...spread(rounds.map((round) => round[name] ?? Number.NaN)),
+  }));
   if (!first) return "no figure | |";
   const cost = spread(cpu.map((round) => Object.values(round).reduce((sum, seconds) => sum + seconds, 0)));
   return [

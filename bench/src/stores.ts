@@ -30,13 +30,16 @@ export async function openStores(names: readonly ContenderName[]): Promise<Store
   const kinds = new Set(names.map((name) => contenders[name].store));
   const postgres = kinds.has("postgres") ? await startEmbedded({ dataDir: join(folder, "postgres") }) : null;
   const redis = new Map<string, Redis>();
-  for (const kind of ["redis", "redis-fsync"] as const) if (kinds.has(kind)) redis.set(kind, await startRedis(folder, kind));
+  for (const kind of ["redis", "redis-fsync"] as const)
+    if (kinds.has(kind)) redis.set(kind, await startRedis(folder, kind));
   let databases = 0;
   return {
     versions: {
       node: process.version,
       ...(postgres ? { postgresql: postgres.version } : {}),
-      ...(redis.size > 0 ? { redis: execFileSync("redis-server", ["--version"], { encoding: "utf8" }).split(" ")[2]! } : {}),
+      ...(redis.size > 0
+        ? { redis: execFileSync("redis-server", ["--version"], { encoding: "utf8" }).split(" ")[2]! }
+        : {}),
     },
     async open(name) {
       const { store } = contenders[name];

@@ -5,7 +5,8 @@ import { type Contender, databaseUrl, type Payload, type Producer, type WorkerOp
 const TYPE = "bench";
 
 export const carillon: Contender = {
-  settings: "node and worker in one process, another node as producer; concurrency 2,000 (throughput), 1,000 (lateness)",
+  settings:
+    "node and worker in one process, another node as producer; concurrency 2,000 (throughput), 1,000 (lateness)",
   async prepare() {
     const node = await startNode({ databaseUrl: databaseUrl(), listen: false, roles: ["api"] });
     await node.close();

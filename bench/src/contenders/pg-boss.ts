@@ -11,7 +11,8 @@ async function boss(supervise: boolean) {
 }
 
 export const pgBoss: Contender = {
-  settings: "batches of 2,000, burst while full (throughput), batches of 100 and a poll of 0.5 s with notify (lateness)",
+  settings:
+    "batches of 2,000, burst while full (throughput), batches of 100 and a poll of 0.5 s with notify (lateness)",
   async prepare() {
     const made = await boss(false);
     await made.createQueue("bench", { notify: true });

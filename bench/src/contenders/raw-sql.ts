@@ -79,7 +79,8 @@ export const rawSql: Contender = {
   async openWorker({ onStart }) {
     const [claims, completions] = [await connect(), await connect()];
     let stopped = false;
-    const claimNow = () => claims.query({ ...claim, rowMode: "array", values: [Date.now(), BATCH] } as pg.QueryArrayConfig);
+    const claimNow = () =>
+      claims.query({ ...claim, rowMode: "array", values: [Date.now(), BATCH] } as pg.QueryArrayConfig);
     const work = async () => {
       const underWay: Promise<unknown>[] = [];
       for (let next = claimNow(); !stopped; ) {
@@ -89,7 +90,9 @@ export const rawSql: Contender = {
         if (rows.length === 0) continue;
         for (const [, , payload] of rows) onStart(JSON.parse(payload as string).due);
         while (underWay.length >= 2) await underWay.shift();
-        underWay.push(completions.query({ ...complete, values: [rows.map(([id]) => id), rows.map(([, token]) => token)] }));
+        underWay.push(
+          completions.query({ ...complete, values: [rows.map(([id]) => id), rows.map(([, token]) => token)] }),
+        );
       }
       await Promise.all(underWay);
     };

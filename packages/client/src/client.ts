@@ -1,6 +1,6 @@
 import { invalid } from "@carillon/core/errors";
 import { type ChangeEvent, followEvents } from "./events.ts";
-import { type Fetch, type HttpOptions, open } from "./http.ts";
+import { type Fetch, type HttpOptions, type LocalCalls, open } from "./http.ts";
 import { SchedulesClient } from "./schedules-client.ts";
 import { TasksClient } from "./tasks-client.ts";
 
@@ -14,6 +14,8 @@ export interface CarillonOptions {
   apiKey?: string;
   /** Default the platform's. */
   fetch?: Fetch;
+  /** Of the client that `startNode` gives: what it does without a request. */
+  local?: LocalCalls;
 }
 
 /** A client of the REST API. Needs nothing but `fetch`: it runs in Node, Bun, Deno and on the edge. */
@@ -33,6 +35,7 @@ export class Carillon {
       urls,
       apiKey: options.apiKey ?? environment.CARILLON_API_KEY ?? null,
       fetch: options.fetch ?? ((url, init) => fetch(url, init)),
+      local: options.local,
     };
     this.tasks = new TasksClient(this.#http);
     this.schedules = new SchedulesClient(this.#http);

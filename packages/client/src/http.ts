@@ -17,7 +17,16 @@ const REQUEST_TIMEOUT_MS = 75_000;
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
+/** What a node's own client does without a request. Nothing can get lost in between, so these need no idempotency key. */
+export interface LocalCalls {
+  /** The body of `POST /tasks`. */
+  createTask(body: object): Promise<{ id: string; created: boolean }>;
+  /** The body of `POST /tasks:batch`. */
+  createTasks(body: { tasks: object[] }): Promise<{ id: string; created: boolean }[]>;
+}
+
 export interface HttpOptions {
+  local?: LocalCalls | undefined;
   urls: string[];
   apiKey: string | null;
   fetch: Fetch;

@@ -92,6 +92,11 @@ export class TasksClient {
     { idempotencyKey, ...options }: CreateOptions = {},
   ): Promise<TaskHandle<Result>> {
     const body = await taskBody(type, payload, options);
+    const { local } = this.#http;
+    if (local && idempotencyKey === undefined) {
+      const { id, created } = await local.createTask(body);
+      return new TaskHandle<Result>(this, id, created);
+    }
     const headers = { "idempotency-key": idempotencyKey ?? crypto.randomUUID() };
     const { status, body: task } = await exchange<Task>(this.#http, {
       method: "POST",
@@ -109,6 +114,8 @@ export class TasksClient {
     { idempotencyKey }: { idempotencyKey?: string } = {},
   ): Promise<{ id: string; created: boolean }[]> {
     const body = { tasks: await Promise.all(tasks.map(({ payload, ...options }) => taskBody(type, payload, options))) };
+    const { local } = this.#http;
+    if (local && idempotencyKey === undefined) return local.createTasks(body);
     const headers = { "idempotency-key": idempotencyKey ?? crypto.randomUUID() };
     const answer = await request<{ tasks: { id: string; created: boolean }[] }>(this.#http, {
       method: "POST",

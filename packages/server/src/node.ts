@@ -13,10 +13,11 @@ import { createChangeFeed } from "./feed.ts";
 import { createHttpApp } from "./http/app.ts";
 import { DEFAULT_NAMESPACE } from "./http/namespace.ts";
 import { injectFetch } from "./inject-fetch.ts";
+import { localCalls } from "./local-calls.ts";
 import { createLog } from "./log.ts";
 import { createEngine } from "./loops/engine.ts";
 import { createMetrics } from "./metrics.ts";
-import { createDeclaredTypes } from "./operations/index.ts";
+import { createDeclaredTypes, type Deps } from "./operations/index.ts";
 import { createRpcHandler } from "./rpc/handler.ts";
 import { listen } from "./rpc/port.ts";
 
@@ -114,7 +115,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       measureClock: () => clock.measure(),
       declareTypes: (namespace, declared) => types.declare(namespace, declared),
     });
-    const app = createHttpApp({
+    const deps: Deps = {
       store,
       clock,
       ids: engine.ids,
@@ -124,6 +125,9 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       feed,
       types,
       log,
+    };
+    const app = createHttpApp({
+      ...deps,
       version,
       metrics,
       readiness: () => readiness(store, draining.signal),
@@ -174,7 +178,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     return {
       name,
       url: port?.url ?? null,
-      client: new Carillon({ url: "http://localhost", fetch: injectFetch(app) }),
+      client: new Carillon({ url: "http://localhost", fetch: injectFetch(app), local: localCalls(deps) }),
       database: database.description,
       closed: ended.promise,
       close({ timeout = "30s" } = {}) {

@@ -47,11 +47,22 @@ export function settle(
   const fallback = defaultPolicyOf(choices.type);
   return {
     queue: choices.queue ?? declared?.queue ?? DEFAULT_QUEUE,
-    policy: {
-      retry: choices.retry ?? declared?.policy.retry ?? fallback.retry,
-      timeoutMs: choices.timeoutMs ?? declared?.policy.timeoutMs ?? fallback.timeoutMs,
-    },
+    policy: policyOf(
+      choices.retry ?? declared?.policy.retry ?? fallback.retry,
+      choices.timeoutMs ?? declared?.policy.timeoutMs ?? fallback.timeoutMs,
+    ),
   };
+}
+
+/** By the retries they share. Stores recognise a policy by its object. */
+const policies = new WeakMap<RetryPolicy, TaskPolicy>();
+
+function policyOf(retry: RetryPolicy, timeoutMs: number): TaskPolicy {
+  const known = policies.get(retry);
+  if (known?.timeoutMs === timeoutMs) return known;
+  const policy = { retry, timeoutMs };
+  policies.set(retry, policy);
+  return policy;
 }
 
 export function newTask(
