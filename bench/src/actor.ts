@@ -74,7 +74,7 @@ const commands = {
     await Promise.all([one(), one()]);
     return sent;
   },
-  async work(options: Omit<WorkerOptions, "onStart">) {
+  async work(options: Omit<WorkerOptions, "onStart"> & { holdMs?: number }) {
     opened.push(
       await contender.openWorker({
         ...options,
@@ -82,6 +82,7 @@ const commands = {
           lastAt = now();
           if (started++ === 0) firstAt = lastAt;
           if (dueAt !== null) lateness.push(lastAt - dueAt);
+          return options.holdMs ? new Promise((resolve) => setTimeout(resolve, options.holdMs)) : undefined;
         },
       }),
     );

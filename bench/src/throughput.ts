@@ -1,11 +1,15 @@
 /** How much per second: enqueue, drain, both at once. */
 import type { Measured } from "./actors.ts";
+import { type ContenderName, contenders } from "./contenders/index.ts";
 import { sleep, until } from "./waiting.ts";
 import type { Stage, Workload } from "./workload.ts";
 
 /** How many tasks a worker may hold at once when throughput counts. */
 export const CONCURRENCY = 2_000;
 const PER_CALL = 1_000;
+
+/** Everybody with a queue. */
+const queues = Object.keys(contenders).filter((name) => name !== "timers") as ContenderName[];
 
 const work = { concurrency: CONCURRENCY, tuned: "throughput" } as const;
 
@@ -14,6 +18,7 @@ export const enqueueBulk: Workload = {
   title: "Enqueue, 1,000 per call",
   unit: "tasks/s",
   better: "higher",
+  only: queues,
   async run(stage) {
     const count = stage.sized(200_000, 2_000);
     return enqueue(stage, { count, perCall: PER_CALL, callers: 4 });
@@ -25,6 +30,7 @@ export const enqueueSingle: Workload = {
   title: "Enqueue, one per call, 64 callers",
   unit: "tasks/s",
   better: "higher",
+  only: queues,
   async run(stage) {
     return enqueue(stage, { count: stage.sized(50_000, 500), perCall: 0, callers: 64 });
   },
@@ -44,6 +50,7 @@ export const drainOne: Workload = {
   title: "Drain 50,000 no-ops, one worker process",
   unit: "tasks/s",
   better: "higher",
+  only: queues,
   run: (stage) => drain(stage, 1),
 };
 
@@ -52,6 +59,7 @@ export const drainTwo: Workload = {
   title: "Drain 50,000 no-ops, two worker processes",
   unit: "tasks/s",
   better: "higher",
+  only: queues,
   run: (stage) => drain(stage, 2),
 };
 
@@ -83,6 +91,7 @@ export const sustained: Workload = {
   title: "Sustained: submit, execute, archive",
   unit: "tasks/s",
   better: "higher",
+  only: queues,
   async run(stage) {
     const [totalMs, countedMs] = [stage.sized(300_000, 3_000), stage.sized(60_000, 1_500)];
     const [producer, [worker]] = [await stage.actor("producer"), await stage.workers()];

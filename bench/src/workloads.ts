@@ -1,5 +1,7 @@
 /** Everything that `npm run bench` measures, in order. */
+import { drainBehind, latenessBehind } from "./backlog.ts";
 import { burst, everySecond, latenessAt } from "./lateness.ts";
+import { nodeKilled, workerKilled } from "./recovery.ts";
 import { drainOne, drainTwo, enqueueBulk, enqueueSingle, sustained } from "./throughput.ts";
 import type { Workload } from "./workload.ts";
 
@@ -14,4 +16,10 @@ export const workloads: readonly Workload[] = [
   latenessAt(10_000),
   burst,
   everySecond,
+  drainBehind(1),
+  latenessBehind(1),
+  drainBehind(10),
+  latenessBehind(10),
+  workerKilled,
+  nodeKilled,
 ];

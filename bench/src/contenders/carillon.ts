@@ -29,8 +29,8 @@ export const carillon: Contender = {
 export function benchTask({ onStart }: Pick<WorkerOptions, "onStart">): AnyTask {
   return task(TYPE, {
     run({ due }: Payload, { schedule, dueAt }) {
-      onStart(due ?? (schedule === null ? null : dueAt.getTime()));
-      return null;
+      const held = onStart(due ?? (schedule === null ? null : dueAt.getTime()));
+      return held instanceof Promise ? held : null;
     },
   });
 }

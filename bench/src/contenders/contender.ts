@@ -8,7 +8,7 @@ export interface Contender {
   /** Once, in an empty database: tables, queues. */
   prepare(): Promise<void>;
   openProducer(): Promise<Producer>;
-  /** Resolves when it takes tasks. `onStart` is called in the handler, which does nothing else. */
+  /** Resolves when it takes tasks. `onStart` is what the handler does. */
   openWorker(options: WorkerOptions): Promise<Closable>;
 }
 
@@ -20,7 +20,8 @@ export interface WorkerOptions {
   concurrency: number;
   /** `lateness`: few tasks and each on time; `throughput`: as many as possible. Peers poll and batch accordingly. */
   tuned: "lateness" | "throughput";
-  onStart(dueAt: number | null): void;
+  /** What it returns holds the task. */
+  onStart(dueAt: number | null): unknown;
 }
 
 export interface Producer extends Closable {

@@ -1,7 +1,7 @@
 /** No store, no queue: what timers of one process can do at best. */
 import type { Contender } from "./contender.ts";
 
-let onStart: (dueAt: number | null) => void = () => {};
+let onStart: (dueAt: number | null) => unknown = () => {};
 
 export const timers: Contender = {
   settings: "setTimeout, one process",
@@ -18,7 +18,7 @@ export const timers: Contender = {
           wait();
         }
       },
-      single: async () => onStart(null),
+      single: async () => void onStart(null),
       close: async () => {},
     };
   },
