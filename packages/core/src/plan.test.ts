@@ -24,7 +24,8 @@ const everyMinute: ScheduleRule = {
 const last: CatchUp = { policy: "last", windowMs: DAY, limit: 100 };
 
 function schedule(changes: Partial<PlanningSchedule> = {}): PlanningSchedule {
-  return { id: 1n, rule: everyMinute, catchUp: last, plannedUntil: NOW, firesSoFar: 0, paused: false, ...changes };
+  const none = { firesSoFar: 0, tasksAhead: [], paused: false };
+  return { id: 1n, rule: everyMinute, catchUp: last, plannedUntil: NOW, ...none, ...changes };
 }
 
 const time = { now: NOW, horizonMs: MINUTE, limit: 1_000 };
@@ -160,6 +161,22 @@ test("a schedule ends after so many tasks; what was missed or skipped does not c
   expect(missed.nextFireAt).toBeNull();
   const over = planFires(schedule({ rule, firesSoFar: 5 }), time);
   expect(over).toEqual({ fires: [], plannedUntil: NEVER_AGAIN, nextFireAt: null, more: false });
+});
+
+test("a mark that went back counts the fires that kept their tasks once", () => {
+  const given = schedule({ rule: { ...everyMinute, maxFires: 5 }, firesSoFar: 3, tasksAhead: [NOW + 2 * MINUTE] });
+  const plan = planFires(given, { ...time, horizonMs: HOUR });
+  expect(plan.fires.map(({ fireAt }) => fireAt - NOW)).toEqual([MINUTE, 2 * MINUTE, 3 * MINUTE]);
+  expect(plan).toMatchObject({ plannedUntil: NEVER_AGAIN, more: false });
+  // One that the rule no longer has, or that counts as missed by now, is one of the five all the same.
+  const kept = { firesSoFar: 4, plannedUntil: NOW - HOUR, tasksAhead: [NOW - HOUR + 1, NOW - HOUR + MINUTE] };
+  const skip: CatchUp = { ...last, policy: "skip" };
+  const later = planFires({ ...given, ...kept, catchUp: skip }, { ...time, horizonMs: HOUR });
+  expect(outcomes(later.fires)).toEqual({ missed: 59, task: 1 });
+  // All five have their tasks: the next fire is the next of these.
+  const all = { firesSoFar: 5, tasksAhead: [NOW + MINUTE, NOW + 2 * MINUTE] };
+  expect(planFires({ ...given, ...all }, time)).toMatchObject({ fires: [], nextFireAt: NOW + MINUTE });
+  expect(planFires({ ...given, ...all }, { ...time, now: NOW + 2 * MINUTE }).nextFireAt).toBeNull();
 });
 
 test("a schedule ends at its end and waits for its start", () => {

@@ -19,6 +19,8 @@ export interface PlanningSchedule {
   plannedUntil: number;
   /** Fires that became tasks. */
   firesSoFar: number;
+  /** Of these, the ones after the mark, which went back over them. Needed for rules with `maxFires` only. */
+  tasksAhead: readonly number[];
   paused: boolean;
 }
 
@@ -58,6 +60,7 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
   const until = Math.max(mark, now + time.horizonMs);
   const missedBefore = Math.floor(Math.min(now, time.aliveSince ?? now)) - MISSED_AFTER_MS;
   let left = rule.maxFires === null ? Number.POSITIVE_INFINITY : rule.maxFires - schedule.firesSoFar;
+  const counted = new Set(schedule.tasksAhead);
 
   const fires: PlannedFireDecision[] = [];
   const found = left > 0 ? firesBetween(rule, mark, until, limit + 1) : [];
@@ -73,14 +76,14 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
     } else {
       const dueAt = jitteredDueAt(rule, schedule.id, fireAt);
       fires.push({ fireAt, dueAt, outcome: "task", reason: null, caughtUp: missed });
-      left--;
+      if (!counted.has(fireAt)) left--;
     }
   }
 
   const more = left > 0 && found.length > limit;
   const lastPlanned = fires.at(-1)?.fireAt;
   let nextFire = nextFireAt(rule, now);
-  if (left <= 0 && nextFire !== null && nextFire > (lastPlanned ?? mark)) nextFire = null;
+  if (left <= 0 && nextFire !== null && nextFire > (lastPlanned ?? mark) && !counted.has(nextFire)) nextFire = null;
   if (more) return { fires, plannedUntil: lastPlanned!, nextFireAt: nextFire, more };
   const following = left > 0 ? nextFireAt(rule, until) : null;
   const plannedUntil = following === null ? Math.max(until, NEVER_AGAIN) : Math.max(until, following - 1);

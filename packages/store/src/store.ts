@@ -273,6 +273,12 @@ export interface ScheduleRecord {
   updatedAt: number;
 }
 
+/** As its planner is given it. */
+export interface ScheduleToPlan extends ScheduleRecord {
+  /** For a rule with `maxFires`: the fires after the mark that have become tasks, in order; they are among `fires`. Otherwise empty. */
+  tasksAhead: number[];
+}
+
 /** As a list shows it. */
 export interface ScheduleSummary extends ScheduleRecord {
   /** The latest fire until now that became a task, and that task while it is remembered. */
@@ -452,7 +458,7 @@ export interface Store {
    */
   planSchedules(
     request: { before: number; limit: number; now: number },
-    plan: (schedule: ScheduleRecord) => SchedulePlan,
+    plan: (schedule: ScheduleToPlan) => SchedulePlan,
   ): Promise<{ schedules: number; tasks: NewTask[] }>;
   /** Oldest first, `from <= fireAt < to`. */
   listFires(

@@ -18,6 +18,7 @@ async function plan(store: Store, now: number): Promise<void> {
         catchUp,
         plannedUntil: schedule.plannedUntil,
         firesSoFar: schedule.fires,
+        tasksAhead: schedule.tasksAhead,
         paused: schedule.paused,
       },
       { now, horizonMs: 60_000, aliveSince: 0, limit: 1_000 },

@@ -57,6 +57,12 @@ function setup({ callMs = 0 } = {}) {
       if (!("schedule" in answer)) throw new Error(answer.kind);
       return answer.schedule.id;
     },
+    /** What falls due until then, by a node's claim. */
+    async claim(until: number) {
+      const { id: session } = await store.openSession({ node: "node-1", url: null, now: clock.now() });
+      const targets = (await store.lanes()).map(({ id }) => ({ laneId: id, band: 2 as const, limit: 100 }));
+      return store.claim({ session, targets, until, limit: 100, now: clock.now() });
+    },
     async fires(name: string) {
       const { id } = (await store.getSchedule("default", name, clock.now()))!;
       return (await store.listFires(id, { from: 0, to: 1e15, pageSize: 100_000, after: null })).items;
@@ -103,3 +109,43 @@ test("a long downtime is worked through without pauses", async () => {
   expect(fires).toHaveLength(3_660);
   expect(fires.filter(({ caughtUp }) => caughtUp)).toHaveLength(1);
 });
+
+test("a schedule of so many fires goes on after a downtime until it has had them", async () => {
+  const t = setup();
+  await t.put("hundred", { maxFires: 100 });
+  await t.rounds();
+  const from = t.clock.now();
+  await t.clock.advance(30_000);
+  await t.store.recordDowntime({ from, until: t.clock.now() });
+  for (let minute = 0; minute < 5; minute++) {
+    await t.rounds();
+    await t.clock.advance(60_000);
+  }
+  const fires = await t.fires("hundred");
+  expect(fires.filter(({ outcome }) => outcome === "task")).toHaveLength(100);
+  expect(fires.filter(({ outcome }) => outcome === "missed").length).toBeGreaterThan(10);
+});
+
+test.each(["an edit", "a pause"])(
+  "a schedule of so many fires has them all, though %s came in between",
+  async (what) => {
+    const t = setup();
+    await t.put("three", { every: "10s", maxFires: 3 });
+    await t.rounds();
+    await t.clock.advance(9_900);
+    await t.claim(t.clock.now() + 100);
+    if (what === "an edit") {
+      await t.put("three", { every: "10s", maxFires: 3, endAt: "2100-01-01T00:00:00Z" });
+    } else {
+      const pause = { reason: null, now: t.clock.now() };
+      await t.store.setPaused("default", "three", { ...pause, paused: true });
+      await t.rounds();
+      await t.store.setPaused("default", "three", { ...pause, paused: false });
+    }
+    for (let minute = 0; minute < 3; minute++) {
+      await t.rounds();
+      await t.clock.advance(60_000);
+    }
+    expect((await t.fires("three")).map(({ outcome }) => outcome)).toEqual(["task", "task", "task"]);
+  },
+);

@@ -3,7 +3,7 @@
  * unique for ever, so nothing here has to be in charge.
  */
 import { type Clock, type Id, type IdSource, MISSED_AFTER_MS, planFires } from "@carillon/core";
-import type { NewTask, SchedulePlan, ScheduleRecord, Store, TypeDeclaration } from "@carillon/store";
+import type { NewTask, SchedulePlan, ScheduleRecord, ScheduleToPlan, Store, TypeDeclaration } from "@carillon/store";
 import type { CreatedTask } from "../dispatch/demand.ts";
 import type { Log } from "../dispatch/options.ts";
 import { settle } from "../operations/new-task.ts";
@@ -59,7 +59,7 @@ export function createPlanner(options: {
     return known && clock.monotonic() - known.readAt < DECLARATIONS_AGE_MS ? known.types : null;
   };
 
-  function plan(schedule: ScheduleRecord, { now, downtimes }: Round): SchedulePlan {
+  function plan(schedule: ScheduleToPlan, { now, downtimes }: Round): SchedulePlan {
     const { plannedUntil: mark, definition } = schedule;
     const types = typesOf(schedule.namespace);
     if (!types) {
@@ -76,6 +76,7 @@ export function createPlanner(options: {
         catchUp: definition.catchUp,
         plannedUntil: mark,
         firesSoFar: schedule.fires,
+        tasksAhead: schedule.tasksAhead,
         paused: schedule.paused,
       },
       { now, horizonMs: HORIZON_MS, aliveSince: gaps.at(-1)?.until ?? mark, limit: FIRES_A_SCHEDULE },
@@ -95,7 +96,7 @@ export function createPlanner(options: {
   }
 
   /** A schedule that cannot be planned keeps nobody else from being planned. */
-  function tryPlan(schedule: ScheduleRecord, round: Round): SchedulePlan {
+  function tryPlan(schedule: ScheduleToPlan, round: Round): SchedulePlan {
     round.sliceEndsAt ??= clock.monotonic() + SLICE_MS;
     if (clock.monotonic() > round.sliceEndsAt) {
       round.unfinished = true;

@@ -1,7 +1,7 @@
 /** The ledger: what the planner writes, what a downtime takes back, what people read. */
 import type { Id } from "@carillon/core";
-import type { Fire, NewTask, Page, SchedulePlan, ScheduleRecord } from "../store.ts";
-import type { FireRow, MemoryDatabase } from "./database.ts";
+import type { Fire, NewTask, Page, SchedulePlan, ScheduleToPlan } from "../store.ts";
+import type { FireRow, MemoryDatabase, ScheduleRow } from "./database.ts";
 import { deleteTask, insertTask } from "./rows.ts";
 import { plannedTasks, scheduleRecord } from "./schedules.ts";
 
@@ -11,13 +11,13 @@ const GRACE_MS = 10_000;
 export function planSchedules(
   database: MemoryDatabase,
   { before, limit }: { before: number; limit: number; now: number },
-  plan: (schedule: ScheduleRecord) => SchedulePlan,
+  plan: (schedule: ScheduleToPlan) => SchedulePlan,
 ): { schedules: number; tasks: NewTask[] } {
   const plans = [...database.schedules.values()]
     .filter((row) => row.deletedAt === null && row.plannedUntil < before)
     .sort((a, b) => a.plannedUntil - b.plannedUntil || (a.id < b.id ? -1 : 1))
     .slice(0, limit)
-    .map((row) => ({ row, plan: plan(scheduleRecord(row)) }));
+    .map((row) => ({ row, plan: plan(scheduleToPlan(database, row)) }));
   const tasks: NewTask[] = [];
   for (const { row, plan } of plans) {
     const fires = database.fires.get(row.id)!;
@@ -34,6 +34,16 @@ export function planSchedules(
     row.nextFireAt = plan.nextFireAt;
   }
   return { schedules: plans.length, tasks };
+}
+
+function scheduleToPlan(database: MemoryDatabase, row: ScheduleRow): ScheduleToPlan {
+  const limited = row.definition.rule.maxFires !== null;
+  const fires = limited ? [...database.fires.get(row.id)!.values()] : [];
+  const tasksAhead = fires
+    .filter(({ fireAt, outcome }) => fireAt > row.plannedUntil && outcome === "task")
+    .map(({ fireAt }) => fireAt)
+    .sort((a, b) => a - b);
+  return { ...scheduleRecord(row), tasksAhead };
 }
 
 export function recordDowntime(database: MemoryDatabase, { from, until }: { from: number; until: number }): void {

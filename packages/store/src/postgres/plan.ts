@@ -3,7 +3,7 @@
  * locked until fires, tasks and mark are committed together, so that an edit, a pause or another planner sees all of a plan or nothing.
  */
 import type { Id } from "@carillon/core";
-import type { NewTask, PlannedFire, SchedulePlan, ScheduleRecord } from "../store.ts";
+import type { NewTask, PlannedFire, SchedulePlan, ScheduleRecord, ScheduleToPlan } from "../store.ts";
 import type { Db, Statement } from "./db.ts";
 import { insertTasks } from "./insert.ts";
 import type { Catalog } from "./lanes.ts";
@@ -11,7 +11,7 @@ import { withPartitions } from "./partitions.ts";
 import { instant, ms } from "./records.ts";
 import { scheduleColumns, toSchedule } from "./schedules.ts";
 
-type Plan = (schedule: ScheduleRecord) => SchedulePlan;
+type Plan = (schedule: ScheduleToPlan) => SchedulePlan;
 type Planned = { schedule: ScheduleRecord; plan: SchedulePlan };
 
 /** `plan` is asked again when the transaction has to begin anew, for a day of the ledger that had no partition yet. */
@@ -24,8 +24,9 @@ export async function planSchedules(
   return withPartitions(db, () =>
     db.transaction(async (tx) => {
       const rows = await tx.query(takeSchedules, [before, limit]);
-      const planned = rows.map(toSchedule).map((schedule) => ({ schedule, plan: plan(schedule) }));
-      if (planned.length === 0) return { schedules: 0, tasks: [] };
+      if (rows.length === 0) return { schedules: 0, tasks: [] };
+      const schedules = await withTasksAhead(tx, rows.map(toSchedule));
+      const planned = schedules.map((schedule) => ({ schedule, plan: plan(schedule) }));
       const tasks = await recordFires(tx, planned);
       await insertTasks(tx, catalog, tasks);
       // The planner leaves some for later.
@@ -36,6 +37,21 @@ export async function planSchedules(
       return { schedules: planned.length, tasks };
     }),
   );
+}
+
+/** A statement of its own, as only one that begins after the locks were taken sees what they waited for. */
+async function withTasksAhead(tx: Db, schedules: ScheduleRecord[]): Promise<ScheduleToPlan[]> {
+  const limited = schedules.filter(({ definition }) => definition.rule.maxFires !== null);
+  const ahead = new Map<Id, number[]>();
+  if (limited.length > 0) {
+    const ids = limited.map(({ id }) => id);
+    for (const [id, fireAt] of await tx.query<[Id, number]>(selectTasksAhead, [ids])) {
+      const found = ahead.get(id);
+      if (found) found.push(fireAt);
+      else ahead.set(id, [fireAt]);
+    }
+  }
+  return schedules.map((schedule) => ({ ...schedule, tasksAhead: ahead.get(schedule.id) ?? [] }));
 }
 
 /** The tasks of those fires that had no row yet, or one that was withdrawn. */
@@ -79,6 +95,19 @@ select ${scheduleColumns}
  where deleted_at is null and planned_until < ${instant("$1")}
  order by planned_until limit $2
    for update skip locked`,
+};
+
+/** Lateral, so that each schedule's look-up begins at its own mark. */
+const selectTasksAhead: Statement = {
+  name: "select_tasks_ahead",
+  text: `
+select schedule.id, ahead.fire_at
+  from schedule
+ cross join lateral (
+   select ${ms("fire_at")} as fire_at from fire
+    where fire.schedule_id = schedule.id and fire.fire_at > schedule.planned_until and fire.outcome = 'task'
+    order by fire.fire_at) ahead
+ where schedule.id = any($1::bigint[])`,
 };
 
 const insertFires: Statement = {

@@ -1,6 +1,6 @@
 import { planFires } from "@carillon/core";
 import { expect, test } from "vitest";
-import type { NewTask, SchedulePlan, ScheduleRecord } from "../store.ts";
+import type { NewTask, SchedulePlan, ScheduleRecord, ScheduleToPlan } from "../store.ts";
 import { listFires } from "./fires.ts";
 import { planSchedules } from "./plan.ts";
 import { getTask } from "./records.ts";
@@ -11,7 +11,7 @@ const HORIZON = 5 * MINUTE;
 
 /** As a node plans, with the planner's own decisions. */
 function planner(t: Setup, now: number) {
-  return (schedule: ScheduleRecord): SchedulePlan => {
+  return (schedule: ScheduleToPlan): SchedulePlan => {
     const plan = planFires(
       {
         id: schedule.id,
@@ -19,6 +19,7 @@ function planner(t: Setup, now: number) {
         catchUp: schedule.definition.catchUp,
         plannedUntil: schedule.plannedUntil,
         firesSoFar: schedule.fires,
+        tasksAhead: schedule.tasksAhead,
         paused: schedule.paused,
       },
       { now, horizonMs: HORIZON, limit: 1_000 },

@@ -1,4 +1,4 @@
-import type { ScheduleDefinition, SchedulePlan, ScheduleRecord } from "@carillon/store";
+import type { ScheduleDefinition, SchedulePlan, ScheduleToPlan } from "@carillon/store";
 import { expect } from "vitest";
 import { final, type Promises, start, type World } from "./world.ts";
 
@@ -82,6 +82,22 @@ export const schedules: Promises = {
     expect((await fires(t)).map(({ outcome }) => outcome)).toEqual(["missed", "missed", "task"]);
     expect(await t.store.downtimes(from)).toEqual([{ from, until: t.now }]);
   },
+  "who plans a rule that ends after so many fires hears which of those ahead have their tasks": async (t) => {
+    const ahead: number[][] = [];
+    const look = () => plan(t, [], "task", ({ tasksAhead }) => ahead.push(tasksAhead.map((at) => at - start)));
+    await put(t, { maxFires: 5 });
+    await plan(t, [10, 20]);
+    const [held] = await t.claim({ until: t.now + 10_000 });
+    await look();
+    await put(t, { maxFires: 4 });
+    await look();
+    await t.record(held!, final("succeeded"));
+    await put(t, { maxFires: 3 });
+    await look();
+    await put(t);
+    await look();
+    expect(ahead).toEqual([[], [10_000], [10_000], []]);
+  },
   "a schedule shows its last fire and that one's task": async (t) => {
     await put(t);
     await plan(t, [-10, 10]);
@@ -93,7 +109,7 @@ export const schedules: Promises = {
   },
 };
 
-const definition = (every: string): ScheduleDefinition => ({
+const definition = (every: string, maxFires: number | null): ScheduleDefinition => ({
   rule: {
     cron: null,
     every,
@@ -103,19 +119,26 @@ const definition = (every: string): ScheduleDefinition => ({
     jitter: null,
     startAt: null,
     endAt: null,
-    maxFires: null,
+    maxFires,
   },
   catchUp: { policy: "last", windowMs: 3_600_000, limit: 1 },
   overlap: "allow",
   task: { type: "work", payload: null, queue: null, priority: 5, retry: null, timeoutMs: null, tags: [] },
 });
 
-const put = (t: World, { every = "1m", ...more }: { every?: string; expect?: "create" | number } = {}) =>
+const put = (
+  t: World,
+  {
+    every = "1m",
+    maxFires = null,
+    ...more
+  }: { every?: string; maxFires?: number | null; expect?: "create" | number } = {},
+) =>
   t.store.putSchedule({
     id: t.newTask().id,
     namespace: t.namespace,
     name: "nightly",
-    definition: definition(every),
+    definition: definition(every, maxFires),
     now: t.now,
     nextFireAt: t.now + 60_000,
     ...more,
@@ -132,16 +155,24 @@ const fires = async (t: World) => {
 const HORIZON_MS = 60_000;
 
 /** Plans fires at these seconds from now. */
-const plan = (t: World, seconds: number[], outcome: "task" | "skipped" | "missed" = "task") => {
-  const planned = (record: ScheduleRecord): SchedulePlan => ({
-    // Still behind, so that the next call plans again.
-    plannedUntil: t.now + HORIZON_MS - 1,
-    nextFireAt: null,
-    fires: seconds.map((second) => {
-      const fireAt = t.now + second * 1_000;
-      const task = t.newTask({ trigger: "schedule", scheduleId: record.id, fireAt, dueAt: fireAt });
-      return { fireAt, outcome, reason: null, caughtUp: false, task: outcome === "task" ? task : null };
-    }),
-  });
+const plan = (
+  t: World,
+  seconds: number[],
+  outcome: "task" | "skipped" | "missed" = "task",
+  asked: (schedule: ScheduleToPlan) => void = () => {},
+) => {
+  const planned = (schedule: ScheduleToPlan): SchedulePlan => {
+    asked(schedule);
+    return {
+      // Still behind, so that the next call plans again.
+      plannedUntil: t.now + HORIZON_MS - 1,
+      nextFireAt: null,
+      fires: seconds.map((second) => {
+        const fireAt = t.now + second * 1_000;
+        const task = t.newTask({ trigger: "schedule", scheduleId: schedule.id, fireAt, dueAt: fireAt });
+        return { fireAt, outcome, reason: null, caughtUp: false, task: outcome === "task" ? task : null };
+      }),
+    };
+  };
   return t.store.planSchedules({ before: t.now + HORIZON_MS, limit: 10, now: t.now }, planned);
 };

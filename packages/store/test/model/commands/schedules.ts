@@ -1,5 +1,5 @@
 import { defaultPolicy, type Id, nextFireAt, planFires } from "@carillon/core";
-import type { NewTask, ScheduleDefinition, SchedulePlan, ScheduleRecord } from "@carillon/store";
+import type { NewTask, ScheduleDefinition, SchedulePlan, ScheduleRecord, ScheduleToPlan } from "@carillon/store";
 import fc from "fast-check";
 import { command, nth } from "../command.ts";
 import { pick, same, unordered, type World } from "../world.ts";
@@ -90,11 +90,11 @@ const planSchedules = command(
       }
       return task;
     };
-    const plan = (schedule: ScheduleRecord): SchedulePlan => {
-      const { id, definition, plannedUntil, fires: firesSoFar, paused } = schedule;
+    const plan = (schedule: ScheduleToPlan): SchedulePlan => {
+      const { id, definition, plannedUntil, fires: firesSoFar, tasksAhead, paused } = schedule;
       const { rule, catchUp } = definition;
       const planned = planFires(
-        { id, rule, catchUp, plannedUntil, firesSoFar, paused },
+        { id, rule, catchUp, plannedUntil, firesSoFar, tasksAhead, paused },
         { now, horizonMs: HORIZON_MS, aliveSince: now - aliveMs, limit },
       );
       return {
@@ -113,7 +113,7 @@ const planSchedules = command(
       world,
       async (store) => {
         // A store may ask again, when it has to begin anew.
-        const asked = new Map<Id, ScheduleRecord>();
+        const asked = new Map<Id, ScheduleToPlan>();
         const request = { before: now + HORIZON_MS, limit: 100, now };
         const answer = await store.planSchedules(request, (schedule) => {
           asked.set(schedule.id, schedule);
