@@ -40,13 +40,13 @@ export async function toClaimedTasks(db: Db, catalog: Catalog, rows: ClaimedRow[
     if (row[9] & 1) large.push(row[0]);
     if (row[11] !== null) schedules.add(row[11]);
   }
-  await catalog.learn({ lanes, policies, schedules });
+  const learned = await catalog.learn({ lanes, policies, schedules });
   const payloads = large.length > 0 ? await payloadsOf(db, large) : null;
   return rows.map((row) => ({
     id: row[0],
     token: row[1],
     lane: catalog.lane(row[2]),
-    policy: catalog.policy(row[3]),
+    policy: learned.policy(row[3]),
     priority: row[4],
     dueAt: milliseconds(row[5]),
     attempt: row[6],
@@ -54,7 +54,7 @@ export async function toClaimedTasks(db: Db, catalog: Catalog, rows: ClaimedRow[
     lost: row[8],
     payload: row[9] & 1 ? (payloads!.get(row[0]) ?? null) : row[10],
     scheduleId: row[11],
-    scheduleName: row[11] === null ? null : catalog.scheduleName(row[11]),
+    scheduleName: row[11] === null ? null : learned.scheduleName(row[11]),
     fireAt: row[12] === null ? null : milliseconds(row[12]),
     finishBy: row[13] === null ? null : milliseconds(row[13]),
     startedAt: row[14] === null ? null : milliseconds(row[14]),

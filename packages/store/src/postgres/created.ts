@@ -36,7 +36,7 @@ export async function claimedTasks(catalog: Catalog, tasks: NewTask[]): Promise<
   if (tasks.length === 0) return [];
   const { lanes } = await catalog.numbersOf(tasks);
   const schedules = tasks.flatMap((task) => task.scheduleId ?? []);
-  if (schedules.length > 0) await catalog.learn({ schedules: new Set(schedules) });
+  const learned = await catalog.learn({ schedules: new Set(schedules) });
   return tasks.map((task, index) => ({
     id: task.id,
     token: 1n,
@@ -49,7 +49,7 @@ export async function claimedTasks(catalog: Catalog, tasks: NewTask[]): Promise<
     lost: 0,
     payload: task.payload,
     scheduleId: task.scheduleId,
-    scheduleName: task.scheduleId === null ? null : catalog.scheduleName(task.scheduleId),
+    scheduleName: task.scheduleId === null ? null : learned.scheduleName(task.scheduleId),
     fireAt: task.fireAt,
     finishBy: null,
     startedAt: null,

@@ -12,6 +12,7 @@ export async function depths(db: Db, catalog: Catalog, cap: number): Promise<Dep
     [lanes.map((lane) => lane.id), cap],
     { deadlineMs: 30_000 },
   );
+  await catalog.learn({ lanes: new Set(rows.map(([laneId]) => laneId)) });
   return rows.map(([laneId, state, count]) => ({ lane: catalog.lane(laneId), state, count }));
 }
 

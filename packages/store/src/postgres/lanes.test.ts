@@ -1,8 +1,9 @@
 import { defaultPolicy } from "@carillon/core";
 import { expect, test } from "vitest";
 import { openPools } from "./db.ts";
+import { depths } from "./depths.ts";
 import { createCatalog } from "./lanes.ts";
-import { setup } from "./test-store.ts";
+import { NOON, setup } from "./test-store.ts";
 
 test("nodes that meet new lanes and policies at the same moment give them the same numbers", async () => {
   await using t = await setup();
@@ -34,5 +35,53 @@ test("a lane is one object, and equal policies are one row however they are writ
   expect(policyIds[0]).toBe(policyIds[1]);
   expect(await catalog.lanes()).toEqual([lanes[0]]);
   expect((await catalog.lanes())[0]).toBe(lanes[0]);
+  await pools.close();
+});
+
+test("a batch has its policies and names, however many others it makes the node forget", async () => {
+  await using t = await setup();
+  const pools = await openPools({ connection: t.connectionString });
+  const catalog = createCatalog(pools.reads, { policiesKept: 3, schedulesKept: 3 });
+  const tasks = Array.from({ length: 20 }, (_, index) =>
+    t.newTask({ policy: { ...defaultPolicy, timeoutMs: 1_000 + index } }),
+  );
+  const [numbers, again] = await Promise.all([catalog.numbersOf(tasks), catalog.numbersOf(tasks.toReversed())]);
+  const policies = numbers.policyIds;
+  expect(again.policyIds).toEqual(policies.toReversed());
+  const schedules = tasks.map(({ id }) => id);
+  for (const id of schedules) {
+    await t.sql(
+      `insert into schedule (id, namespace, name, definition, planned_until, created_at, updated_at)
+       values ($1, 'default', $2, '{}', now(), now(), now())`,
+      [id, `s-${id}`],
+    );
+  }
+  const learnAll = async (from: number) => {
+    const learned = await catalog.learn({
+      policies: new Set(policies.slice(from)),
+      schedules: new Set(schedules.slice(from)),
+    });
+    for (let index = from; index < tasks.length; index++) {
+      expect(learned.policy(policies[index]!)).toEqual(tasks[index]!.policy);
+      expect(learned.scheduleName(schedules[index]!)).toBe(`s-${schedules[index]}`);
+    }
+  };
+  await learnAll(17);
+  await learnAll(0);
+  // Each makes the node forget what another one knows already.
+  await Promise.all([19, 0, 10, 5, 18].map(learnAll));
+  expect((await catalog.learn({ schedules: new Set([1n]) })).scheduleName(1n)).toBeNull();
+  await pools.close();
+});
+
+test("a lane that another node makes while depths are counted is counted by name", async () => {
+  await using t = await setup();
+  await t.store.createTasks([t.newTask({ type: "new" })], { now: NOON });
+  await t.claim(await t.session());
+  const pools = await openPools({ connection: t.connectionString });
+  const catalog = { ...createCatalog(pools.reads), lanes: async () => [] };
+  expect(await depths(pools.reads, catalog, 10)).toMatchObject([
+    { lane: { namespace: "default", queue: "default", type: "new" }, state: "claimed", count: 1 },
+  ]);
   await pools.close();
 });

@@ -13,25 +13,31 @@ export interface Numbers {
 export interface Catalog {
   /** Gives those that are new their rows. */
   numbersOf(tasks: readonly NewTask[]): Promise<Numbers>;
-  /** Makes sure that these, which other nodes may have made, are known. */
-  learn(ids: { lanes?: Set<number>; policies?: Set<number>; schedules?: Set<Id> }): Promise<void>;
+  /** Makes sure that these lanes, which other nodes may have made, are known, and answers with the others. */
+  learn(ids: { lanes?: Set<number>; policies?: Set<number>; schedules?: Set<Id> }): Promise<Learned>;
+  /** One that was learned. */
   lane(id: number): Lane;
-  policy(id: number): TaskPolicy;
-  scheduleName(id: Id): string | null;
   /** All there are. */
   lanes(): Promise<Lane[]>;
+}
+
+/** What was asked about. It does not come from the catalog's memory afterwards: that one is bounded, and others use it too. */
+export interface Learned {
+  policy(id: number): TaskPolicy;
+  /** Null: there is no such schedule. */
+  scheduleName(id: Id): string | null;
 }
 
 /** Policies may differ from task to task, if users will; so many are remembered. */
 const POLICIES_KEPT = 20_000;
 const SCHEDULES_KEPT = 200_000;
 
-export function createCatalog(db: Db): Catalog {
+export function createCatalog(db: Db, { policiesKept = POLICIES_KEPT, schedulesKept = SCHEDULES_KEPT } = {}): Catalog {
   const lanesById = new Map<number, Lane>();
   const lanesByName = new Map<string, Lane>();
-  const policiesById = new Recent<number, TaskPolicy>(POLICIES_KEPT);
-  const policyIds = new Recent<string, number>(POLICIES_KEPT);
-  const scheduleNames = new Recent<Id, string>(SCHEDULES_KEPT);
+  const policiesById = new Recent<number, TaskPolicy>(policiesKept);
+  const policyIds = new Recent<string, number>(policiesKept);
+  const scheduleNames = new Recent<Id, string>(schedulesKept);
   /** By object: a batch usually shares one. */
   const bodies = new WeakMap<TaskPolicy, string>();
 
@@ -52,11 +58,11 @@ export function createCatalog(db: Db): Catalog {
     return lane;
   }
 
-  function rememberPolicies(rows: PolicyRow[]): void {
-    for (const [id, body] of rows) {
-      policyIds.set(body, id);
-      policiesById.set(id, policiesById.get(id) ?? JSON.parse(body));
-    }
+  function rememberPolicy([id, body]: PolicyRow): TaskPolicy {
+    const policy: TaskPolicy = policiesById.get(id) ?? JSON.parse(body);
+    policyIds.set(body, id);
+    policiesById.set(id, policy);
+    return policy;
   }
 
   async function prepareLanes(tasks: readonly NewTask[]): Promise<void> {
@@ -80,23 +86,26 @@ export function createCatalog(db: Db): Catalog {
     for (const row of found) remember(row);
   }
 
-  async function preparePolicies(tasks: readonly NewTask[]): Promise<void> {
+  function policyIdsOf(tasks: readonly NewTask[]): Promise<Map<string, number>> {
     const bodies = new Set(tasks.map((task) => bodyOf(task.policy)));
-    const missing = [...bodies].filter((body) => policyIds.get(body) === undefined).sort();
-    if (missing.length === 0) return;
-    const found = await db.query<PolicyRow>(selectPolicies, [missing]);
-    if (found.length < missing.length) {
-      await db.query(insertPolicies, [missing]);
-      found.push(...(await db.query<PolicyRow>(selectPolicies, [missing])));
-    }
-    rememberPolicies(found);
+    return recall(bodies, policyIds, async (missing) => {
+      missing.sort();
+      const found = await db.query<PolicyRow>(selectPolicies, [missing]);
+      if (found.length < missing.length) {
+        await db.query(insertPolicies, [missing]);
+        found.push(...(await db.query<PolicyRow>(selectPolicies, [missing])));
+      }
+      for (const row of found) rememberPolicy(row);
+      return found.map(([id, body]) => [body, id] as const);
+    });
   }
 
-  function lookUp(tasks: readonly NewTask[]): Numbers | null {
+  /** Null: some are not known yet. */
+  function numbersFrom(tasks: readonly NewTask[], idsOf: { get(body: string): number | undefined }): Numbers | null {
     const numbers: Numbers = { lanes: [], policyIds: [] };
     for (const task of tasks) {
       const lane = lanesByName.get(laneKey(task));
-      const policyId = policyIds.get(bodyOf(task.policy));
+      const policyId = idsOf.get(bodyOf(task.policy));
       if (!lane || policyId === undefined) return null;
       numbers.lanes.push(lane);
       numbers.policyIds.push(policyId);
@@ -106,26 +115,26 @@ export function createCatalog(db: Db): Catalog {
 
   return {
     async numbersOf(tasks) {
-      for (;;) {
-        const numbers = lookUp(tasks);
-        if (numbers) return numbers;
-        await prepareLanes(tasks);
-        await preparePolicies(tasks);
-      }
+      const known = numbersFrom(tasks, policyIds);
+      if (known) return known;
+      await prepareLanes(tasks);
+      return numbersFrom(tasks, await policyIdsOf(tasks))!;
     },
     async learn(ids) {
       const lanes = unknown(ids.lanes ?? [], lanesById);
       if (lanes.length > 0) for (const row of await db.query<LaneRow>(selectLanesById, [lanes])) remember(row);
-      const policies = unknown(ids.policies ?? [], policiesById);
-      if (policies.length > 0) rememberPolicies(await db.query<PolicyRow>(selectPoliciesById, [policies]));
-      const schedules = unknown(ids.schedules ?? [], scheduleNames);
-      if (schedules.length === 0) return;
-      for (const [id, name] of await db.query<ScheduleRow>(selectScheduleNames, [schedules]))
-        scheduleNames.set(id, name);
+      const policies = await recall(ids.policies, policiesById, async (missing) => {
+        const rows = await db.query<PolicyRow>(selectPoliciesById, [missing]);
+        return rows.map((row) => [row[0], rememberPolicy(row)] as const);
+      });
+      const names = await recall(ids.schedules, scheduleNames, async (missing) => {
+        const rows = await db.query<ScheduleRow>(selectScheduleNames, [missing]);
+        for (const [id, name] of rows) scheduleNames.set(id, name);
+        return rows;
+      });
+      return { policy: (id) => policies.get(id)!, scheduleName: (id) => names.get(id) ?? null };
     },
     lane: (id) => lanesById.get(id)!,
-    policy: (id) => policiesById.get(id)!,
-    scheduleName: (id) => scheduleNames.get(id) ?? null,
     async lanes() {
       return (await db.query<LaneRow>(selectAllLanes, [])).map(remember);
     },
@@ -149,6 +158,23 @@ export function policyBody({ retry, timeoutMs }: TaskPolicy): string {
 type LaneRow = [id: number, namespace: string, queue: string, type: string];
 type PolicyRow = [id: number, body: string];
 type ScheduleRow = [id: Id, name: string];
+
+/** Those that are remembered, and the others as `fetch` finds them. */
+async function recall<Key, Value>(
+  keys: Iterable<Key> = [],
+  remembered: Recent<Key, Value>,
+  fetch: (missing: Key[]) => Promise<readonly (readonly [Key, Value])[]>,
+): Promise<Map<Key, Value>> {
+  const found = new Map<Key, Value>();
+  const missing: Key[] = [];
+  for (const key of keys) {
+    const value = remembered.get(key);
+    if (value === undefined) missing.push(key);
+    else found.set(key, value);
+  }
+  if (missing.length > 0) for (const [key, value] of await fetch(missing)) found.set(key, value);
+  return found;
+}
 
 function unknown<T>(ids: Iterable<T>, known: { get(id: T): unknown }): T[] {
   return [...ids].filter((id) => known.get(id) === undefined);

@@ -1,4 +1,4 @@
-/** A map that forgets what was set longest ago: it holds at least the last `size` entries set, and at most twice as many. */
+/** A map that forgets what was used longest ago: it holds at least the last `size` entries set or found, and at most twice as many. */
 export class Recent<K, V> {
   readonly #size: number;
   #entries = new Map<K, V>();
@@ -9,7 +9,11 @@ export class Recent<K, V> {
   }
 
   get(key: K): V | undefined {
-    return this.#entries.get(key) ?? this.#older.get(key);
+    const value = this.#entries.get(key);
+    if (value !== undefined) return value;
+    const older = this.#older.get(key);
+    if (older !== undefined) this.set(key, older);
+    return older;
   }
 
   set(key: K, value: V): void {
