@@ -24,7 +24,7 @@ const everyMinute: ScheduleRule = {
 const last: CatchUp = { policy: "last", windowMs: DAY, limit: 100 };
 
 function schedule(changes: Partial<PlanningSchedule> = {}): PlanningSchedule {
-  const none = { firesSoFar: 0, tasksAhead: [], paused: false };
+  const none = { firesSoFar: 0, tasksAhead: [], paused: false, until: null };
   return { id: 1n, rule: everyMinute, catchUp: last, plannedUntil: NOW, ...none, ...changes };
 }
 
@@ -177,6 +177,27 @@ test("a mark that went back counts the fires that kept their tasks once", () => 
   const all = { firesSoFar: 5, tasksAhead: [NOW + MINUTE, NOW + 2 * MINUTE] };
   expect(planFires({ ...given, ...all }, time)).toMatchObject({ fires: [], nextFireAt: NOW + MINUTE });
   expect(planFires({ ...given, ...all }, { ...time, now: NOW + 2 * MINUTE }).nextFireAt).toBeNull();
+});
+
+test("a rule that is no longer in force is planned up to its end, and not beyond", () => {
+  const given = schedule({
+    plannedUntil: NOW - 2 * HOUR,
+    until: NOW - HOUR + 0.5,
+    catchUp: { ...last, policy: "all" },
+  });
+  const plan = planFires(given, { ...time, limit: 50 });
+  expect(plan).toMatchObject({ more: true, plannedUntil: NOW - 70 * MINUTE });
+  const rest = planFires({ ...given, plannedUntil: plan.plannedUntil }, { ...time, limit: 50 });
+  expect(rest).toMatchObject({ more: false, plannedUntil: NOW - HOUR });
+  expect(rest.fires.map(({ fireAt }) => fireAt)).toEqual(firesBetween(everyMinute, NOW - 70 * MINUTE, NOW - HOUR, 100));
+  // Its last missed fire is caught up, whatever its successor would have missed later.
+  const latest = planFires({ ...given, catchUp: last }, time);
+  expect(latest.fires.filter(({ caughtUp }) => caughtUp).map(({ fireAt }) => fireAt)).toEqual([NOW - HOUR]);
+  const yearly = { ...everyMinute, cron: "0 0 1 1 *" };
+  const ended = { ...everyMinute, endAt: "2026-01-01T00:00:00Z" };
+  for (const rule of [yearly, ended, { ...everyMinute, maxFires: 0 }]) {
+    expect(planFires({ ...given, rule }, time)).toMatchObject({ fires: [], plannedUntil: NOW - HOUR });
+  }
 });
 
 test("a schedule ends at its end and waits for its start", () => {

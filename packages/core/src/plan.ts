@@ -22,6 +22,8 @@ export interface PlanningSchedule {
   /** Of these, the ones after the mark, which went back over them. Needed for rules with `maxFires` only. */
   tasksAhead: readonly number[];
   paused: boolean;
+  /** Rule and pause were in force until then, and are planned no further; null: they still are. */
+  until: number | null;
 }
 
 export interface PlanningTime {
@@ -44,7 +46,10 @@ export interface PlannedFireDecision {
 
 export interface FirePlan {
   fires: PlannedFireDecision[];
-  /** The new mark. At least `now + horizon` unless there is more; later when the next fire is, so that nobody looks before. */
+  /**
+   * The new mark. At least `now + horizon` unless there is more; later when the next fire is, so that nobody looks before. It never
+   * passes the instant until which the rule was in force.
+   */
   plannedUntil: number;
   /** The next fire after `now`, whatever the pause says; null: none, or `maxFires` is reached before. */
   nextFireAt: number | null;
@@ -57,8 +62,9 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
   const { limit } = time;
   const now = Math.floor(time.now);
   const mark = Math.floor(schedule.plannedUntil);
-  const until = Math.max(mark, now + time.horizonMs);
-  const missedBefore = Math.floor(Math.min(now, time.aliveSince ?? now)) - MISSED_AFTER_MS;
+  const end = Math.floor(schedule.until ?? Number.POSITIVE_INFINITY);
+  const until = Math.max(mark, Math.min(now + time.horizonMs, end));
+  const missedBefore = Math.min(Math.floor(Math.min(now, time.aliveSince ?? now)) - MISSED_AFTER_MS, end + 1);
   let left = rule.maxFires === null ? Number.POSITIVE_INFINITY : rule.maxFires - schedule.firesSoFar;
   const counted = new Set(schedule.tasksAhead);
 
@@ -86,7 +92,7 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
   if (left <= 0 && nextFire !== null && nextFire > (lastPlanned ?? mark) && !counted.has(nextFire)) nextFire = null;
   if (more) return { fires, plannedUntil: lastPlanned!, nextFireAt: nextFire, more };
   const following = left > 0 ? nextFireAt(rule, until) : null;
-  const plannedUntil = following === null ? Math.max(until, NEVER_AGAIN) : Math.max(until, following - 1);
+  const plannedUntil = Math.max(until, Math.min(following === null ? NEVER_AGAIN : following - 1, end));
   return { fires, plannedUntil, nextFireAt: nextFire, more };
 }
 

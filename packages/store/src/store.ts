@@ -273,8 +273,10 @@ export interface ScheduleRecord {
   updatedAt: number;
 }
 
-/** As its planner is given it. */
+/** As its planner is given it: definition, version and pause are those in force at its mark. */
 export interface ScheduleToPlan extends ScheduleRecord {
+  /** They were until then, and the plan ends there; null: they still are. */
+  until: number | null;
   /** For a rule with `maxFires`: the fires after the mark that have become tasks, in order; they are among `fires`. Otherwise empty. */
   tasksAhead: number[];
 }
@@ -421,6 +423,10 @@ export interface Store {
   types(namespace: string): Promise<(TypeDeclaration & { declaredAt: number })[]>;
 
   // Schedules
+  /**
+   * A change binds from `now` on: it withdraws what is planned for later and not claimed, and what was due until then and is still to be
+   * planned will be planned as it would have been without it. `unavailable`: too many changes wait for that.
+   */
   putSchedule(schedule: {
     id: Id;
     namespace: string;
@@ -446,7 +452,10 @@ export interface Store {
   ): Promise<Page<ScheduleSummary>>;
   /** Withdraws what is planned and not claimed. False: there is none. */
   deleteSchedule(namespace: string, name: string, now: number): Promise<boolean>;
-  /** Pausing withdraws what is planned and not claimed; its fires are `skipped`. Resuming plans from now on. Null: there is none. */
+  /**
+   * Pausing withdraws what is planned and not claimed; its fires are `skipped`. Resuming plans from now on. Null: there is none. What
+   * was due before and is still to be planned is, as with `putSchedule`, planned as it would have been without this.
+   */
   setPaused(
     namespace: string,
     name: string,

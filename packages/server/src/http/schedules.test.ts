@@ -20,6 +20,7 @@ async function plan(store: Store, now: number): Promise<void> {
         firesSoFar: schedule.fires,
         tasksAhead: schedule.tasksAhead,
         paused: schedule.paused,
+        until: schedule.until,
       },
       { now, horizonMs: 60_000, aliveSince: 0, limit: 1_000 },
     );

@@ -40,7 +40,7 @@ function setup({ callMs = 0 } = {}) {
       while ((await planner.round()) === 0);
       return rounds;
     },
-    async put(name: string, over: Partial<ScheduleRule> = {}) {
+    async put(name: string, over: Partial<ScheduleRule> = {}, payload: string | null = null) {
       const answer = await store.putSchedule({
         id: ids.next(clock.now()),
         namespace: "default",
@@ -49,7 +49,7 @@ function setup({ callMs = 0 } = {}) {
           rule: { ...rule, ...over },
           catchUp: { policy: "last", windowMs: 86_400_000, limit: 100 },
           overlap: "allow",
-          task: { type: "t", payload: null, queue: null, priority: 5, retry: null, timeoutMs: null, tags: [] },
+          task: { type: "t", payload, queue: null, priority: 5, retry: null, timeoutMs: null, tags: [] },
         },
         now: clock.now(),
         nextFireAt: null,
@@ -149,3 +149,75 @@ test.each(["an edit", "a pause"])(
     expect((await t.fires("three")).map(({ outcome }) => outcome)).toEqual(["task", "task", "task"]);
   },
 );
+
+/** A schedule that fires each hour, and a downtime that takes 24 of its fires. */
+async function afterDowntime() {
+  const t = setup();
+  await t.put("hourly", { every: "1h" }, '"old"');
+  await t.rounds();
+  const from = t.clock.now();
+  const setPaused = (paused: boolean) =>
+    t.store.setPaused("default", "hourly", { paused, reason: null, now: t.clock.now() });
+  const downtime = async () => {
+    await t.clock.advance(24.5 * 3_600_000);
+    await t.store.recordDowntime({ from, until: t.clock.now() });
+  };
+  /** What became of the fires until now, counted. */
+  const ledger = async () => {
+    const counts: Record<string, number> = {};
+    for (const { fireAt, outcome, reason, caughtUp, version } of await t.fires("hourly")) {
+      if (fireAt > t.clock.now()) continue;
+      const what = `${caughtUp ? "caught up" : outcome} ${reason} v${version}`;
+      counts[what] = (counts[what] ?? 0) + 1;
+    }
+    return counts;
+  };
+  return { ...t, setPaused, downtime, ledger };
+}
+
+test("an edit right after a downtime leaves what was missed to the rule of that time", async () => {
+  const t = await afterDowntime();
+  await t.downtime();
+  await t.put("hourly", { every: "7m" }, '"new"');
+  const before = (await t.store.getSchedule("default", "hourly", t.clock.now()))!.nextFireAt;
+  await t.rounds();
+  expect(await t.ledger()).toEqual({ "missed no_node v1": 23, "caught up null v1": 1 });
+  const caughtUp = await t.claim(t.clock.now());
+  expect(caughtUp.map(({ payload }) => payload)).toEqual(['"old"']);
+  const after = (await t.store.getSchedule("default", "hourly", t.clock.now()))!.nextFireAt;
+  expect(before).toBeNull();
+  expect(after! - t.clock.now()).toBeLessThanOrEqual(7 * 60_000);
+  await t.clock.advance(3_600_000);
+  await t.rounds();
+  const later = (await t.fires("hourly")).filter(({ version }) => version === 2);
+  expect(later.length).toBeGreaterThanOrEqual(8);
+});
+
+test("fires of a downtime that lies in a pause are skipped, though the schedule is resumed before they are planned", async () => {
+  const t = await afterDowntime();
+  await t.setPaused(true);
+  await t.downtime();
+  await t.setPaused(false);
+  await t.rounds();
+  expect(await t.ledger()).toEqual({ "skipped paused v1": 24 });
+});
+
+test("fires that were missed before a pause are missed and caught up, though the schedule is paused by now", async () => {
+  const t = await afterDowntime();
+  await t.downtime();
+  await t.setPaused(true);
+  await t.rounds();
+  expect(await t.ledger()).toEqual({ "missed no_node v1": 23, "caught up null v1": 1 });
+});
+
+test("a rule that this node cannot read holds up its successor no longer", async () => {
+  const t = setup();
+  await t.put("mended", { every: null, cron: "* * * * * *", timeZone: "Mars/Base" });
+  await t.rounds();
+  await t.clock.advance(5_000);
+  await t.put("mended");
+  await t.rounds();
+  const fires = await t.fires("mended");
+  expect(fires[0]!.fireAt).toBeGreaterThan(t.clock.now());
+  expect(fires).toHaveLength(60);
+});

@@ -78,13 +78,15 @@ export function createPlanner(options: {
         firesSoFar: schedule.fires,
         tasksAhead: schedule.tasksAhead,
         paused: schedule.paused,
+        until: schedule.until,
       },
       { now, horizonMs: HORIZON_MS, aliveSince: gaps.at(-1)?.until ?? mark, limit: FIRES_A_SCHEDULE },
     );
     const declaration = types.get(definition.task.type) ?? null;
     return {
       plannedUntil: planned.plannedUntil,
-      nextFireAt: planned.nextFireAt,
+      // A rule of the past does not say when the schedule fires next.
+      nextFireAt: schedule.until === null ? planned.nextFireAt : schedule.nextFireAt,
       fires: planned.fires.map(({ fireAt, dueAt, outcome, reason, caughtUp }) => ({
         fireAt,
         outcome,
@@ -106,14 +108,23 @@ export function createPlanner(options: {
       const planned = plan(schedule, round);
       unreadable.delete(schedule.id);
       if (planned.plannedUntil > schedule.plannedUntil) round.moved++;
-      if (planned.plannedUntil < round.before) round.unfinished ||= planned.fires.length > 0;
+      if (planned.plannedUntil < round.before) round.unfinished ||= planned.plannedUntil > schedule.plannedUntil;
       return planned;
     } catch (error) {
+      if (schedule.until !== null) return givenUp(schedule, round, error);
       if (unreadable.get(schedule.id) !== schedule.version)
         log.error({ error, schedule: schedule.name, namespace: schedule.namespace }, "a schedule cannot be planned");
       unreadable.set(schedule.id, schedule.version);
       return asItWas(schedule);
     }
+  }
+
+  /** A rule of the past that cannot be planned would hold up the one that took its place, perhaps to mend it. */
+  function givenUp({ name, namespace, until, nextFireAt }: ScheduleToPlan, round: Round, error: unknown): SchedulePlan {
+    log.error({ error, schedule: name, namespace, until: new Date(until!) }, "fires before a change cannot be planned");
+    round.moved++;
+    round.unfinished = true;
+    return { fires: [], plannedUntil: until!, nextFireAt };
   }
 
   return {

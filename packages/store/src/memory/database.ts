@@ -1,4 +1,5 @@
 import type { Id, StoredState, TaskError, TaskPolicy } from "@carillon/core";
+import type { PastRule } from "../past-rules.ts";
 import type { Attempt, Fire, Hint, Lane, LogLine, ScheduleRecord, Trigger, TypeDeclaration } from "../store.ts";
 import type { PendingQueue, Place } from "./pending.ts";
 
@@ -82,6 +83,7 @@ export interface SessionRow {
 }
 
 export interface ScheduleRow extends ScheduleRecord {
+  past: PastRule[];
   deletedAt: number | null;
 }
 

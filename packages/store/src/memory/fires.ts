@@ -1,5 +1,6 @@
 /** The ledger: what the planner writes, what a downtime takes back, what people read. */
 import type { Id } from "@carillon/core";
+import { atItsMark, pastAfterPlan } from "../past-rules.ts";
 import type { Fire, NewTask, Page, SchedulePlan, ScheduleToPlan } from "../store.ts";
 import type { FireRow, MemoryDatabase, ScheduleRow } from "./database.ts";
 import { deleteTask, insertTask } from "./rows.ts";
@@ -17,14 +18,17 @@ export function planSchedules(
     .filter((row) => row.deletedAt === null && row.plannedUntil < before)
     .sort((a, b) => a.plannedUntil - b.plannedUntil || (a.id < b.id ? -1 : 1))
     .slice(0, limit)
-    .map((row) => ({ row, plan: plan(scheduleToPlan(database, row)) }));
+    .map((row) => {
+      const schedule = scheduleToPlan(database, row);
+      return { row, schedule, plan: plan(schedule) };
+    });
   const tasks: NewTask[] = [];
-  for (const { row, plan } of plans) {
+  for (const { row, schedule, plan } of plans) {
     const fires = database.fires.get(row.id)!;
     for (const { fireAt, outcome, reason, caughtUp, task } of plan.fires) {
       const known = fires.get(fireAt);
       if (known && known.outcome !== "withdrawn") continue;
-      fires.set(fireAt, { fireAt, outcome, reason, caughtUp, taskId: task?.id ?? null, version: row.version });
+      fires.set(fireAt, { fireAt, outcome, reason, caughtUp, taskId: task?.id ?? null, version: schedule.version });
       if (!task) continue;
       insertTask(database, task);
       tasks.push(task);
@@ -32,18 +36,20 @@ export function planSchedules(
     }
     row.plannedUntil = plan.plannedUntil;
     row.nextFireAt = plan.nextFireAt;
+    row.past = pastAfterPlan(row.past, plan.plannedUntil);
   }
   return { schedules: plans.length, tasks };
 }
 
 function scheduleToPlan(database: MemoryDatabase, row: ScheduleRow): ScheduleToPlan {
-  const limited = row.definition.rule.maxFires !== null;
+  const schedule = atItsMark(scheduleRecord(row), row.past);
+  const limited = schedule.definition.rule.maxFires !== null;
   const fires = limited ? [...database.fires.get(row.id)!.values()] : [];
   const tasksAhead = fires
     .filter(({ fireAt, outcome }) => fireAt > row.plannedUntil && outcome === "task")
     .map(({ fireAt }) => fireAt)
     .sort((a, b) => a - b);
-  return { ...scheduleRecord(row), tasksAhead };
+  return { ...schedule, tasksAhead };
 }
 
 export function recordDowntime(database: MemoryDatabase, { from, until }: { from: number; until: number }): void {

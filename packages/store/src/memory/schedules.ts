@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { pastAfterChange } from "../past-rules.ts";
 import type { Page, ScheduleRecord, ScheduleSummary, Store } from "../store.ts";
 import { type FireRow, type MemoryDatabase, nameKey, type ScheduleRow, type TaskRow } from "./database.ts";
 import { deleteTask } from "./rows.ts";
@@ -28,6 +29,7 @@ export function putSchedule(database: MemoryDatabase, request: PutRequest): PutA
       nextFireAt,
       createdAt: now,
       updatedAt: now,
+      past: [],
       deletedAt: null,
     };
     database.schedules.set(row.id, row);
@@ -37,14 +39,16 @@ export function putSchedule(database: MemoryDatabase, request: PutRequest): PutA
   }
   const pausing = request.paused !== undefined && request.paused !== existing.paused;
   const changing = !isDeepStrictEqual(definition, existing.definition);
+  const past = pausing || changing ? pastAfterChange(existing, now) : existing.past;
   if (pausing) pause(database, existing, { paused: request.paused!, reason: null, now });
   if (changing) {
     withdraw(database, existing, now, (fire) => Object.assign(fire, withdrawn("edited")));
     Object.assign(existing, {
       definition,
       version: existing.version + 1,
-      plannedUntil: now,
+      plannedUntil: Math.min(existing.plannedUntil, now),
       nextFireAt,
+      past,
       updatedAt: now,
     });
   }
@@ -96,16 +100,17 @@ export function setPaused(
   return scheduleRecord(row);
 }
 
-/** Later fires are planned anew: as skipped while paused, as tasks afterwards. Earlier ones that wait to be planned stay to be planned. */
+/** Later fires are planned anew: as skipped while paused, as tasks afterwards. Earlier ones that wait to be planned stay as they were. */
 function pause(
   database: MemoryDatabase,
   row: ScheduleRow,
   { paused, reason, now }: { paused: boolean; reason: string | null; now: number },
 ): void {
+  const past = pastAfterChange(row, now);
   if (paused) withdraw(database, row, now, (fire, fires) => fires.delete(fire.fireAt));
   else unskip(database, row, now);
   const plannedUntil = Math.min(row.plannedUntil, now);
-  Object.assign(row, { paused, pause: paused ? { reason, at: now } : null, plannedUntil, updatedAt: now });
+  Object.assign(row, { paused, pause: paused ? { reason, at: now } : null, plannedUntil, past, updatedAt: now });
 }
 
 /**
@@ -152,7 +157,7 @@ export function findSchedule(database: MemoryDatabase, namespace: string, name: 
   return id === undefined ? null : (database.schedules.get(id) ?? null);
 }
 
-export function scheduleRecord({ deletedAt: _, ...record }: ScheduleRow): ScheduleRecord {
+export function scheduleRecord({ deletedAt: _, past: __, ...record }: ScheduleRow): ScheduleRecord {
   return { ...record, pause: record.pause && { ...record.pause } };
 }
 

@@ -3,16 +3,17 @@
  * locked until fires, tasks and mark are committed together, so that an edit, a pause or another planner sees all of a plan or nothing.
  */
 import type { Id } from "@carillon/core";
-import type { NewTask, PlannedFire, SchedulePlan, ScheduleRecord, ScheduleToPlan } from "../store.ts";
+import { atItsMark, type PastRule, pastAfterPlan } from "../past-rules.ts";
+import type { NewTask, PlannedFire, SchedulePlan, ScheduleToPlan } from "../store.ts";
 import type { Db, Statement } from "./db.ts";
 import { insertTasks } from "./insert.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
 import { instant, ms } from "./records.ts";
-import { scheduleColumns, toSchedule } from "./schedules.ts";
+import { columnCount, scheduleColumns, toSchedule } from "./schedules.ts";
 
 type Plan = (schedule: ScheduleToPlan) => SchedulePlan;
-type Planned = { schedule: ScheduleRecord; plan: SchedulePlan };
+type Planned = { schedule: ScheduleToPlan; past: PastRule[]; plan: SchedulePlan };
 
 /** `plan` is asked again when the transaction has to begin anew, for a day of the ledger that had no partition yet. */
 export async function planSchedules(
@@ -25,8 +26,12 @@ export async function planSchedules(
     db.transaction(async (tx) => {
       const rows = await tx.query(takeSchedules, [before, limit]);
       if (rows.length === 0) return { schedules: 0, tasks: [] };
-      const schedules = await withTasksAhead(tx, rows.map(toSchedule));
-      const planned = schedules.map((schedule) => ({ schedule, plan: plan(schedule) }));
+      const pasts = rows.map((row): PastRule[] => JSON.parse(row[columnCount] as string));
+      const schedules = await withTasksAhead(
+        tx,
+        rows.map((row, index) => atItsMark(toSchedule(row), pasts[index]!)),
+      );
+      const planned = schedules.map((schedule, index) => ({ schedule, past: pasts[index]!, plan: plan(schedule) }));
       const tasks = await recordFires(tx, planned);
       await insertTasks(tx, catalog, tasks);
       // The planner leaves some for later.
@@ -40,7 +45,7 @@ export async function planSchedules(
 }
 
 /** A statement of its own, as only one that begins after the locks were taken sees what they waited for. */
-async function withTasksAhead(tx: Db, schedules: ScheduleRecord[]): Promise<ScheduleToPlan[]> {
+async function withTasksAhead(tx: Db, schedules: Omit<ScheduleToPlan, "tasksAhead">[]): Promise<ScheduleToPlan[]> {
   const limited = schedules.filter(({ definition }) => definition.rule.maxFires !== null);
   const ahead = new Map<Id, number[]>();
   if (limited.length > 0) {
@@ -56,7 +61,7 @@ async function withTasksAhead(tx: Db, schedules: ScheduleRecord[]): Promise<Sche
 
 /** The tasks of those fires that had no row yet, or one that was withdrawn. */
 async function recordFires(tx: Db, planned: Planned[]): Promise<NewTask[]> {
-  const fires = new Map<string, PlannedFire & { schedule: ScheduleRecord }>();
+  const fires = new Map<string, PlannedFire & { schedule: ScheduleToPlan }>();
   for (const { schedule, plan } of planned) {
     for (const fire of plan.fires) fires.set(fireKey(schedule.id, fire.fireAt), { ...fire, schedule });
   }
@@ -84,13 +89,16 @@ async function moveMarks(tx: Db, planned: Planned[], tasks: NewTask[]): Promise<
     planned.map(({ plan }) => plan.plannedUntil),
     planned.map(({ plan }) => plan.nextFireAt),
     planned.map(({ schedule }) => counts.get(schedule.id) ?? 0),
+    planned.map(({ past, plan }) =>
+      past.length === 0 ? null : JSON.stringify(pastAfterPlan(past, plan.plannedUntil)),
+    ),
   ]);
 }
 
 const takeSchedules: Statement = {
   name: "take_schedules",
   text: `
-select ${scheduleColumns}
+select ${scheduleColumns}, past
   from schedule
  where deleted_at is null and planned_until < ${instant("$1")}
  order by planned_until limit $2
@@ -130,7 +138,8 @@ const markPlanned: Statement = {
   text: `
 update schedule
    set planned_until = to_timestamp(planned.until / 1000), next_fire_at = to_timestamp(planned.next_fire_at / 1000),
-       fires = schedule.fires + planned.fires
-  from unnest($1::bigint[], $2::float8[], $3::float8[], $4::int[]) as planned (id, until, next_fire_at, fires)
+       fires = schedule.fires + planned.fires, past = coalesce(planned.past::jsonb, schedule.past)
+  from unnest($1::bigint[], $2::float8[], $3::float8[], $4::int[], $5::text[])
+    as planned (id, until, next_fire_at, fires, past)
  where schedule.id = planned.id`,
 };

@@ -3,6 +3,7 @@
  * it (and its future part is withdrawn) or made after it under the new version.
  */
 import { CarillonError, type Id } from "@carillon/core";
+import { type PastRule, pastAfterChange } from "../past-rules.ts";
 import type { Page, ScheduleDefinition, ScheduleRecord, ScheduleSummary, Store } from "../store.ts";
 import type { Db, Statement } from "./db.ts";
 import { type RememberedTask, rememberedTasks } from "./fires.ts";
@@ -39,10 +40,11 @@ async function put(tx: Db, request: PutRequest): Promise<PutAnswer | null> {
   }
   const pausing = request.paused !== undefined && request.paused !== existing.paused;
   const changing = !existing.equal;
-  if (pausing) await pauseSchedule(tx, existing.id, { paused: request.paused!, reason: null, now });
+  if (pausing) await pauseSchedule(tx, existing, { paused: request.paused!, reason: null, now });
   if (changing) {
     const fires = await withdraw(tx, withdrawPlanned, existing.id, now, ["edited"]);
-    await tx.query(redefineSchedule, [existing.id, now, definition, nextFireAt, fires]);
+    const past = JSON.stringify(pastAfterChange(existing, now));
+    await tx.query(redefineSchedule, [existing.id, now, definition, nextFireAt, fires, past]);
   }
   const schedule = toSchedule((await tx.query(selectById, [existing.id]))[0]!);
   return { kind: pausing || changing ? "changed" : "unchanged", schedule };
@@ -57,20 +59,22 @@ export async function setPaused(
   return db.transaction(async (tx) => {
     const existing = await lockSchedule(tx, namespace, name);
     if (!existing) return null;
-    if (existing.paused !== request.paused) await pauseSchedule(tx, existing.id, request);
+    if (existing.paused !== request.paused) await pauseSchedule(tx, existing, request);
     return toSchedule((await tx.query(selectById, [existing.id]))[0]!);
   });
 }
 
-/** Future fires are planned anew: as skipped while paused, as tasks afterwards. Earlier ones that wait to be planned stay to be planned. */
+/** Later fires are planned anew: as skipped while paused, as tasks afterwards. Earlier ones that wait to be planned stay as they were. */
 async function pauseSchedule(
   tx: Db,
-  id: Id,
+  existing: LockedSchedule,
   { paused, reason, now }: { paused: boolean; reason: string | null; now: number },
 ): Promise<void> {
+  const { id } = existing;
+  const past = JSON.stringify(pastAfterChange(existing, now));
   const fires = paused ? await withdraw(tx, unplan, id, now) : 0n;
   if (!paused) await tx.query(unskip, [id, now]);
-  await tx.query(changePause, [id, now, paused, paused ? pauseText(reason, now) : null, fires]);
+  await tx.query(changePause, [id, now, paused, paused ? pauseText(reason, now) : null, fires, past]);
 }
 
 export async function deleteSchedule(db: Db, namespace: string, name: string, now: number): Promise<boolean> {
@@ -153,7 +157,7 @@ export function toSchedule(row: unknown[]): ScheduleRecord {
 export const scheduleColumns = `schedule.id, schedule.namespace, schedule.name, schedule.version, schedule.definition,
        schedule.paused, schedule.pause, ${ms("schedule.planned_until")}, schedule.fires, ${ms("schedule.next_fire_at")},
        ${ms("schedule.created_at")}, ${ms("schedule.updated_at")}`;
-const columnCount = 12;
+export const columnCount = 12;
 
 const pauseText = (reason: string | null, at: number) => JSON.stringify({ reason, at });
 
@@ -172,17 +176,22 @@ async function summaries(db: Db, rows: unknown[][]): Promise<ScheduleSummary[]> 
 
 const summaryOf = ({ id, state, dueAt, failures }: RememberedTask) => ({ id, state, dueAt, failures });
 
-/** `equal`: whether this is its definition already, in whatever order its fields are. */
+interface LockedSchedule extends ScheduleRecord {
+  past: PastRule[];
+  /** Whether its definition is the one asked about, in whatever order its fields are. */
+  equal: boolean;
+}
+
 async function lockSchedule(
   tx: Db,
   namespace: string,
   name: string,
   definition: string | null = null,
-): Promise<{ id: Id; version: number; paused: boolean; equal: boolean } | null> {
-  const [row] = await tx.query<[Id, number, boolean, boolean]>(lock, [namespace, name, definition]);
+): Promise<LockedSchedule | null> {
+  const [row] = await tx.query(lock, [namespace, name, definition]);
   if (!row) return null;
-  const [id, version, paused, equal] = row;
-  return { id, version, paused, equal };
+  const [past, equal] = row.slice(columnCount) as [string, boolean];
+  return { ...toSchedule(row), past: JSON.parse(past), equal };
 }
 
 /** How many fires are no longer tasks. */
@@ -197,7 +206,7 @@ async function withdraw(tx: Db, statement: Statement, id: Id, now: number, more:
 const lock: Statement = {
   name: "lock_schedule",
   text: `
-select id, version, paused, definition = $3::jsonb
+select ${scheduleColumns}, past, definition = $3::jsonb
   from schedule
  where namespace = $1 and name = $2 and deleted_at is null
    for update`,
@@ -216,8 +225,8 @@ const redefineSchedule: Statement = {
   name: "redefine_schedule",
   text: `
 update schedule
-   set definition = $3::jsonb, version = version + 1, planned_until = ${instant("$2")}, next_fire_at = ${instant("$4")},
-       fires = fires - $5, updated_at = ${instant("$2")}
+   set definition = $3::jsonb, version = version + 1, planned_until = least(planned_until, ${instant("$2")}),
+       next_fire_at = ${instant("$4")}, fires = fires - $5, past = $6::jsonb, updated_at = ${instant("$2")}
  where id = $1`,
 };
 
@@ -226,7 +235,7 @@ const changePause: Statement = {
   text: `
 update schedule
    set paused = $3, pause = $4::jsonb, planned_until = least(planned_until, ${instant("$2")}), fires = fires - $5,
-       updated_at = ${instant("$2")}
+       past = $6::jsonb, updated_at = ${instant("$2")}
  where id = $1`,
 };
 

@@ -10,7 +10,7 @@ export const schedules: Promises = {
     t.now += 1_000;
     expect(await put(t, { every: "2m" })).toMatchObject({
       kind: "changed",
-      schedule: { version: 2, plannedUntil: t.now, createdAt: start, updatedAt: t.now },
+      schedule: { version: 2, plannedUntil: start, createdAt: start, updatedAt: t.now },
     });
     expect(await put(t, { expect: "create" })).toEqual({ kind: "exists" });
     expect(await put(t, { expect: 1 })).toEqual({ kind: "version_mismatch" });
@@ -82,6 +82,55 @@ export const schedules: Promises = {
     expect((await fires(t)).map(({ outcome }) => outcome)).toEqual(["missed", "missed", "task"]);
     expect(await t.store.downtimes(from)).toEqual([{ from, until: t.now }]);
   },
+  "what was due before a change is planned as it would have been without it": async (t) => {
+    const asked: unknown[] = [];
+    const look = (seconds: number[] = []) =>
+      plan(t, seconds, "task", ({ version, definition, paused, plannedUntil, until }) =>
+        asked.push([
+          version,
+          definition.rule.every,
+          paused,
+          plannedUntil - start,
+          until === null ? null : until - start,
+        ]),
+      );
+    await put(t);
+    t.now += 10_000.5;
+    const edited = await put(t, { every: "2m" });
+    expect(edited).toMatchObject({ schedule: { version: 2, plannedUntil: start } });
+    t.now += 10_000;
+    await t.store.setPaused(t.namespace, "nightly", { paused: true, reason: null, now: t.now });
+    t.now += 10_000;
+    // Both at once are one change.
+    await put(t, { every: "3m", paused: false });
+    await put(t, { every: "4m" });
+    expect(await schedule(t)).toMatchObject({ version: 4, paused: false, plannedUntil: start });
+    await look([-25]);
+    for (let turn = 0; turn < 3; turn++) await look();
+    expect(asked).toEqual([
+      [1, "1m", false, 0, 10_000],
+      [2, "2m", false, 10_000, 20_000],
+      [2, "2m", true, 20_000, 30_000],
+      [4, "4m", false, 30_000, null],
+    ]);
+    expect(await fires(t)).toMatchObject([{ outcome: "task", version: 1 }]);
+  },
+  "whoever changes a schedule faster than it is planned is asked to wait": async (t) => {
+    await put(t);
+    const pause = async (paused: boolean) => {
+      t.now += 1_000;
+      await t.store.setPaused(t.namespace, "nightly", { paused, reason: null, now: t.now });
+    };
+    const changes = async () => {
+      for (let change = 0; change < 1_000; change++) await pause(change % 2 === 0);
+    };
+    await expect(changes()).rejects.toMatchObject({ code: "unavailable", retryAfterMs: 1_000 });
+    const before = (await schedule(t))!;
+    await expect(put(t, { every: "2m" })).rejects.toMatchObject({ code: "unavailable" });
+    expect(await schedule(t)).toEqual(before);
+    await plan(t, []);
+    expect(await put(t, { every: "2m" })).toMatchObject({ kind: "changed" });
+  },
   "who plans a rule that ends after so many fires hears which of those ahead have their tasks": async (t) => {
     const ahead: number[][] = [];
     const look = () => plan(t, [], "task", ({ tasksAhead }) => ahead.push(tasksAhead.map((at) => at - start)));
@@ -132,7 +181,7 @@ const put = (
     every = "1m",
     maxFires = null,
     ...more
-  }: { every?: string; maxFires?: number | null; expect?: "create" | number } = {},
+  }: { every?: string; maxFires?: number | null; paused?: boolean; expect?: "create" | number } = {},
 ) =>
   t.store.putSchedule({
     id: t.newTask().id,
@@ -165,7 +214,7 @@ const plan = (
     asked(schedule);
     return {
       // Still behind, so that the next call plans again.
-      plannedUntil: t.now + HORIZON_MS - 1,
+      plannedUntil: Math.min(schedule.until ?? Number.POSITIVE_INFINITY, t.now + HORIZON_MS - 1),
       nextFireAt: null,
       fires: seconds.map((second) => {
         const fireAt = t.now + second * 1_000;

@@ -218,4 +218,11 @@ create table fire (
 ) partition by range (fire_at);
 `,
   },
+  {
+    version: 3,
+    name: "past_rules",
+    text: `-- What was in force before changes that the planner has not come to yet; each entry tells until when.
+alter table schedule add column past jsonb not null default '[]';
+`,
+  },
 ];

@@ -91,15 +91,15 @@ const planSchedules = command(
       return task;
     };
     const plan = (schedule: ScheduleToPlan): SchedulePlan => {
-      const { id, definition, plannedUntil, fires: firesSoFar, tasksAhead, paused } = schedule;
+      const { id, definition, plannedUntil, fires: firesSoFar, tasksAhead, paused, until } = schedule;
       const { rule, catchUp } = definition;
       const planned = planFires(
-        { id, rule, catchUp, plannedUntil, firesSoFar, tasksAhead, paused },
+        { id, rule, catchUp, plannedUntil, firesSoFar, tasksAhead, paused, until },
         { now, horizonMs: HORIZON_MS, aliveSince: now - aliveMs, limit },
       );
       return {
         plannedUntil: planned.plannedUntil,
-        nextFireAt: planned.nextFireAt,
+        nextFireAt: until === null ? planned.nextFireAt : schedule.nextFireAt,
         fires: planned.fires.map(({ fireAt, outcome, reason, caughtUp }) => ({
           fireAt,
           outcome,

@@ -1,0 +1,38 @@
+/**
+ * A schedule's mark may be behind when it is changed: after a downtime, or when planners are busy. Fires in between belong to what was in
+ * force then, so that is kept beside the schedule until they are planned, one entry for each change.
+ */
+import { CarillonError } from "@carillon/core";
+import type { ScheduleRecord, ScheduleToPlan } from "./store.ts";
+
+export interface PastRule extends Pick<ScheduleRecord, "version" | "definition" | "paused"> {
+  /** In force up to here, from the entry before it or from the mark on. Whole milliseconds, as fires are. */
+  until: number;
+}
+
+/** Changes while the planner is behind. It needs a round for each; whoever makes more has to wait for it. */
+const MOST = 20;
+
+/** What is to be kept when this schedule is changed now. */
+export function pastAfterChange(schedule: ScheduleRecord & { past: PastRule[] }, now: number): PastRule[] {
+  const { version, definition, paused, plannedUntil, past } = schedule;
+  const until = Math.floor(now);
+  if ((past.at(-1)?.until ?? plannedUntil) >= until) return past;
+  if (past.length >= MOST) {
+    throw new CarillonError("unavailable", {
+      detail: "The schedule changes faster than its fires are planned.",
+      retryAfterMs: 1_000,
+    });
+  }
+  return [...past, { until, version, definition, paused }];
+}
+
+/** The schedule as it was at its mark. */
+export function atItsMark(schedule: ScheduleRecord, [first]: readonly PastRule[]): Omit<ScheduleToPlan, "tasksAhead"> {
+  return { ...schedule, until: null, ...first };
+}
+
+/** What is left of the past with the mark there. */
+export function pastAfterPlan(past: PastRule[], plannedUntil: number): PastRule[] {
+  return past.filter(({ until }) => until > plannedUntil);
+}
