@@ -54,8 +54,8 @@ export interface CreateOptions {
   now: number;
   /** Insert the first `count` of `tasks` as already claimed by this session: one commit instead of two. Only tasks without keys. */
   claim?: { session: Id; count: number } | null;
-  /** Applies to every task that has a `uniqueKey`. */
-  uniquePolicy?: "keep" | "replace" | "reject";
+  /** What becomes of a task whose `uniqueKey` is taken: one answer for all, or one for each. Default `keep`. */
+  uniquePolicy?: UniquePolicy | ((task: NewTask) => UniquePolicy);
   idempotency?: {
     namespace: string;
     key: string;
@@ -66,14 +66,21 @@ export interface CreateOptions {
   } | null;
 }
 
+/** `keep`: the holder is the answer; `replace`: it takes the new payload, due instant and priority, while nobody holds it. */
+export type UniquePolicy = "keep" | "replace" | "reject";
+
+export function uniquePolicyOf({ uniquePolicy = "keep" }: CreateOptions, task: NewTask): UniquePolicy {
+  return typeof uniquePolicy === "function" ? uniquePolicy(task) : uniquePolicy;
+}
+
 export type CreateAnswer =
   /** In the order sent. `created: false` means that a task with the same unique key was there; its id is given. */
   | { kind: "created"; tasks: { id: Id; created: boolean }[]; claimed: ClaimedTask[] }
   /** The idempotency key was used before: by the same request (`response` is its answer) or by another one. */
   | { kind: "replayed"; response: string }
   | { kind: "key_reused" }
-  /** `uniquePolicy: "reject"` met this task. */
-  | { kind: "unique_conflict"; id: Id; uniqueKey: string };
+  /** `reject` met this task, or `replace` met one of another type. */
+  | { kind: "unique_conflict"; id: Id; uniqueKey: string; sameType: boolean };
 
 /** A task in a node's hands: enough to run it and to decide its outcome. */
 export interface ClaimedTask {

@@ -160,6 +160,30 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(fresh.body.id).not.toBe(first.body.id);
   });
 
+  test("each task of a batch says for itself what a taken unique key means", async () => {
+    const held = await t.call("POST", TASKS, { type: "a", uniqueKey: "held", delay: "1h" });
+    const replace = { type: "a", uniqueKey: "held", uniquePolicy: "replace", payload: 2, delay: "2h" };
+    const fresh = { type: "a", uniqueKey: "free", uniquePolicy: "reject", delay: "1h" };
+    const batch = await t.call("POST", `${TASKS}:batch`, { tasks: [replace, fresh, { type: "a", uniqueKey: "free" }] });
+    expect(batch.status).toBe(202);
+    const [first, second, third] = batch.body.tasks;
+    expect(first).toEqual({ id: held.body.id, created: false });
+    expect(second.created).toBe(true);
+    expect(third).toEqual({ id: second.id, created: false });
+    expect((await t.call("GET", `${TASKS}/${held.body.id}`)).body.payload).toBe(2);
+    const refused = { tasks: [{ type: "a", uniqueKey: "new" }, fresh] };
+    expect((await t.call("POST", `${TASKS}:batch`, refused)).body.code).toBe("unique_conflict");
+    expect((await t.call("GET", `${TASKS}?pageSize=200`)).body.tasks).toHaveLength(2);
+  });
+
+  test("a task cannot be replaced by one of another type", async () => {
+    const held = await t.call("POST", TASKS, { type: "sleep", uniqueKey: "k", payload: { for: "1s" }, delay: "1h" });
+    const other = await t.call("POST", TASKS, { type: "noop", uniqueKey: "k", uniquePolicy: "replace" });
+    expect([other.status, other.body.code]).toEqual([409, "unique_conflict"]);
+    expect(other.body.detail).toContain("another type");
+    expect((await t.call("GET", `${TASKS}/${held.body.id}`)).body.payload).toEqual({ for: "1s" });
+  });
+
   test("an idempotency key gives the same answer again, and another request with it is refused", async () => {
     const headers = { "idempotency-key": "order-17" };
     const first = await t.call("POST", TASKS, { type: "a", payload: { x: 1, y: 2 } }, headers);

@@ -159,18 +159,6 @@ const cases: Case[] = [
   ],
   ["a batch that is a list", post(`${TASKS}:batch`, [{ type: "a" }]), 400, "", "invalid_type"],
   ["a batch with a hole", post(`${TASKS}:batch`, { tasks: [{ type: "a" }, null] }), 400, "/tasks/1", "invalid_type"],
-  [
-    "a batch with two policies",
-    post(`${TASKS}:batch`, {
-      tasks: [
-        { type: "a", uniqueKey: "x" },
-        { type: "a", uniqueKey: "y", uniquePolicy: "reject" },
-      ],
-    }),
-    400,
-    "/tasks/1/uniquePolicy",
-    "mixed_policies",
-  ],
   // Bodies
   ["no body", { method: "POST", url: TASKS }, 400, "", "required"],
   ["an empty body", text(TASKS, ""), 400, "", "required"],

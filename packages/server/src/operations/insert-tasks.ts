@@ -3,7 +3,7 @@
  * one commit instead of two. Everything else waits in the store, and whoever dispatches its lane is told.
  */
 import { CarillonError, formatId, publicState } from "@carillon/core";
-import type { ClaimedTask, CreateAnswer, CreateOptions, NewTask } from "@carillon/store";
+import { type ClaimedTask, type CreateAnswer, type CreateOptions, type NewTask, uniquePolicyOf } from "@carillon/store";
 import type { Deps, LaneName, TaskDispatcher } from "./deps.ts";
 
 type InsertOptions = Omit<CreateOptions, "claim">;
@@ -35,7 +35,7 @@ export async function insertTasks(deps: Deps, tasks: NewTask[], options: InsertO
   }
   if (answer.kind === "unique_conflict") {
     throw new CarillonError("unique_conflict", {
-      detail: `Task ${formatId("task", answer.id)} holds the unique key and is not final.`,
+      detail: `Task ${formatId("task", answer.id)} holds the unique key and is not final${answer.sameType ? "" : "; it is of another type"}.`,
     });
   }
   if (answer.kind === "replayed") return answer;
@@ -100,11 +100,14 @@ function announce(
   ordered: NewTask[],
   answer: Created,
   claimed: ClaimedTask[],
-  { now, uniquePolicy }: InsertOptions,
+  options: InsertOptions,
 ): void {
+  const { now } = options;
   const held = new Set(claimed.map(({ id }) => id));
-  const replaced = uniquePolicy === "replace";
-  const waiting = ordered.filter((task, index) => (answer.tasks[index]!.created || replaced) && !held.has(task.id));
+  const waiting = ordered.filter((task, index) => {
+    const written = answer.tasks[index]!.created || uniquePolicyOf(options, task) === "replace";
+    return written && !held.has(task.id);
+  });
   if (waiting.length > 0) deps.dispatcher?.noticeCreated(waiting);
   for (const [index, task] of ordered.entries()) {
     const { id } = answer.tasks[index]!;

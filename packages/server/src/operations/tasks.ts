@@ -10,7 +10,7 @@ import {
   publicState,
   type StoredState,
 } from "@carillon/core";
-import type { NewTask, TaskFilter, TaskPatch, TaskRecord, VerbAnswer } from "@carillon/store";
+import type { NewTask, TaskFilter, TaskPatch, TaskRecord, UniquePolicy, VerbAnswer } from "@carillon/store";
 import type {
   AttemptAnswer,
   CreateTask,
@@ -52,7 +52,7 @@ export async function insertOne(
   task: NewTask,
   options: {
     now: number;
-    uniquePolicy: "keep" | "replace" | "reject";
+    uniquePolicy: UniquePolicy;
     idempotency: Idempotency | null;
     scheduleName: string | null;
   },
@@ -93,10 +93,14 @@ export async function createTasks(
 ): Promise<{ tasks: { id: string; created: boolean }[]; replayed: boolean }> {
   const now = deps.clock.now();
   const types = await deps.types.of(namespace);
-  const uniquePolicy = onePolicy(inputs);
-  const tasks = inputs.map((input) =>
-    newTask(input, { id: deps.ids.next(now), namespace, now, declared: types.get(input.type), trigger: "api" }),
-  );
+  const policies = new Map<NewTask, UniquePolicy>();
+  const tasks = inputs.map((input) => {
+    const facts = { id: deps.ids.next(now), namespace, now, declared: types.get(input.type), trigger: "api" as const };
+    const task = newTask(input, facts);
+    policies.set(task, input.uniquePolicy ?? "keep");
+    return task;
+  });
+  const uniquePolicy = (task: NewTask) => policies.get(task)!;
   const show = (created: { id: Id; created: boolean }[]) =>
     created.map((task) => ({ id: formatId("task", task.id), created: task.created }));
   const idempotency = rememberAs(namespace, key, now, (created) => JSON.stringify(show(created)));
@@ -104,22 +108,6 @@ export async function createTasks(
   return answer.kind === "replayed"
     ? { tasks: JSON.parse(answer.response), replayed: true }
     : { tasks: show(answer.tasks), replayed: false };
-}
-
-/** One policy decides for a whole batch, because it is one statement. */
-function onePolicy(inputs: CreateTask[]): "keep" | "replace" | "reject" {
-  const keyed = inputs.map((input, index) => ({ input, index })).filter(({ input }) => input.uniqueKey !== undefined);
-  const policyOf = (input: CreateTask) => input.uniquePolicy ?? "keep";
-  const first = keyed[0];
-  if (!first) return "keep";
-  const other = keyed.find(({ input }) => policyOf(input) !== policyOf(first.input));
-  if (!other) return policyOf(first.input);
-  const message = "All tasks of a batch have the same unique policy.";
-  const pointer = `/tasks/${other.index}/uniquePolicy`;
-  throw new CarillonError("invalid_request", {
-    detail: message,
-    errors: [{ pointer, code: "mixed_policies", message }],
-  });
 }
 
 /** `task_not_found` also for what is no id. */

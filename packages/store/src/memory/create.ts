@@ -1,10 +1,10 @@
 import type { Id } from "@carillon/core";
-import type { ClaimedTask, CreateAnswer, CreateOptions, NewTask } from "../store.ts";
+import { type ClaimedTask, type CreateAnswer, type CreateOptions, type NewTask, uniquePolicyOf } from "../store.ts";
 import { isLive, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
 import { changeTask, claimTask, insertTask } from "./rows.ts";
 
 export function createTasks(database: MemoryDatabase, tasks: NewTask[], options: CreateOptions): CreateAnswer {
-  const { now, idempotency = null, claim = null, uniquePolicy = "keep" } = options;
+  const { now, idempotency = null, claim = null } = options;
   if (idempotency) {
     const earlier = database.idempotency.get(nameKey(idempotency.namespace, idempotency.key));
     if (earlier && earlier.expiresAt > now) {
@@ -12,27 +12,32 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
       return { kind: "replayed", response: earlier.response };
     }
   }
-  if (uniquePolicy === "reject") {
-    const conflict = tasks.find((task) => keyHolder(database, task) !== null);
-    if (conflict) {
-      return { kind: "unique_conflict", id: keyHolder(database, conflict)!.id, uniqueKey: conflict.uniqueKey! };
-    }
+  for (const task of tasks) {
+    const holder = keyHolder(database, task);
+    if (!holder) continue;
+    const policy = uniquePolicyOf(options, task);
+    const sameType = holder.lane.type === task.type;
+    if (policy === "reject" || (policy === "replace" && !sameType))
+      return { kind: "unique_conflict", id: holder.id, uniqueKey: task.uniqueKey!, sameType };
   }
   const answers: { id: Id; created: boolean }[] = [];
   const claimed: ClaimedTask[] = [];
-  const inThisBatch = new Set<Id>();
+  /** By this batch: inserted, or replaced once. */
+  const written = new Set<Id>();
   const claimable = claim && isLive(database, claim.session) ? claim.count : 0;
   for (const [index, task] of tasks.entries()) {
     const holder = keyHolder(database, task);
     if (holder) {
       // Twice in one batch: the later one is answered with the first.
-      if (uniquePolicy === "replace" && !inThisBatch.has(holder.id)) replaceTask(database, holder, task);
-      inThisBatch.add(holder.id);
+      if (uniquePolicyOf(options, task) === "replace" && !written.has(holder.id)) {
+        replaceTask(database, holder, task);
+        written.add(holder.id);
+      }
       answers.push({ id: holder.id, created: false });
       continue;
     }
     const row = insertTask(database, task);
-    inThisBatch.add(row.id);
+    written.add(row.id);
     answers.push({ id: row.id, created: true });
     if (claim && index < claimable && row.uniqueKey === null) claimed.push(claimTask(database, row, claim.session));
   }

@@ -1,6 +1,6 @@
 /** Creates with keys, as one transaction: idempotency keys first, then tasks in the order of their unique keys. */
 import { CarillonError, type Id } from "@carillon/core";
-import { bandOf, type CreateAnswer, type NewTask } from "../store.ts";
+import { bandOf, type CreateAnswer, type NewTask, uniquePolicyOf } from "../store.ts";
 import { type CreateCall, claimedTasks, sessionsOf } from "./created.ts";
 import type { Db } from "./db.ts";
 import { type InsertedRow, insertOf, isLarge } from "./insert.ts";
@@ -79,26 +79,23 @@ async function insertFresh(
   const replacements = new Map<Id, NewTask>();
   for (const call of calls) {
     const { tasks, options } = call;
-    const foreignHolder = (task: NewTask): Id | null => {
+    const found = tasks.flatMap((task) => {
       const holder = inserted.has(task.id) ? undefined : holders.get(uniqueName(task));
-      return holder === undefined || inserted.has(holder) ? null : holder;
-    };
-    const conflict = options.uniquePolicy === "reject" && tasks.find((task) => foreignHolder(task) !== null);
+      if (holder === undefined || inserted.has(holder.id)) return [];
+      return { task, id: holder.id, policy: uniquePolicyOf(options, task), sameType: holder.type === task.type };
+    });
+    const conflict = found.find(({ policy, sameType }) => policy === "reject" || (policy === "replace" && !sameType));
     if (conflict) {
-      const id = foreignHolder(conflict)!;
-      const answer: CreateAnswer = { kind: "unique_conflict", id, uniqueKey: conflict.uniqueKey! };
+      const { task, id, sameType } = conflict;
+      const answer: CreateAnswer = { kind: "unique_conflict", id, uniqueKey: task.uniqueKey!, sameType };
       if (calls.length === 1) throw new Conflict(answer);
       answers.set(call, answer);
       continue;
     }
-    if (options.uniquePolicy === "replace") {
-      for (const task of tasks) {
-        const holder = foreignHolder(task);
-        if (holder !== null && !replacements.has(holder)) replacements.set(holder, task);
-      }
-    }
+    for (const { task, id, policy } of found)
+      if (policy === "replace" && !replacements.has(id)) replacements.set(id, task);
     const created = tasks.map((task) =>
-      inserted.has(task.id) ? asCreated(task) : { id: holders.get(uniqueName(task))!, created: false },
+      inserted.has(task.id) ? asCreated(task) : { id: holders.get(uniqueName(task))!.id, created: false },
     );
     if (options.idempotency && hasUniqueKey(call)) {
       const { namespace, key, response } = options.idempotency;
@@ -117,14 +114,19 @@ async function insertFresh(
 
 const INSERT_TIMES = 5;
 
+interface Holder {
+  id: Id;
+  type: string;
+}
+
 /** By id, whether it was claimed; by unique key, the task that holds it, where it is not the one that was sent. */
 async function insertOrFind(
   tx: Db,
   catalog: Catalog,
   calls: CreateCall[],
-): Promise<{ inserted: Map<Id, boolean>; holders: Map<string, Id> }> {
+): Promise<{ inserted: Map<Id, boolean>; holders: Map<string, Holder> }> {
   const inserted = new Map<Id, boolean>();
-  const holders = new Map<string, Id>();
+  const holders = new Map<string, Holder>();
   const sessions = sessionsOf(calls);
   const tasks = calls
     .flatMap((call) => call.tasks)
@@ -142,11 +144,12 @@ async function insertOrFind(
     for (const [id, claimed] of await tx.query<InsertedRow>(statement, values)) inserted.set(id, claimed);
     left = left.filter(({ task }) => !inserted.has(task.id));
     if (left.length === 0) break;
-    const found = await tx.query<[namespace: string, uniqueKey: string, id: Id]>(selectHolders, [
+    const found = await tx.query<[namespace: string, uniqueKey: string, id: Id, type: string]>(selectHolders, [
       left.map(({ task }) => task.namespace),
       left.map(({ task }) => task.uniqueKey),
     ]);
-    for (const [namespace, uniqueKey, id] of found) holders.set(uniqueName({ namespace, uniqueKey }), id);
+    for (const [namespace, uniqueKey, id, type] of found)
+      holders.set(uniqueName({ namespace, uniqueKey }), { id, type });
     left = left.filter(({ name }) => !holders.has(name));
   }
   return { inserted, holders };
@@ -210,7 +213,7 @@ const selectHolders = {
 select t.*
   from unnest($1::text[], $2::text[]) as x(namespace, unique_key)
  cross join lateral (
-   select namespace, unique_key, id from task
+   select namespace, unique_key, id, (select type from lane where lane.id = task.lane_id) from task
     where namespace = x.namespace and unique_key = x.unique_key
     limit 1) t`,
 };

@@ -88,8 +88,39 @@ export const creating: Promises = {
       kind: "unique_conflict",
       id,
       uniqueKey: "k",
+      sameType: true,
     });
     expect(await t.store.getTask(t.namespace, tasks[0]!.id)).toBeNull();
+  },
+  "each task of a batch has its own answer to a taken key": async (t) => {
+    const kept = await t.create({ uniqueKey: "kept", payload: '"old"' });
+    const replaced = await t.create({ uniqueKey: "replaced", payload: '"old"' });
+    const tasks = ["kept", "replaced", "free"].map((uniqueKey) => t.newTask({ uniqueKey, payload: '"new"' }));
+    const policies = ["keep", "replace", "reject"] as const;
+    const answer = await t.store.createTasks(tasks, {
+      now: t.now,
+      uniquePolicy: (task) => policies[tasks.indexOf(task)]!,
+    });
+    expect(answer).toMatchObject({
+      tasks: [
+        { id: kept.id, created: false },
+        { id: replaced.id, created: false },
+        { id: tasks[2]!.id, created: true },
+      ],
+    });
+    expect((await t.task(kept.id)).payload).toBe('"old"');
+    expect((await t.task(replaced.id)).payload).toBe('"new"');
+  },
+  "a task is not replaced by one of another type": async (t) => {
+    const { id } = await t.create({ uniqueKey: "k", payload: '"old"', type: "mail" });
+    const task = t.newTask({ uniqueKey: "k", payload: '"new"', type: "bill" });
+    expect(await t.store.createTasks([task], { now: t.now, uniquePolicy: "replace" })).toEqual({
+      kind: "unique_conflict",
+      id,
+      uniqueKey: "k",
+      sameType: false,
+    });
+    expect((await t.task(id)).payload).toBe('"old"');
   },
   "callers with the same unique key at the same moment agree on one task": async (t) => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => t.create({ uniqueKey: "k" })));

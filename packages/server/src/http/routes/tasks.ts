@@ -50,7 +50,7 @@ export function taskRoutes(app: App, deps: RouteDeps): void {
         operationId: "createTask",
         summary: "Create a task",
         description:
-          "202: committed to disk. 200: a task with this unique key is there and is not final; that one is the answer.",
+          "202: committed to disk. 200: a task with this unique key is there and is not final; that one is the answer. `replace` changes a waiting task of the same type.",
         headers: idempotencyHeader,
         body: createTaskBody,
         response: answers({ 202: taskAnswer, 200: taskAnswer }),
@@ -70,7 +70,8 @@ export function taskRoutes(app: App, deps: RouteDeps): void {
         tags,
         operationId: "createTasks",
         summary: "Create up to 10,000 tasks, all or nothing",
-        description: "Answers in the order sent. One invalid task: nothing is stored, and the pointers name it.",
+        description:
+          "Answers in the order sent. One invalid task: nothing is stored, and the pointers name it. Each task says for itself what a taken unique key means; one that an earlier task of the batch took is answered with that task.",
         headers: idempotencyHeader,
         body: createTasksBody,
         response: answers({ 202: createTasksAnswer }),

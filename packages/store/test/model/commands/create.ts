@@ -1,4 +1,5 @@
 import type { Id } from "@carillon/core";
+import type { NewTask } from "@carillon/store";
 import fc from "fast-check";
 import { command, nth } from "../command.ts";
 import { newTask, pick, same, type TaskGiven } from "../world.ts";
@@ -24,7 +25,10 @@ const task = (uniqueKey: fc.Arbitrary<string | null>): fc.Arbitrary<TaskGiven> =
 
 const withoutKey = task(fc.constant(null));
 const perhapsWithKey = task(fc.constantFrom(null, "key-1", "key-2"));
-const uniquePolicy = fc.constantFrom("keep" as const, "replace" as const, "reject" as const);
+const uniquePolicies = fc.array(fc.constantFrom("keep" as const, "replace" as const, "reject" as const), {
+  minLength: 3,
+  maxLength: 3,
+});
 
 const createOne = command("createOne", withoutKey, async (world, given) => {
   const task = newTask(world, given);
@@ -48,9 +52,10 @@ const createTogether = command(
 
 const createKeyed = command(
   "createKeyed",
-  fc.record({ tasks: fc.array(perhapsWithKey, { minLength: 1, maxLength: 3 }), uniquePolicy }),
-  async (world, { tasks: given, uniquePolicy }) => {
+  fc.record({ tasks: fc.array(perhapsWithKey, { minLength: 1, maxLength: 3 }), uniquePolicies }),
+  async (world, { tasks: given, uniquePolicies }) => {
     const tasks = given.map((one) => newTask(world, one));
+    const uniquePolicy = (task: NewTask) => uniquePolicies[tasks.indexOf(task)]!;
     await same(world, (store) => store.createTasks(tasks, { now: world.now, uniquePolicy }));
   },
 );
@@ -59,14 +64,15 @@ const createIdempotently = command(
   "createIdempotently",
   fc.record({
     tasks: fc.array(perhapsWithKey, { minLength: 1, maxLength: 2 }),
-    uniquePolicy,
+    uniquePolicies,
     namespace: fc.constantFrom(0, 1),
     key: fc.constantFrom("again-1", "again-2"),
     requestHash: fc.constantFrom("this", "this", "that"),
     ttlMs: fc.constantFrom(1_000, 86_400_000),
   }),
-  async (world, { tasks: given, uniquePolicy, namespace, key, requestHash, ttlMs }) => {
+  async (world, { tasks: given, uniquePolicies, namespace, key, requestHash, ttlMs }) => {
     const tasks = given.map((one) => newTask(world, one));
+    const uniquePolicy = (task: NewTask) => uniquePolicies[tasks.indexOf(task)]!;
     const idempotency = {
       namespace: world.namespaces[namespace]!,
       key,
