@@ -254,6 +254,23 @@ test("many tasks are created in one request, in order, under one key", async () 
   expect(node.asked[0]!.headers["idempotency-key"]).toBe(node.asked[1]!.headers["idempotency-key"]);
 });
 
+test("payloads of many tasks that do not fit are named by their place, a hundred at most, and nothing is sent", async () => {
+  const node = await serve(() => ({ status: 202, body: { tasks: [] } }));
+  const carillon = new Carillon({ url: node.url });
+  const definition = task("bill", { schema: positive, run: ({ n }) => n });
+  const wrong = { payload: { n: "1" } as never };
+  await expect(carillon.tasks.createMany(definition, [{ payload: { n: 1 } }, wrong])).rejects.toMatchObject({
+    code: "invalid_request",
+    message: "/tasks/1/payload/n: a number",
+    errors: [{ pointer: "/tasks/1/payload/n", code: "invalid_payload", message: "a number" }],
+  });
+  const failure = await carillon.tasks.createMany(definition, Array(150).fill(wrong)).catch((error: unknown) => error);
+  const { errors } = failure as { errors: { pointer: string }[] };
+  expect(errors).toHaveLength(100);
+  expect(errors.at(-1)!.pointer).toBe("/tasks/99/payload/n");
+  expect(node.asked).toEqual([]);
+});
+
 test("a result is waited for over several requests", async () => {
   const node = await serve((asked, count) =>
     count < 3

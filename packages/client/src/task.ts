@@ -78,18 +78,23 @@ export function task<Payload = unknown, Result = unknown>(
   return { type, ...options } as TaskDefinition<Payload, Awaited<Result>>;
 }
 
-/** The payload as the schema gives it back; `invalid_request` with a pointer for each issue when it does not fit. */
+/** The payload as the schema gives it back; `invalid_request` with a pointer below `at` for each issue when it does not fit. */
 export async function checkPayload<Payload>(
   schema: StandardSchema<Payload> | undefined,
   payload: unknown,
+  at = "/payload",
 ): Promise<Payload> {
   if (!schema) return payload as Payload;
   const result = await schema["~standard"].validate(payload);
   if (!result.issues) return result.value;
   const errors = result.issues.map(({ message, path = [] }) => ({
-    pointer: `/payload${path.map((part) => `/${String(typeof part === "object" ? part.key : part)}`).join("")}`,
+    pointer: at + path.map((part) => `/${escapePointer(String(typeof part === "object" ? part.key : part))}`).join(""),
     code: "invalid_payload",
     message,
   }));
   throw new CarillonError("invalid_request", { detail: errors[0]?.message ?? "invalid payload", errors });
+}
+
+function escapePointer(part: string): string {
+  return part.replaceAll("~", "~0").replaceAll("/", "~1");
 }

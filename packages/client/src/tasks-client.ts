@@ -1,4 +1,5 @@
 import { delay } from "@carillon/core/clock";
+import { CarillonError } from "@carillon/core/errors";
 import { TaskFailedError, WaitTimeoutError } from "./errors.ts";
 import { followEvents } from "./events.ts";
 import { exchange, type HttpOptions, request } from "./http.ts";
@@ -107,13 +108,13 @@ export class TasksClient {
     return new TaskHandle<Result>(this, task.id, status === 202);
   }
 
-  /** All or nothing, up to 10,000; answers in the order sent. */
+  /** All or nothing, up to 10,000; answers in the order sent. Payloads that do not fit are named by their place, the first hundred. */
   async createMany<Payload>(
     type: TaskDefinition<Payload> | string,
     tasks: ({ payload?: Payload } & Omit<CreateOptions, "idempotencyKey">)[],
     { idempotencyKey }: { idempotencyKey?: string } = {},
   ): Promise<{ id: string; created: boolean }[]> {
-    const body = { tasks: await Promise.all(tasks.map(({ payload, ...options }) => taskBody(type, payload, options))) };
+    const body = { tasks: await taskBodies(type, tasks) };
     const { local } = this.#http;
     if (local && idempotencyKey === undefined) return local.createTasks(body);
     const headers = { "idempotency-key": idempotencyKey ?? crypto.randomUUID() };
@@ -238,10 +239,36 @@ const joined = (value: string | string[] | undefined): string | undefined =>
 export const instantText = (at: Date | string | undefined): string | undefined =>
   at instanceof Date ? at.toISOString() : at;
 
+const MAX_ERRORS = 100;
+
+async function taskBodies(
+  type: AnyTask | string,
+  tasks: ({ payload?: unknown } & Omit<CreateOptions, "idempotencyKey">)[],
+) {
+  const settled = await Promise.allSettled(
+    tasks.map(({ payload, ...options }, index) => taskBody(type, payload, options, `/tasks/${index}/payload`)),
+  );
+  const refusals = settled.flatMap((each) => (each.status === "rejected" ? [each.reason as unknown] : []));
+  const errors = refusals.flatMap((refusal) => {
+    if (!CarillonError.is(refusal)) throw refusal; // The schema itself is broken.
+    return refusal.errors;
+  });
+  if (refusals.length > 0) {
+    const detail = errors[0] ? `${errors[0].pointer}: ${errors[0].message}` : "invalid payload";
+    throw new CarillonError("invalid_request", { detail, errors: errors.slice(0, MAX_ERRORS) });
+  }
+  return settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+}
+
 /** What a definition says goes along with each create; the call's own options win. */
-async function taskBody(type: AnyTask | string, payload: unknown, options: Omit<CreateOptions, "idempotencyKey">) {
+async function taskBody(
+  type: AnyTask | string,
+  payload: unknown,
+  options: Omit<CreateOptions, "idempotencyKey">,
+  pointer = "/payload",
+) {
   if (typeof type === "string") return { type, payload, ...options };
-  await checkPayload(type.schema, payload);
+  await checkPayload(type.schema, payload, pointer);
   const { queue, retry, timeout } = type;
   return { type: type.type, payload, ...present({ queue, retry, timeout }), ...options };
 }
