@@ -290,6 +290,21 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(task).not.toHaveProperty("result");
   });
 
+  test("lateness is the difference of the instants that are shown", async () => {
+    t.clock.advance(0.9);
+    const { id } = (await t.call("POST", TASKS, { type: "a", delay: "1ms" })).body;
+    t.clock.advance(2.3);
+    const { session, refs } = await t.claim();
+    const at = { startedAt: t.clock.now(), finishedAt: t.clock.now(), worker: "w", lost: false };
+    const decision = { kind: "final", state: "succeeded", result: null, error: null, reason: null } as const;
+    await t.store.recordOutcomes(refs.map((ref) => ({ ...ref, session, decision, ...at })));
+    const { body } = await t.call("GET", `${TASKS}/${id}`);
+    const shown = Date.parse(body.startedAt) - Math.max(Date.parse(body.dueAt), Date.parse(body.createdAt));
+    expect([body.latenessMs, shown]).toEqual([2, 2]);
+    const [attempt] = (await t.call("GET", `${TASKS}/${id}/attempts`)).body.attempts;
+    expect(attempt.latenessMs).toBe(2);
+  });
+
   test("a task can be changed until it is final; while a worker has it that is a conflict", async () => {
     const { id } = (await t.call("POST", TASKS, { type: "a", delay: "1h" })).body;
     const changed = await t.call("PATCH", `${TASKS}/${id}`, {

@@ -18,9 +18,9 @@ import type { DeclaredType } from "./types.ts";
 
 const instant = (at: number | null) => (at === null ? null : formatInstant(at));
 
-/** Start minus the later of due instant and creation, in whole milliseconds; null before the start. */
+/** Start minus the later of due instant and creation, each as it is shown: in whole milliseconds. Null before the start. */
 function lateness(startedAt: number | null, dueAt: number, createdAt: number): number | null {
-  return startedAt === null ? null : Math.max(0, Math.round(startedAt - Math.max(dueAt, createdAt)));
+  return startedAt === null ? null : Math.max(0, Math.floor(startedAt) - Math.floor(Math.max(dueAt, createdAt)));
 }
 
 export function toTask(record: TaskRecord, now: number): Task {
