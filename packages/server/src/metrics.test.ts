@@ -32,3 +32,25 @@ test("the lateness histogram is cumulative, with its bounds included", async () 
   const { body } = await metrics.render();
   expect(body).toContain("# TYPE carillon_task_lateness_seconds histogram");
 });
+
+test("queues show what waits in them and how long the first has; without an answer their series are left out", async () => {
+  const metrics = createMetrics("1.2.3");
+  metrics.depths(async () => [
+    { queue: "billing", state: "queued", count: 2, oldestAgeSeconds: 1.5 },
+    { queue: "billing", state: "queued", count: 1, oldestAgeSeconds: 4 },
+    { queue: "billing", state: "scheduled", count: 7, oldestAgeSeconds: null },
+    { queue: "idle", state: "scheduled", count: 1, oldestAgeSeconds: null },
+  ]);
+  expect(await lines(metrics, "carillon_queue")).toEqual([
+    'carillon_queue_depth{queue="billing",state="queued"} 3',
+    'carillon_queue_depth{queue="billing",state="scheduled"} 7',
+    'carillon_queue_depth{queue="idle",state="scheduled"} 1',
+    'carillon_queue_oldest_age_seconds{queue="billing"} 4',
+    'carillon_queue_oldest_age_seconds{queue="idle"} 0',
+  ]);
+  metrics.depths(async () => {
+    throw new Error("the database does not answer");
+  });
+  expect(await lines(metrics, "carillon_queue")).toEqual([]);
+  expect(await lines(metrics, "carillon_build_info")).toEqual(['carillon_build_info{version="1.2.3"} 1']);
+});

@@ -16,6 +16,8 @@ export interface QueueDepth {
   queue: string;
   state: string;
   count: number;
+  /** How long the first task that is due waits; null when none is. */
+  oldestAgeSeconds: number | null;
 }
 
 export interface Metrics {
@@ -27,6 +29,7 @@ export interface Metrics {
   loopRan(loop: string, atSeconds: number): void;
   /** Values read when somebody scrapes. */
   workers(read: () => { queue: string; state: "free" | "busy"; count: number }[]): void;
+  /** When it fails, its series are left out. */
   depths(read: () => Promise<QueueDepth[]>): void;
   /** The Prometheus text format. */
   render(): Promise<{ contentType: string; body: string }>;
@@ -80,6 +83,20 @@ export function createMetrics(version: string): Metrics {
     registers,
   });
 
+  const depth = new Gauge({
+    name: "carillon_queue_depth",
+    help: "Tasks that are not final (counts are capped)",
+    labelNames: ["queue", "state"],
+    registers,
+  });
+  const oldest = new Gauge({
+    name: "carillon_queue_oldest_age_seconds",
+    help: "How long the first task that is due waits",
+    labelNames: ["queue"],
+    registers,
+  });
+  let readDepths = async (): Promise<QueueDepth[]> => [];
+
   return {
     taskStarted: (queue, seconds) => lateness(seconds, queue),
     taskEnded(queue, type, outcome, seconds) {
@@ -102,18 +119,19 @@ export function createMetrics(version: string): Metrics {
       });
     },
     depths(read) {
-      new Gauge({
-        name: "carillon_queue_depth",
-        help: "Tasks that are not final (counts are capped)",
-        labelNames: ["queue", "state"],
-        registers,
-        async collect() {
-          const rows = await read();
-          this.reset();
-          for (const { queue, state, count } of rows) this.inc({ queue, state }, count);
-        },
-      });
+      readDepths = read;
     },
-    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    async render() {
+      const rows = await readDepths().catch(() => []);
+      depth.reset();
+      oldest.reset();
+      const ages = new Map<string, number>();
+      for (const { queue, state, count, oldestAgeSeconds } of rows) {
+        depth.inc({ queue, state }, count);
+        ages.set(queue, Math.max(ages.get(queue) ?? 0, oldestAgeSeconds ?? 0));
+      }
+      for (const [queue, age] of ages) oldest.set({ queue }, age);
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
   };
 }

@@ -16,7 +16,7 @@ import { injectFetch } from "./inject-fetch.ts";
 import { localCalls } from "./local-calls.ts";
 import { createLog } from "./log.ts";
 import { createEngine } from "./loops/engine.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type QueueDepth } from "./metrics.ts";
 import { createDeclaredTypes, type Deps } from "./operations/index.ts";
 import { createRpcHandler } from "./rpc/handler.ts";
 import { listen } from "./rpc/port.ts";
@@ -137,9 +137,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     await app.ready();
     undo.push(() => app.close());
     metrics.workers(() => workerSlots(engine.dispatcher.workers()));
-    metrics.depths(async () =>
-      (await store.depths(DEPTH_CAP)).map(({ lane, state, count }) => ({ queue: lane.queue, state, count })),
-    );
+    metrics.depths(() => queueDepths(store, clock.now()));
     await engine.start();
     undo.push(() => engine.stop());
     port?.serve({
@@ -197,6 +195,16 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
 }
 
 const DEPTH_CAP = 10_000;
+
+async function queueDepths(store: Store, now: number): Promise<QueueDepth[]> {
+  const depths = await store.depths({ now, cap: DEPTH_CAP });
+  return depths.map(({ lane: { queue }, state, count, waitsSince }) => ({
+    queue,
+    state,
+    count,
+    oldestAgeSeconds: waitsSince === null ? null : Math.max(0, now - waitsSince) / 1_000,
+  }));
+}
 
 async function readiness(store: Store, draining: AbortSignal) {
   const answer = await store.databaseTime().then(

@@ -10,6 +10,7 @@ import type {
   FinalState,
   Id,
   OutcomeDecision,
+  PublicState,
   StoredState,
   TaskError,
   TaskPolicy,
@@ -483,15 +484,21 @@ export interface Store {
   ): Promise<Page<Fire>>;
 
   // Figures and upkeep
-  /** Counts of tasks that are not final by lane, capped at `cap` a lane and state. */
-  depths(
-    cap: number,
-  ): Promise<{ lane: Lane; state: "pending" | "waiting" | "claimed" | "running" | "blocked"; count: number }[]>;
+  /** Tasks that are not final by lane and the state that people read, counted up to about `cap` a lane and state. */
+  depths(request: { now: number; cap: number }): Promise<Depth[]>;
   /** Partitions ahead, retention, expired keys, vacuum when due: what one node at a time does for all. */
   maintain(request: { now: number; retentionMs: number; logRetentionMs: number }): Promise<void>;
   vacuum(): Promise<boolean>;
 
   close(): Promise<void>;
+}
+
+export interface Depth {
+  lane: Lane;
+  state: Exclude<PublicState, FinalState>;
+  count: number;
+  /** Since when the first of those that are due and that nobody holds waits: its due instant, or its creation when that was later. */
+  waitsSince: number | null;
 }
 
 export type { AttemptReport, FinalState };

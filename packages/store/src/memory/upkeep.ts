@@ -1,14 +1,19 @@
-import { isFinal, type LiveState } from "@carillon/core";
-import type { Lane } from "../store.ts";
+import { idCreatedAt, publicState } from "@carillon/core";
+import type { Depth } from "../store.ts";
 import type { MemoryDatabase } from "./database.ts";
 
-export function depths(database: MemoryDatabase, cap: number): { lane: Lane; state: LiveState; count: number }[] {
-  const counts = new Map<string, { lane: Lane; state: LiveState; count: number }>();
-  for (const { lane, state } of database.tasks.values()) {
-    if (isFinal(state)) continue;
+export function depths(database: MemoryDatabase, { now, cap }: { now: number; cap: number }): Depth[] {
+  const counts = new Map<string, Depth>();
+  for (const task of database.tasks.values()) {
+    const { lane } = task;
+    const state = publicState(task, now) as Depth["state"];
     const key = `${lane.id}/${state}`;
-    const entry = counts.get(key) ?? { lane, state, count: 0 };
+    const entry = counts.get(key) ?? { lane, state, count: 0, waitsSince: null };
     entry.count = Math.min(cap, entry.count + 1);
+    if ((task.state === "pending" || task.state === "waiting") && task.dueAt <= now) {
+      const since = Math.max(task.dueAt, idCreatedAt(task.id));
+      entry.waitsSince = Math.min(since, entry.waitsSince ?? since);
+    }
     counts.set(key, entry);
   }
   return [...counts.values()];

@@ -1,41 +1,58 @@
-import type { Lane, Store } from "../store.ts";
+import { idCreatedAt } from "@carillon/core";
+import type { Depth } from "../store.ts";
 import type { Db } from "./db.ts";
 import type { Catalog } from "./lanes.ts";
 
-type Depths = Awaited<ReturnType<Store["depths"]>>;
+/** Less than a scraper waits. */
+const DEADLINE_MS = 5_000;
 
-/** Counts through the indexes of the states, at most `cap` rows each; never over a whole backlog. */
-export async function depths(db: Db, catalog: Catalog, cap: number): Promise<Depths> {
-  const lanes: Lane[] = await catalog.lanes();
-  const rows = await db.query<[laneId: number, state: Depths[number]["state"], count: number]>(
+/** Counts through the indexes of the states, `cap` rows each; never over a whole backlog. */
+export async function depths(db: Db, catalog: Catalog, { now, cap }: { now: number; cap: number }): Promise<Depth[]> {
+  const lanes = await catalog.lanes();
+  const rows = await db.query<[laneId: number, state: Depth["state"], count: number, waitsSince: number | null]>(
     countTasks,
-    [lanes.map((lane) => lane.id), cap],
-    { deadlineMs: 30_000 },
+    [lanes.map((lane) => lane.id), cap, now, idCreatedAt(0n)],
+    { deadlineMs: DEADLINE_MS },
   );
   await catalog.learn({ lanes: new Set(rows.map(([laneId]) => laneId)) });
-  return rows.map(([laneId, state, count]) => ({ lane: catalog.lane(laneId), state, count }));
+  return rows.map(([laneId, state, count, waitsSince]) => ({ lane: catalog.lane(laneId), state, count, waitsSince }));
 }
 
-/** Leases and tasks before a gate have no index by lane; there are as many as nodes hold, or gates let wait. */
+/**
+ * Leases and tasks before a gate have no index by lane; there are as many as nodes hold, or gates let wait. The words are those of
+ * `publicState`.
+ */
 const countTasks = {
   name: "count_tasks",
   text: `
-select lane.id, 'pending', least($2, sum(found.count))::int4
-  from unnest($1::int4[]) as lane(id)
- cross join (values (1::int2), (2::int2), (3::int2)) as band(id)
- cross join lateral (
-   select count(*) as count
-     from (select from task where lane_id = lane.id and band = band.id and state = 'pending' limit $2) capped) found
- group by lane.id
-having sum(found.count) > 0
-union all
-select lane_id, state::text, least($2, count(*))::int4
-  from task
- where session is not null
- group by lane_id, state
-union all
-select lane_id, state::text, least($2, count(*))::int4
-  from task
- where state = 'waiting'
+with found as (
+  select pending.*
+    from unnest($1::int4[]) as lane(id)
+   cross join (values (1::int2), (2::int2), (3::int2)) as band(id)
+   cross join lateral (
+     (select lane_id, state, id, due_at, failures from task
+       where lane_id = lane.id and band = band.id and state = 'pending' and due_at <= to_timestamp($3::float8 / 1000)
+       order by due_at
+       limit $2)
+     union all
+     (select lane_id, state, id, due_at, failures from task
+       where lane_id = lane.id and band = band.id and state = 'pending' and due_at > to_timestamp($3::float8 / 1000)
+       order by due_at
+       limit $2)) pending
+  union all
+  select lane_id, state, id, due_at, failures from task where session is not null
+  union all
+  select lane_id, state, id, due_at, failures from task where state = 'waiting'),
+shown as (
+  select lane_id,
+         case when state = 'running' then 'running'
+              when failures > 0 then 'retrying'
+              when due_at > to_timestamp($3::float8 / 1000) then 'scheduled'
+              else 'queued' end as state,
+         case when state in ('pending', 'waiting') and due_at <= to_timestamp($3::float8 / 1000)
+              then greatest(extract(epoch from due_at)::float8 * 1000, (id >> 22)::float8 + $4::float8) end as since
+    from found)
+select lane_id, state, least($2, count(*))::int4, min(since)
+  from shown
  group by lane_id, state`,
 };

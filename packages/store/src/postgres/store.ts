@@ -96,7 +96,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     planSchedules: (request, plan) => planSchedules(control, catalog, request, plan),
     listFires: (schedule, query) => listFires(reads, schedule, query),
 
-    depths: (cap) => depths(reads, catalog, cap),
+    depths: (request) => depths(reads, catalog, request),
     maintain: (request) => maintain(pools, request),
     vacuum: () => vacuum.run(),
 

@@ -23,7 +23,7 @@ export async function compareEverything(world: World): Promise<void> {
   );
   await same(
     world,
-    (store) => store.depths(1_000),
+    (store) => store.depths({ now: world.now, cap: 1_000 }),
     (answer, side) =>
       unordered(
         side,

@@ -1,7 +1,7 @@
 import type { Id } from "@carillon/core";
 import type { ClaimedTask, LogLine, Page } from "@carillon/store";
 import { expect } from "vitest";
-import { again, final, large, mistake, type Promises } from "./world.ts";
+import { again, final, large, mistake, type Promises, start } from "./world.ts";
 
 export const tasks: Promises = {
   "a waiting task is cancelled at once": async (t) => {
@@ -164,10 +164,26 @@ export const tasks: Promises = {
       { type: "work", queue: null, policy: { retry: null, timeoutMs: 2_000 }, declaredAt: t.now },
     ]);
   },
-  "depths count what is not final by lane and state": async (t) => {
-    await t.store.createTasks([t.newTask(), t.newTask(), t.newTask()], { now: t.now });
-    await t.claim({ limit: 1 });
-    const depths = (await t.store.depths(1)).filter(({ lane }) => lane.namespace === t.namespace);
-    expect(depths.map(({ state, count }) => `${state} ${count}`).sort()).toEqual(["claimed 1", "pending 1"]);
+  "depths count what is not final by lane and the state that people read, and say since when the first waits": async (
+    t,
+  ) => {
+    const depths = async (cap = 100) =>
+      (await t.store.depths({ now: t.now, cap }))
+        .filter(({ lane }) => lane.namespace === t.namespace)
+        .map(({ state, count, waitsSince }) =>
+          `${state} ${count} ${waitsSince === null ? "" : waitsSince - start}`.trim(),
+        )
+        .sort();
+    const failing = await t.claimOne();
+    const error = { code: "handler_error", name: "Error", message: "no", stack: null } as const;
+    await t.record(failing, { kind: "again", as: "failed", dueAt: t.now + 1_000, error });
+    await t.store.createTasks([t.newTask({ dueAt: t.now + 60_000 })], { now: t.now });
+    expect(await depths()).toEqual(["retrying 1", "scheduled 1"]);
+    t.now += 2_000;
+    const long = t.newTask({ dueAt: t.now - 60_000 });
+    await t.store.createTasks([long, t.newTask(), t.newTask()], { now: t.now });
+    t.now += 500;
+    expect(await depths()).toEqual(["queued 3 2000", "retrying 1 1000", "scheduled 1"]);
+    expect(await depths(1)).toContain("queued 1 2000");
   },
 };
