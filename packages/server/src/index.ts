@@ -1,7 +1,7 @@
 export { followDatabase } from "./clock.ts";
 export { type Config, isLoopback, loadConfig, type Role, type SettingKey, settings } from "./config.ts";
 export { directTransport } from "./direct-transport.ts";
-export { type HttpPayload, type HttpResult, httpTask } from "./egress/http-task.ts";
+export { guardOf, type HttpPayload, type HttpResult, httpTask } from "./egress/http-task.ts";
 export { createChangeFeed } from "./feed.ts";
 export { createHttpApp } from "./http/app.ts";
 export { injectFetch } from "./inject-fetch.ts";

@@ -9,6 +9,7 @@ import { followDatabase } from "./clock.ts";
 import type { Config, Role } from "./config.ts";
 import { type NodeDatabase, openDatabase } from "./database.ts";
 import { directTransport } from "./direct-transport.ts";
+import { guardOf } from "./egress/http-task.ts";
 import { createChangeFeed } from "./feed.ts";
 import { createHttpApp } from "./http/app.ts";
 import { DEFAULT_NAMESPACE } from "./http/namespace.ts";
@@ -124,6 +125,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       planner: { wake: engine.planSoon },
       feed,
       types,
+      targets: guardOf(options.tasks ?? []),
       log,
     };
     const app = createHttpApp({

@@ -10,6 +10,7 @@ import {
   createEngine,
   createHttpApp,
   directTransport,
+  guardOf,
   injectFetch,
 } from "@carillon/server";
 import { createMemoryDatabase, createMemoryStore } from "@carillon/store";
@@ -85,6 +86,7 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
     planner: { wake: engine.planSoon },
     feed,
     types,
+    targets: guardOf(options.tasks),
     log: noLog,
     version,
     metrics: noMetrics,

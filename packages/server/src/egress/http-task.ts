@@ -1,5 +1,5 @@
 /** The built-in type `http`: Carillon calls a URL. Runs in the node; every call goes through the address guard and follows no redirect. */
-import type { TaskContext, TaskDefinition } from "@carillon/client";
+import type { AnyTask, TaskContext, TaskDefinition } from "@carillon/client";
 import { task } from "@carillon/client";
 import { limits } from "@carillon/core";
 import { Agent, type Dispatcher, request } from "undici";
@@ -61,14 +61,24 @@ class HttpStatusError extends Error {
   }
 }
 
-/** @param allow see `createAddressGuard` */
+/** @param allow see `createAddressGuard`; a node that runs this also accepts no task for other addresses */
 export function httpTask(allow: readonly string[], resolve?: Resolve): TaskDefinition<HttpPayload, HttpResult> {
   const guard = createAddressGuard(allow, resolve);
-  return task("http", {
+  const definition = task("http", {
     schema: httpPayload,
     timeout: "30s",
-    run: (payload, context) => call(guard, payload, context),
+    run: (payload: HttpPayload, context) => call(guard, payload, context),
   });
+  guards.set(definition, guard);
+  return definition;
+}
+
+const guards = new WeakMap<AnyTask, AddressGuard>();
+
+/** The guard of the `http` task among these; without one, public addresses only. */
+export function guardOf(tasks: readonly AnyTask[]): AddressGuard {
+  const [own] = tasks.flatMap((definition) => guards.get(definition) ?? []);
+  return own ?? createAddressGuard([]);
 }
 
 async function call(guard: AddressGuard, payload: HttpPayload, context: TaskContext): Promise<HttpResult> {
@@ -177,7 +187,7 @@ async function readStart(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString().replaceAll("\0", "\uFFFD");
 }
 
-function isExpected(status: number, expect: readonly (string | number)[]): boolean {
+function isExpected(status: number, expect: readonly string[]): boolean {
   return expect.some((pattern) => {
     const text = String(pattern);
     return text.endsWith("xx") ? Math.floor(status / 100) === Number(text[0]) : status === Number(text);

@@ -335,6 +335,23 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(final.body.code).toBe("task_final");
   });
 
+  test("a changed payload must be one that the type can have", async () => {
+    const nap = (await t.call("POST", TASKS, { type: "sleep", delay: "1h", payload: { for: "1s" } })).body;
+    for (const payload of [{}, null]) {
+      const refused = await t.call("PATCH", `${TASKS}/${nap.id}`, { payload });
+      expect([refused.status, refused.body.code]).toEqual([400, "invalid_request"]);
+      expect(refused.body.errors[0].pointer).toMatch(/^\/payload/);
+    }
+    expect((await t.call("PATCH", `${TASKS}/${nap.id}`, { payload: { for: "2s" } })).status).toBe(200);
+    const url = "http://10.1.2.3/allowed";
+    const hook = (await t.call("POST", TASKS, { type: "http", delay: "1h", payload: { url } })).body;
+    const inside = await t.call("PATCH", `${TASKS}/${hook.id}`, { payload: { url: "http://192.168.1.1/" } });
+    expect(inside.body.errors).toMatchObject([{ pointer: "/payload/url", code: "address_not_allowed" }]);
+    expect(inside.body.detail).toContain("CARILLON_HTTP_ALLOW");
+    const named = { payload: { url: "http://localhost/checked-when-called" } };
+    expect((await t.call("PATCH", `${TASKS}/${hook.id}`, named)).status).toBe(200);
+  });
+
   test("cancel, retry, run-now and delete do what they say, and are no error when already so", async () => {
     const { id } = (await t.call("POST", TASKS, { type: "a", delay: "1h" })).body;
     const cancelled = await t.call("POST", `${TASKS}/${id}:cancel`, { reason: "changed my mind" });

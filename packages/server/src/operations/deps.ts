@@ -2,6 +2,7 @@
 import type { Clock, Id, IdSource } from "@carillon/core";
 import type { ClaimedTask, Store } from "@carillon/store";
 import type { Logger } from "pino";
+import type { AddressGuard } from "../egress/address-guard.ts";
 import type { ChangeFeed } from "../feed.ts";
 import type { DeclaredTypes } from "./types.ts";
 
@@ -41,6 +42,8 @@ export interface Deps {
   planner: { wake(): void } | null;
   feed: ChangeFeed;
   types: DeclaredTypes;
+  /** Throws for an address that `http` tasks accepted here may not name. */
+  targets: Pick<AddressGuard, "check">;
   log: Log;
 }
 

@@ -12,13 +12,13 @@ import {
   putScheduleBody,
   type Schedule,
 } from "../http/schemas/schedules.ts";
-import { createTaskBody } from "../http/schemas/tasks.ts";
 import { type Deps, IDEMPOTENCY_TTL_MS, type Idempotency } from "./deps.ts";
 import { insertTasks } from "./insert-tasks.ts";
 import { settle } from "./new-task.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
 import { checkRule, mergePatch, toDefinition, toPutBody, toRule } from "./schedule-definition.ts";
-import { type CreatedTask, insertOne } from "./tasks.ts";
+import { checkTargets } from "./targets.ts";
+import { type CreatedTask, checkPayload, insertOne } from "./tasks.ts";
 import { toSchedule } from "./views.ts";
 
 export interface PutAnswer {
@@ -62,6 +62,7 @@ export async function createSchedule(
   const { name, paused } = input;
   const definition = toDefinition(input);
   checkRule(definition.rule, now);
+  checkTargets(deps, [definition.task], () => "/task/payload");
   let id = deps.ids.next(now);
   let replayed = false;
   if (key) {
@@ -79,7 +80,7 @@ export async function createSchedule(
   return { ...(await write(deps, { namespace, name, definition, paused, expect: "create", id })), replayed };
 }
 
-/** A rule that has had its last fire is refused, but not when nothing changes. */
+/** A rule that has had its last fire, or a target that is not allowed any more, is refused, but not when nothing changes. */
 async function checkDefinition(
   deps: Deps,
   namespace: string,
@@ -89,6 +90,7 @@ async function checkDefinition(
   const now = deps.clock.now();
   try {
     checkRule(definition.rule, now);
+    checkTargets(deps, [definition.task], () => "/task/payload");
   } catch (error) {
     const existing = await deps.store.getSchedule(namespace, name, now);
     if (!existing || !isDeepStrictEqual(existing.definition, definition)) throw error;
@@ -235,8 +237,7 @@ export async function triggerSchedule(
 ): Promise<CreatedTask> {
   const { id: scheduleId, definition } = await findSchedule(deps, namespace, name);
   const { task: template } = definition;
-  if (payload !== undefined)
-    parseRequest(createTaskBody, { type: template.type, payload: JSON.parse(payload ?? "null") });
+  if (payload !== undefined) checkPayload(deps, template.type, payload);
   const now = deps.clock.now();
   const declared = (await deps.types.of(namespace)).get(template.type);
   const task = {

@@ -11,19 +11,22 @@ import {
   type StoredState,
 } from "@carillon/core";
 import type { NewTask, TaskFilter, TaskPatch, TaskRecord, UniquePolicy, VerbAnswer } from "@carillon/store";
-import type {
-  AttemptAnswer,
-  CreateTask,
-  ListTasks,
-  LogLineAnswer,
-  PatchTask,
-  Task,
-  TaskSummary,
+import { parseRequest } from "../http/field-errors.ts";
+import {
+  type AttemptAnswer,
+  type CreateTask,
+  createTaskBody,
+  type ListTasks,
+  type LogLineAnswer,
+  type PatchTask,
+  type Task,
+  type TaskSummary,
 } from "../http/schemas/tasks.ts";
 import { type Deps, IDEMPOTENCY_TTL_MS, type Idempotency } from "./deps.ts";
 import { insertTasks } from "./insert-tasks.ts";
 import { newTask } from "./new-task.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
+import { checkTargets } from "./targets.ts";
 import { newTaskRecord, toAttempt, toLogLine, toTask, toTaskSummary } from "./views.ts";
 
 export interface CreatedTask {
@@ -40,6 +43,7 @@ export async function createTask(
   input: CreateTask,
   idempotency: Idempotency | null = null,
 ): Promise<CreatedTask> {
+  checkTargets(deps, [input], () => "/payload");
   const now = deps.clock.now();
   const declared = (await deps.types.of(namespace)).get(input.type);
   const task = newTask(input, { id: deps.ids.next(now), namespace, now, declared, trigger: "api" });
@@ -91,6 +95,7 @@ export async function createTasks(
   inputs: CreateTask[],
   key: Idempotency | null = null,
 ): Promise<{ tasks: { id: string; created: boolean }[]; replayed: boolean }> {
+  checkTargets(deps, inputs, (index) => `/tasks/${index}/payload`);
   const now = deps.clock.now();
   const types = await deps.types.of(namespace);
   const policies = new Map<NewTask, UniquePolicy>();
@@ -188,6 +193,11 @@ const PATCH_RETRY_MS = 50;
 
 export async function patchTask(deps: Deps, namespace: string, text: string, input: PatchTask): Promise<Task> {
   const id = readTaskId(text);
+  if (input.payload !== undefined) {
+    const record = await deps.store.getTask(namespace, id);
+    if (!record) throw taskNotFound(text);
+    checkPayload(deps, record.type, input.payload);
+  }
   const patch: TaskPatch = {};
   if (input.priority !== undefined) patch.priority = input.priority;
   if (input.dueAt !== undefined) patch.dueAt = input.dueAt;
@@ -204,6 +214,12 @@ export async function patchTask(deps: Deps, namespace: string, text: string, inp
     tellHolder(deps, answer, "return", null);
     await deps.feed.nextChangeOf(id).within(PATCH_RETRY_MS);
   }
+}
+
+/** Throws `invalid_request` for a payload that this type cannot have. */
+export function checkPayload(deps: Deps, type: string, payload: string | null): void {
+  parseRequest(createTaskBody, { type, payload: JSON.parse(payload ?? "null") });
+  checkTargets(deps, [{ type, payload }], () => "/payload");
 }
 
 /** `pending`: its worker was asked to stop, and whatever it answers first counts. */

@@ -6,6 +6,7 @@ import pino from "pino";
 import { afterAll, beforeAll, expect } from "vitest";
 import { z } from "zod";
 import { type OpenPostgres, openPostgres } from "../../../store/test/open-postgres.ts";
+import { createAddressGuard } from "../../src/egress/address-guard.ts";
 import { createChangeFeed } from "../../src/feed.ts";
 import { createHttpApp } from "../../src/http/app.ts";
 import type { HttpDeps } from "../../src/http/deps.ts";
@@ -108,6 +109,7 @@ export async function startApp(options: Partial<HttpDeps> & { slot?: number } = 
     planner: null,
     feed: createChangeFeed({ store, clock }),
     types: createDeclaredTypes({ store, clock }),
+    targets: createAddressGuard(["10.0.0.0/8"]),
     log,
     version: "0.0.0-test",
     metrics: { render: async () => ({ contentType: "text/plain; version=0.0.4", body: "carillon_build_info 1\n" }) },
