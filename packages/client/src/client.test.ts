@@ -450,6 +450,12 @@ test("following what is not there is an error, not a wait", async () => {
   });
 });
 
+test("following a node that cannot be reached from the start is an error, as for every other call", async () => {
+  const away = new Carillon({ url: await nowhere() });
+  await expect(away.events().next()).rejects.toMatchObject({ code: "unavailable" });
+  await expect(away.tasks.followLogs(ID).next()).rejects.toMatchObject({ code: "unavailable" });
+});
+
 test("leaving a stream ends its connection", async () => {
   let gone: () => void = () => {};
   const left = new Promise<void>((resolve) => {

@@ -41,7 +41,10 @@ export class Carillon {
     this.schedules = new SchedulesClient(this.#http);
   }
 
-  /** What changes on any node, as it happens: a display feed, thinned out under load. Reconnects until the signal fires. */
+  /**
+   * What changes on any node, as it happens: a display feed, thinned out under load. Reconnects until the signal fires; `unavailable` when
+   * no node could be reached in the first place.
+   */
   async *events({
     topics = ["tasks", "schedules"],
     signal,

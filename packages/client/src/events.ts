@@ -1,7 +1,7 @@
 /** Server-sent events over `fetch`: the display feed of changes, and a task's log lines as they come. */
 import { delay } from "@carillon/core/clock";
 import { CarillonError } from "@carillon/core/errors";
-import { type HttpOptions, open } from "./http.ts";
+import { type HttpOptions, open, ROUNDS } from "./http.ts";
 import { processClock } from "./process-clock.ts";
 
 const FIRST_PAUSE_MS = 200;
@@ -18,8 +18,8 @@ export interface ServerSentEvent {
 }
 
 /**
- * The events of a path. Comes back after a cut, behind the last event that had an id, until the signal fires (then it ends) or the node
- * refuses (then it throws).
+ * The events of a path. Comes back after a cut, behind the last event that had an id, until the signal fires (then it ends). Throws when
+ * the node refuses, and when none could be reached in the first place.
  */
 export async function* followEvents(
   options: HttpOptions,
@@ -27,6 +27,7 @@ export async function* followEvents(
   { query, signal }: { query?: Record<string, string>; signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<ServerSentEvent> {
   let lastId = "";
+  let opened = false;
   for (let failures = 0; !signal?.aborted; ) {
     try {
       const headers = lastId === "" ? {} : { "last-event-id": lastId };
@@ -38,6 +39,7 @@ export async function* followEvents(
         accept: "text/event-stream",
         ...(query === undefined ? {} : { query }),
       });
+      opened = true;
       for await (const { id, ...event } of readStream(response)) {
         failures = 0;
         if (id !== null) lastId = id;
@@ -45,7 +47,8 @@ export async function* followEvents(
       }
     } catch (error) {
       if (signal?.aborted) return;
-      if (!CarillonError.from(error).retryable) throw error;
+      const lastTry = !opened && failures + 1 >= ROUNDS * options.urls.length;
+      if (lastTry || !CarillonError.from(error).retryable) throw error;
     }
     failures++;
     const longestMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));

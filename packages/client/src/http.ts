@@ -8,7 +8,7 @@ import { processClock } from "./process-clock.ts";
 
 const clock = processClock();
 /** How often each address is tried. */
-const ROUNDS = 4;
+export const ROUNDS = 4;
 const FIRST_PAUSE_MS = 100;
 /** Who is told to wait longer gets the error, which says for how long. */
 const LONGEST_PAUSE_MS = 10_000;
