@@ -19,8 +19,8 @@ export interface CronFields {
   dayRule: "and" | "or";
   /** A wildcard or a step in the hours: such a rule follows elapsed time through a change of the clock, not wall times. */
   rhythm: boolean;
-  /** Steps over a whole field that do not divide it, like every 35th minute. */
-  unevenSteps: { field: string; text: string }[];
+  /** Steps that do not divide what they go through, like every 35th minute within an hour. */
+  unevenSteps: { within: string; text: string }[];
   /** Five to seven fields; nicknames are replaced by what they stand for. */
   text: string;
 }
@@ -65,23 +65,32 @@ const nicknames: Record<string, string> = {
 
 interface Field {
   name: string;
+  /** What has so many of them. */
+  within: string;
   low: number;
   high: number;
   names?: string[];
 }
 
-const second: Field = { name: "second", low: 0, high: 59 };
-const minute: Field = { name: "minute", low: 0, high: 59 };
-const hour: Field = { name: "hour", low: 0, high: 23 };
-const dayOfMonth: Field = { name: "day of month", low: 1, high: 31 };
+const second: Field = { name: "second", within: "minute", low: 0, high: 59 };
+const minute: Field = { name: "minute", within: "hour", low: 0, high: 59 };
+const hour: Field = { name: "hour", within: "day", low: 0, high: 23 };
+const dayOfMonth: Field = { name: "day of month", within: "month", low: 1, high: 31 };
 const month: Field = {
   name: "month",
+  within: "year",
   low: 1,
   high: 12,
   names: "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(" "),
 };
-const dayOfWeek: Field = { name: "day of week", low: 0, high: 7, names: "SUN MON TUE WED THU FRI SAT".split(" ") };
-const year: Field = { name: "year", low: FIRST_YEAR, high: LAST_YEAR };
+const dayOfWeek: Field = {
+  name: "day of week",
+  within: "week",
+  low: 0,
+  high: 7,
+  names: "SUN MON TUE WED THU FRI SAT".split(" "),
+};
+const year: Field = { name: "year", within: "calendar", low: FIRST_YEAR, high: LAST_YEAR };
 
 const MAX_LENGTH = 256;
 
@@ -234,7 +243,7 @@ function readDaysOfWeek(text: string, dialect: CronDialect): DaysOfWeek {
 }
 
 /** Only over a wildcard: whoever writes a range means its borders. Months have no length that a step could divide. */
-function unevenSteps(text: string, field: Field): { field: string; text: string }[] {
+function unevenSteps(text: string, field: Field): CronFields["unevenSteps"] {
   const length = field === dayOfWeek ? 7 : field.high - field.low + 1;
   return text
     .split(",")
@@ -242,5 +251,5 @@ function unevenSteps(text: string, field: Field): { field: string; text: string 
       const step = Number(/^\+?\*\/(\d+)$/.exec(element)?.[1] ?? 1);
       return step > 1 && (field === dayOfMonth || length % step !== 0);
     })
-    .map((element) => ({ field: field.name, text: element }));
+    .map((element) => ({ within: field.within, text: element }));
 }

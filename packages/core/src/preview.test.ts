@@ -69,6 +69,18 @@ test.each([
 });
 
 test.each([
+  ["*/50 * * * * *", "minute"],
+  ["*/7 * * * *", "hour"],
+  ["1 */5 * * *", "day"],
+  ["1 2 */3 * *", "month"],
+  ["1 2 3 */5 *", "year"],
+  ["1 2 * * */2", "week"],
+])("the warning of %j is about the %s", (cron, whole) => {
+  const { message } = previewSchedule(rule({ cron }), FROM, 1).warnings.find(({ code }) => code === "uneven_step")!;
+  expect(message).toContain(`does not divide the ${whole} evenly`);
+});
+
+test.each([
   ["next", "On 2027-03-28 there is no 02:30 in Europe/Paris: the clock goes forward. It fires at 03:00 instead."],
   ["skip", "On 2027-03-28 there is no 02:30 in Europe/Paris: the clock goes forward. It does not fire then."],
   ["shift", "On 2027-03-28 there is no 02:30 in Europe/Paris: the clock goes forward. It fires at 03:30 instead."],

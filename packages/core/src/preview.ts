@@ -54,8 +54,8 @@ function warnAboutCron(rule: ScheduleRule, from: number): PreviewWarning[] {
     const message = `Both days are restricted: it fires when the day of the month or the day of the week matches.${and}`;
     warnings.push({ code: "or_rule", message });
   }
-  for (const { field, text } of fields.unevenSteps) {
-    const message = `"${text}" does not divide the ${field} evenly: the last step before it starts again is shorter.`;
+  for (const { within, text } of fields.unevenSteps) {
+    const message = `"${text}" does not divide the ${within} evenly: the last step before it starts again is shorter.`;
     warnings.push({ code: "uneven_step", message });
   }
   return [...warnings, ...warnAboutChanges(rule, fields, from)];
