@@ -16,6 +16,8 @@ test.each([
   ["P1W", 604_800_000],
   ["P2DT0.25S", 172_800_250],
   ["PT1.5S", 1_500],
+  ["40000d", 36_525 * 86_400_000],
+  [`${"9".repeat(60)}h`, 36_525 * 86_400_000],
 ])("%s is %i ms", (text, ms) => {
   expect(parseDuration(text)).toBe(ms);
 });
@@ -41,7 +43,6 @@ test.each([
   "1e3s",
   "١s",
   "1h\n",
-  "40000d",
   "9".repeat(70),
   "Infinitys",
 ])("%j is no duration", (text) => {

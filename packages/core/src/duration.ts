@@ -6,13 +6,13 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const WEEK = 7 * DAY;
 
-/** A hundred years. What a field allows is far less; this only keeps sums exact. */
+/** A hundred years. What a field allows is far less: what is longer still is as long as this, and as much out of range. */
 const LONGEST_MS = 36_525 * DAY;
 
 const SHORT = /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
 const ISO = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,](\d{1,9}))?S)?)?$/;
 
-/** Milliseconds; null for anything else than one of the two forms, and for more than a hundred years. */
+/** Milliseconds, at most a hundred years; null for anything else than one of the two forms. */
 export function parseDuration(text: string): number | null {
   if (text === "" || text === "P" || text.length > 64) return null;
   const short = SHORT.exec(text);
@@ -28,7 +28,7 @@ export function parseDuration(text: string): number | null {
     count(minutes) * MINUTE +
     count(seconds) * SECOND +
     milliseconds;
-  return sum <= LONGEST_MS ? sum : null;
+  return Math.min(sum, LONGEST_MS);
 }
 
 /** The one short form of so many milliseconds (none negative): `1h30m`, `500ms`, `0s`. Days from two on: `24h`, `2d`. */
