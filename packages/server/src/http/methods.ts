@@ -1,11 +1,14 @@
 /** A known path with another method is 405 with `Allow`, not 404. */
+import { METHODS } from "node:http";
 import { CarillonError } from "@carillon/core";
-import type { FastifyInstance, HTTPMethods } from "fastify";
+import type { FastifyInstance } from "fastify";
 
-const methods: HTTPMethods[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/** All that the parser lets through. CONNECT names no path. */
+const methods = METHODS.filter((method) => method !== "CONNECT");
 
 /** Notes all routes from now on; `register` adds the refusals for their other methods, after all others. */
 export function refuseOtherMethods(app: FastifyInstance): { register(root: FastifyInstance): void } {
+  for (const method of methods) if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
   const known = new Map<string, Set<string>>();
   app.addHook("onRoute", ({ url, method }) => {
     const allowed = known.get(url) ?? new Set();

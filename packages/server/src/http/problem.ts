@@ -60,7 +60,10 @@ export function fromFastify(caught: unknown): CarillonError {
         cause: caught,
       });
     case "FST_ERR_BAD_URL":
-      return invalidRequest("The path is not a valid URL path.", caught);
+      return new CarillonError("not_found", {
+        detail: "There is nothing at this path: it is no URL path.",
+        cause: caught,
+      });
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
       return invalidRequest("The body does not have the announced length.", caught);
   }

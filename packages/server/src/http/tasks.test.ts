@@ -324,6 +324,10 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     const { session, refs } = await t.claim();
     const refused = await whileTimePasses(t.call("PATCH", `${TASKS}/${id}`, { priority: 2 }));
     expect([refused.status, refused.body.code]).toEqual([409, "task_running"]);
+    expect(refused.body.detail).toMatch(/^A worker has the task/);
+    const unfinished = await t.call("DELETE", `${TASKS}/${id}`);
+    expect([unfinished.status, unfinished.body.code]).toEqual([409, "task_running"]);
+    expect(unfinished.body.detail).toMatch(/^The task is not final/);
     const before = t.clock.waiting();
     const accepted = t.call("PATCH", `${TASKS}/${id}`, { priority: 3 });
     await until(() => t.clock.waiting() > before);

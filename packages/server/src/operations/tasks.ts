@@ -210,7 +210,8 @@ export async function patchTask(deps: Deps, namespace: string, text: string, inp
       deps.dispatcher?.noticeCreated([answer.task]);
       return changed(deps, answer.task);
     }
-    if (answer.kind !== "recalled" || deps.clock.monotonic() >= until) throw refusal(answer, text);
+    if (answer.kind !== "recalled" || deps.clock.monotonic() >= until)
+      throw refusal(answer, text, "A worker has the task; it can be changed again should this attempt fail.");
     tellHolder(deps, answer, "return", null);
     await deps.feed.nextChangeOf(id).within(PATCH_RETRY_MS);
   }
@@ -262,7 +263,8 @@ function becameDue(deps: Deps, answer: VerbAnswer, text: string): Task {
 /** Forgets a final one. */
 export async function deleteTask(deps: Deps, namespace: string, text: string): Promise<void> {
   const answer = await deps.store.deleteTask(namespace, readTaskId(text));
-  if (answer.kind !== "done") throw refusal(answer, text);
+  if (answer.kind !== "done")
+    throw refusal(answer, text, "The task is not final; only final ones are forgotten. Cancel it first.");
   changed(deps, answer.task);
 }
 
@@ -324,14 +326,13 @@ function tellHolder(
   else store.hints.publish({ recall: [session] });
 }
 
-function refusal(answer: VerbAnswer, text: string): CarillonError {
+/** @param unfinished what to say of a task that is not final */
+function refusal(answer: VerbAnswer, text: string, unfinished?: string): CarillonError {
   if (answer.kind === "not_found") return taskNotFound(text);
   const state = answer.task.state;
   return answer.kind === "final"
     ? new CarillonError("task_final", {
         detail: `The task is final: it has ${state === "skipped" ? "been skipped" : state}.`,
       })
-    : new CarillonError("task_running", {
-        detail: "The task is not final, or a worker has it; try again when it has ended.",
-      });
+    : new CarillonError("task_running", unfinished === undefined ? {} : { detail: unfinished });
 }
