@@ -353,6 +353,37 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     });
   });
 
+  test("a log holds no connection before the task starts nor in a hidden tab, and goes on where it was", async () => {
+    const later = await node.call<{ id: string }>("POST", "/tasks", { type: "noop", delay: "2h" });
+    await withPage(`/tasks/${later.id}`, async (page, { requests }) => {
+      await page.getByText("Lines appear here as the task logs them.").waitFor();
+      await page.getByText("Live", { exact: true }).waitFor();
+      expect(requests.filter((url) => url.includes("/logs"))).toEqual([]);
+    });
+    const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "runs-until-stopped" });
+    await withPage(`/tasks/${id}`, async (page) => {
+      const log = page.getByRole("region", { name: "Log", exact: true });
+      await log.getByText("line 2", { exact: true }).waitFor();
+      const ended = page.waitForEvent("requestfailed", (request) => request.url().includes("/logs"));
+      await setHidden(page, true);
+      await ended;
+      await setHidden(page, false);
+      const next =
+        Number(
+          (
+            await log
+              .getByText(/^line \d+$/)
+              .last()
+              .textContent()
+          )?.slice(5),
+        ) + 3;
+      await log.getByText(`line ${next}`, { exact: true }).waitFor();
+      expect(await log.getByText("line 1", { exact: true }).count()).toBe(1);
+      expect(await log.getByText("line 2", { exact: true }).count()).toBe(1);
+    });
+    await node.call("POST", `/tasks/${id}:cancel`, {});
+  });
+
   test("the whole view is in the address: filters and display zone survive a visit in another browser", async () => {
     await withPage("/tasks", async (page) => {
       await page.getByRole("group", { name: "Show times in" }).getByText("UTC").click();

@@ -93,6 +93,8 @@ export interface Watch {
   dialogs: string[];
   cspViolations: string[];
   errors: string[];
+  /** The address of everything that it asked for. */
+  requests: string[];
   close(): Promise<void>;
 }
 
@@ -104,7 +106,8 @@ export async function openPage(browser: Browser, url: string, options: BrowserCo
   });
   context.setDefaultTimeout(30_000);
   const page = await context.newPage();
-  const watch: Watch = { page, dialogs: [], cspViolations: [], errors: [], close: () => context.close() };
+  const watch: Watch = { page, dialogs: [], cspViolations: [], errors: [], requests: [], close: () => context.close() };
+  page.on("request", (request) => watch.requests.push(request.url()));
   page.on("dialog", (dialog) => {
     watch.dialogs.push(dialog.message());
     void dialog.dismiss();

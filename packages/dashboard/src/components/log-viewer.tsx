@@ -2,7 +2,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { viewerZone, wallTime } from "../format/instant.ts";
 import { useZone } from "../services/display-zone.ts";
-import { type LogLine, useTaskLog } from "../services/logs.ts";
+import { type FollowedLog, type LogLine, useTaskLog } from "../services/logs.ts";
 import { CopyButton } from "./copy-button.tsx";
 import { LinkedText } from "./linked-text.tsx";
 
@@ -15,13 +15,15 @@ const levelColours: Record<string, string> = {
 
 interface LogViewerProps {
   taskId: string;
+  /** Whether it ever began: what never did has no log yet. */
+  started: boolean;
   final: boolean;
   scheduleZone: string | null;
 }
 
 /** The log of a task, following its end until the reader scrolls away from it. */
-export function LogViewer({ taskId, final, scheduleZone }: LogViewerProps) {
-  const log = useTaskLog(taskId, final);
+export function LogViewer({ taskId, started, final, scheduleZone }: LogViewerProps) {
+  const log = useTaskLog(taskId, { started, final });
   const [errorsOnly, setErrorsOnly] = useState(false);
   const lines = useMemo(
     () => (errorsOnly ? log.lines.filter((line) => line.level === "error") : log.lines),
@@ -61,7 +63,7 @@ export function LogViewer({ taskId, final, scheduleZone }: LogViewerProps) {
   );
 }
 
-function statusWords(status: "connecting" | "following" | "ended", final: boolean): string {
+function statusWords(status: FollowedLog["status"], final: boolean): string {
   if (status === "following" && !final) return "Following";
   return status === "connecting" ? "Connecting" : "";
 }

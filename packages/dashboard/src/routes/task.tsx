@@ -103,7 +103,12 @@ function TaskDetail({ task, above }: { task: Task; above: ReactNode }) {
           {task.state === "succeeded" && <Json title="Result" value={task.result} />}
         </div>
         <AttemptsTable taskId={task.id} scheduleZone={scheduleZone} />
-        <LogViewer taskId={task.id} final={isFinal(task.state)} scheduleZone={scheduleZone} />
+        <LogViewer
+          taskId={task.id}
+          started={task.startedAt !== null || task.attempt > 0}
+          final={isFinal(task.state)}
+          scheduleZone={scheduleZone}
+        />
       </div>
     </Page>
   );

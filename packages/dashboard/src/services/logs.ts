@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { API } from "./http.ts";
 import { taskPath } from "./tasks.ts";
+import { useVisible } from "./visible.ts";
 
 export interface LogLine {
   at: string;
@@ -13,79 +14,87 @@ export interface FollowedLog {
   lines: LogLine[];
   /** Lines at the beginning that are no longer kept here. */
   dropped: number;
-  status: "connecting" | "following" | "ended";
+  status: "waiting" | "connecting" | "following" | "ended";
 }
 
 /** A page that stays open for days must not grow without end. */
 const KEPT_LINES = 10_000;
 
-/** The log of a task from its first line, and what is added to it, until the task is final. */
-export function useTaskLog(id: string, final: boolean): FollowedLog {
+/**
+ * The log of a task from its first line, and what is added to it, until the task is final. Browsers allow about six connections per host,
+ * so a task that never started, which has no log, and a hidden tab hold none.
+ */
+export function useTaskLog(id: string, { started, final }: { started: boolean; final: boolean }): FollowedLog {
   const [log, setLog] = useState<FollowedLog>(empty);
   const [run, setRun] = useState(0);
+  const visible = useVisible();
   const isFinal = useRef(final);
+  const ended = useRef(false);
+  /** The number of the last line that is shown: a stream that is opened again begins at the first. */
+  const shown = useRef(0);
 
   useEffect(() => {
     // A final task that was asked to run again has a log that goes on.
-    if (isFinal.current && !final) setRun((run) => run + 1);
+    if (isFinal.current && !final) {
+      ended.current = false;
+      setRun((run) => run + 1);
+    }
     isFinal.current = final;
   }, [final]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `run` is there to follow anew
   useEffect(() => {
-    setLog(empty);
+    if (!started || !visible || ended.current) return;
     const source = new EventSource(`${API}${taskPath(id)}/logs?follow=1`);
     let arrived: LogLine[] = [];
-    let restarted = true;
-    let resumable = false;
+    let last = shown.current;
 
     // Lines come in bursts; they are shown together with the next frame.
     let frame = 0;
     function show(): void {
       frame = 0;
       const fresh = arrived;
-      const restart = restarted;
       arrived = [];
-      restarted = false;
-      setLog((log) => appendLines(restart ? { ...log, lines: [], dropped: 0 } : log, fresh));
+      shown.current = last;
+      setLog((log) => appendLines(log, fresh));
     }
     function receive(event: MessageEvent<string>): void {
-      resumable ||= event.lastEventId !== "";
+      const number = Number(event.lastEventId);
+      if (number <= last) return;
+      last = number;
       const line = readLine(event.data);
       if (line === null) return;
       arrived.push(line);
       frame ||= requestAnimationFrame(show);
     }
-    function end(): void {
+    function close(): void {
       source.close();
+      cancelAnimationFrame(frame);
+      show();
       setLog((log) => ({ ...log, status: "ended" }));
     }
 
-    source.onopen = () => {
-      // After a break the server goes on behind the last line it numbered, or else begins anew.
-      if (!resumable) {
-        arrived = [];
-        restarted = true;
-      }
-      setLog((log) => ({ ...log, status: "following" }));
-    };
+    setLog((log) => ({ ...log, status: "connecting" }));
+    source.onopen = () => setLog((log) => ({ ...log, status: "following" }));
     source.onerror = () => {
-      if (isFinal.current || source.readyState === EventSource.CLOSED) end();
+      if (isFinal.current || source.readyState === EventSource.CLOSED) close();
       else setLog((log) => ({ ...log, status: "connecting" }));
     };
     source.onmessage = receive;
-    source.addEventListener("log", receive);
-    source.addEventListener("end", end);
+    source.addEventListener("end", () => {
+      ended.current = true;
+      close();
+    });
     return () => {
       cancelAnimationFrame(frame);
       source.close();
     };
-  }, [id, run]);
+  }, [id, started, visible, run]);
 
   return log;
 }
 
-const empty: FollowedLog = { lines: [], dropped: 0, status: "connecting" };
+const empty: FollowedLog = { lines: [], dropped: 0, status: "waiting" };
 
 export function appendLines(log: FollowedLog, fresh: LogLine[]): FollowedLog {
   const lines = log.lines.concat(fresh);
