@@ -401,19 +401,23 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     });
   });
 
-  test("on a phone nothing is wider than the screen", async () => {
+  test.each([360, 1280])("however long the names are, nothing is wider than a screen of %d pixels", async (width) => {
+    const schedule = "n".repeat(128);
+    const type = "t".repeat(119);
     const { id } = await node.call<{ id: string }>("POST", "/tasks", {
-      type: "noop",
-      payload: { long: "x".repeat(400) },
+      type: "speaks",
+      payload: { say: "x".repeat(400), fail: true },
       tags: ["y".repeat(64)],
     });
-    await node.call("PUT", "/schedules/phone", { every: "1h", task: { type: "noop" } });
+    await node.call("PUT", `/schedules/${schedule}`, { every: "1h", task: { type, queue: "q".repeat(128) } });
+    const triggered = await node.call<{ id: string }>("POST", `/schedules/${schedule}:trigger`, {});
     for (const path of [
       "/tasks",
       `/tasks/${id}`,
+      `/tasks/${triggered.id}`,
       "/tasks/-/new",
       "/schedules",
-      "/schedules/phone",
+      `/schedules/${schedule}`,
       "/schedules/-/new",
     ]) {
       await withPage(
@@ -421,12 +425,23 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
         async (page) => {
           await page.locator("h1").waitFor();
           await page.getByText("Live", { exact: true }).waitFor();
-          expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(360);
+          await page.getByRole("status", { name: "Loading" }).waitFor({ state: "detached" });
+          const wide = await page.evaluate(() =>
+            [document.documentElement, ...document.querySelectorAll("table, h1")]
+              .map((element) => [
+                element.tagName,
+                Math.ceil(element.getBoundingClientRect().right),
+                element.scrollWidth,
+              ])
+              .filter(([, ...sizes]) => sizes.some((size) => Number(size) > innerWidth)),
+          );
+          expect(wide, path).toEqual([]);
         },
-        { viewport: { width: 360, height: 740 } },
+        { viewport: { width, height: 740 } },
       );
     }
-    await node.call("DELETE", "/schedules/phone");
+    await node.call("DELETE", `/schedules/${schedule}`);
+    await node.call("POST", `/tasks/${triggered.id}:cancel`, {});
   });
 
   test("the first page loads at most 200 KB of JavaScript, compressed", async () => {

@@ -50,7 +50,7 @@ function columnsIn(scheduleZone: string | null): Column<Attempt>[] {
     {
       id: "worker",
       header: "Worker",
-      cell: ({ row: { original } }) => <span className="break-words">{original.worker ?? "–"}</span>,
+      cell: ({ row: { original } }) => original.worker ?? "–",
     },
     {
       id: "error",
@@ -63,7 +63,7 @@ function columnsIn(scheduleZone: string | null): Column<Attempt>[] {
         error === null ? (
           "–"
         ) : (
-          <span className="line-clamp-3 min-w-0 break-words">
+          <span className="line-clamp-3 min-w-0">
             {error.message || error.code} <span className="text-xs text-muted">({error.code})</span>
           </span>
         ),

@@ -19,9 +19,9 @@ export function Page({ title, tabTitle, above, subtitle, actions, children }: Pa
     <main className="mx-auto w-full max-w-7xl px-4 py-6 sm:px-6">
       {above}
       <header className="mb-5 flex flex-wrap items-center gap-x-4 gap-y-3">
-        <div className="mr-auto min-w-0">
-          <h1 className="text-xl break-words">{title}</h1>
-          {subtitle && <div className="mt-1 text-muted">{subtitle}</div>}
+        <div className="mr-auto max-w-full min-w-0">
+          <h1 className="text-xl wrap-anywhere">{title}</h1>
+          {subtitle && <div className="mt-1 line-clamp-3 wrap-anywhere text-muted">{subtitle}</div>}
         </div>
         {actions && <div className="flex flex-wrap gap-2">{actions}</div>}
       </header>

@@ -37,11 +37,11 @@ function columnsWith(notify: (notice: Notice) => void): Column<Schedule>[] {
             to="/schedules/$name"
             params={{ name: schedule.name }}
             data-row-link
-            className="font-medium break-words hover:underline"
+            className="font-medium wrap-anywhere hover:underline"
           >
             {schedule.name}
           </Link>
-          <div className="max-w-80 text-xs break-words text-muted">
+          <div className="max-w-80 text-xs wrap-anywhere text-muted">
             {schedule.words} · {schedule.timeZone}
           </div>
         </div>
@@ -62,7 +62,7 @@ function columnsWith(notify: (notice: Notice) => void): Column<Schedule>[] {
     {
       id: "type",
       header: "Task type",
-      cell: ({ row: { original: schedule } }) => <span className="break-words">{schedule.task.type}</span>,
+      cell: ({ row: { original: schedule } }) => <span className="wrap-anywhere">{schedule.task.type}</span>,
     },
     {
       id: "last",

@@ -60,11 +60,11 @@ const columns: Column<TaskSummary>[] = [
           to="/tasks/$id"
           params={{ id: task.id }}
           data-row-link
-          className="font-medium break-words hover:underline"
+          className="font-medium wrap-anywhere hover:underline"
         >
           {task.type}
         </Link>
-        <div className="code text-xs text-muted">{task.id}</div>
+        <div className="code text-xs whitespace-nowrap text-muted">{task.id}</div>
       </div>
     ),
   },
@@ -73,7 +73,7 @@ const columns: Column<TaskSummary>[] = [
     id: "words",
     header: "What happens",
     cell: ({ row: { original: task } }) => (
-      <span className="line-clamp-2 max-w-80 min-w-0 break-words">
+      <span className="line-clamp-2 max-w-80 min-w-0 wrap-anywhere">
         <TaskWords task={task} />
       </span>
     ),
@@ -94,9 +94,9 @@ const columns: Column<TaskSummary>[] = [
     header: "Queue",
     cell: ({ row: { original: task } }) => (
       <div className="min-w-0">
-        <div className="break-words">{task.queue}</div>
+        <div className="wrap-anywhere">{task.queue}</div>
         {task.schedule !== null && (
-          <Link to="/schedules/$name" params={{ name: task.schedule }} className="link text-xs break-words">
+          <Link to="/schedules/$name" params={{ name: task.schedule }} className="link text-xs wrap-anywhere">
             {task.schedule}
           </Link>
         )}
