@@ -322,6 +322,26 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     await node.call("DELETE", "/schedules/by-keyboard");
   });
 
+  test("a time zone is what was typed, listed or not, and what is none is told and kept", async () => {
+    await withPage("/schedules/-/new", async (page) => {
+      await page.getByRole("textbox", { name: "Cron expression" }).fill("30 7 * * *");
+      const zone = page.getByRole("combobox", { name: "Time zone" });
+      const preview = page.getByRole("region", { name: "Preview" }).filter({ visible: true });
+      for (const name of ["Asia/Kolkata", "Asia/Calcutta", "US/Eastern", "Etc/GMT+5"]) {
+        await zone.fill(name);
+        await zone.press("Tab");
+        expect(await zone.inputValue()).toBe(name);
+        await preview.getByRole("columnheader", { name, exact: true }).waitFor();
+        expect(await zone.getAttribute("aria-invalid")).toBe("false");
+      }
+      await zone.fill("Moon/Tranquility");
+      await zone.press("Tab");
+      expect(await zone.inputValue()).toBe("Moon/Tranquility");
+      expect(await zone.getAttribute("aria-invalid")).toBe("true");
+      await page.getByText("This is no time zone").waitFor();
+    });
+  });
+
   test("without the event stream the page says so, and still follows", async () => {
     const watch = await openPage(browser, `${node.url}/tasks`);
     await watch.page.route("**/api/v1/events**", (route) => route.abort());

@@ -20,23 +20,20 @@ export function wallTime(at: number, zone: string, now: number, precise = false)
     date: `${parts.weekday} ${parts.day} ${parts.month}${sameYear ? "" : ` ${parts.year}`}`,
     time: `${parts.hour}:${parts.minute}:${parts.second}${precise ? `.${parts.fractionalSecond}` : ""}`,
     today: sameYear && parts.month === today.month && parts.day === today.day,
-    zone: knows(zone) ? zone : "UTC",
+    zone: knowsZone(zone) ? zone : "UTC",
   };
 }
 
 /** `UTC+01:00` as it holds in the zone at this instant. */
 export function zoneOffset(zone: string, at: number): string {
-  const name = new Intl.DateTimeFormat("en-US", { timeZone: knows(zone) ? zone : "UTC", timeZoneName: "longOffset" })
+  const name = new Intl.DateTimeFormat("en-US", {
+    timeZone: knowsZone(zone) ? zone : "UTC",
+    timeZoneName: "longOffset",
+  })
     .formatToParts(at)
     .find((part) => part.type === "timeZoneName")?.value;
   // Engines disagree on whether the zero offset is written.
   return name === undefined || name === "GMT" ? "UTC+00:00" : name.replace("GMT", "UTC");
-}
-
-/** Every zone this browser knows: the viewer's first, then UTC, then by name. */
-export function timeZones(): string[] {
-  const all = Intl.supportedValuesOf("timeZone");
-  return [...new Set([viewerZone, "UTC", ...all])];
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
@@ -45,7 +42,7 @@ function formatOf(zone: string): Intl.DateTimeFormat {
   const made = formats.get(zone);
   if (made) return made;
   const format = new Intl.DateTimeFormat("en-GB", {
-    timeZone: knows(zone) ? zone : "UTC",
+    timeZone: knowsZone(zone) ? zone : "UTC",
     weekday: "short",
     year: "numeric",
     month: "short",
@@ -66,7 +63,7 @@ function partsOf(format: Intl.DateTimeFormat, at: number): Record<string, string
 
 const known = new Map<string, boolean>();
 
-function knows(zone: string): boolean {
+export function knowsZone(zone: string): boolean {
   let answer = known.get(zone);
   if (answer === undefined) {
     try {

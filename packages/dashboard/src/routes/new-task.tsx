@@ -13,9 +13,10 @@ import {
   TypeAndPayload,
   templateReady,
 } from "../components/task-template-fields.tsx";
-import { ZonePicker } from "../components/zone-picker.tsx";
+import { ZonePicker, zoneErrors } from "../components/zone-picker.tsx";
 import { viewerZone } from "../format/instant.ts";
 import { curlCommand } from "../format/shell.ts";
+import { isTimeZone } from "../format/zones.ts";
 import { newIdempotencyKey } from "../services/http.ts";
 import { problemOf, sortByField } from "../services/problem.ts";
 import { createTask, type NewTask } from "../services/tasks.ts";
@@ -36,7 +37,7 @@ export function NewTaskPage() {
   const due = useFields<Due>({ when: "now", delay: "10m", wall: "", zone: viewerZone });
   // Pressed twice, or sent again after a lost answer: still one task. Another content is another intention.
   const intention = useRef({ body: "", key: "" });
-  const ready = templateReady(template.fields) && !(due.fields.when === "instant" && due.fields.wall === "");
+  const ready = templateReady(template.fields) && dueReady(due.fields);
 
   const create = useMutation({
     mutationFn: (task: NewTask) => {
@@ -130,7 +131,7 @@ function DueFields({ fields, set, errors }: DueFieldsProps) {
               />
             )}
           </Field>
-          <Field label="Time zone">
+          <Field label="Time zone" errors={zoneErrors(fields.zone)}>
             {(aria) => <ZonePicker aria={aria} value={fields.zone} onChange={set("zone")} />}
           </Field>
         </div>
@@ -139,10 +140,14 @@ function DueFields({ fields, set, errors }: DueFieldsProps) {
   );
 }
 
+function dueReady({ when, wall, zone }: Due): boolean {
+  return when !== "instant" || (wall !== "" && isTimeZone(zone.trim()));
+}
+
 function readTask(template: typeof emptyTemplate, due: Due): NewTask {
   return {
     ...readTemplate(template),
     ...(due.when === "delay" ? { delay: due.delay.trim() } : {}),
-    ...(due.when === "instant" ? { dueAt: `${due.wall}[${due.zone}]` } : {}),
+    ...(due.when === "instant" ? { dueAt: `${due.wall}[${due.zone.trim()}]` } : {}),
   };
 }
