@@ -1,5 +1,6 @@
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type FormEvent, type ReactNode, useRef, useState } from "react";
+import { isTimeZone } from "../format/zones.ts";
 import { problemOf, sortByField } from "../services/problem.ts";
 import type { Rule, Schedule, ScheduleDefinition } from "../services/schedules.ts";
 import { CopyButton } from "./copy-button.tsx";
@@ -14,7 +15,7 @@ import {
   TypeAndPayload,
   templateReady,
 } from "./task-template-fields.tsx";
-import { ZonePicker } from "./zone-picker.tsx";
+import { ZonePicker, zoneErrors } from "./zone-picker.tsx";
 
 export interface RuleFields {
   kind: "cron" | "every";
@@ -56,7 +57,11 @@ export function ScheduleForm(props: ScheduleFormProps) {
   const ready = name.trim() !== "" && readRule(rule) !== null && templateReady(template);
   const definition = ready ? readDefinition(props.base, rule, template) : null;
 
-  const preview = usePreview(readRule(rule));
+  const preview = usePreview(readPreview(props.base, rule));
+  // While another zone is being typed, the fires are still those of the one before.
+  const lastZone = useRef(props.rule.zone);
+  if (isTimeZone(rule.zone.trim())) lastZone.current = rule.zone.trim();
+  const zone = lastZone.current;
   const save = useMutation({
     mutationFn: (definition: ScheduleDefinition) => props.onSubmit(name.trim(), definition),
     onSuccess: props.onSaved,
@@ -92,7 +97,7 @@ export function ScheduleForm(props: ScheduleFormProps) {
         )}
         <RuleInputs rule={rule} set={setRule} errorsOf={errorsOf} />
         <div className="lg:hidden">
-          <SchedulePreview preview={preview} zone={rule.zone} errorShown={Object.keys(previewing.byField).length > 0} />
+          <SchedulePreview preview={preview} zone={zone} errorShown={Object.keys(previewing.byField).length > 0} />
         </div>
         <TypeAndPayload fields={template} onChange={setTemplate} errors={saving.byField} base="/task" />
         <QueuePriorityTags fields={template} onChange={setTemplate} errors={saving.byField} base="/task" />
@@ -107,7 +112,7 @@ export function ScheduleForm(props: ScheduleFormProps) {
         </div>
       </div>
       <div className="sticky top-20 max-lg:hidden">
-        <SchedulePreview preview={preview} zone={rule.zone} errorShown={Object.keys(previewing.byField).length > 0} />
+        <SchedulePreview preview={preview} zone={zone} errorShown={Object.keys(previewing.byField).length > 0} />
       </div>
     </form>
   );
@@ -169,7 +174,7 @@ function RuleInputs({ rule, set, errorsOf }: RuleInputsProps) {
               ? "For display: an interval counts elapsed time."
               : "The wall clock that the rule is read on."
           }
-          errors={errorsOf("/timeZone")}
+          errors={zoneErrors(rule.zone) ?? errorsOf("/timeZone")}
         >
           {(aria) => <ZonePicker aria={aria} value={rule.zone} onChange={set("zone")} />}
         </Field>
@@ -180,8 +185,17 @@ function RuleInputs({ rule, set, errorsOf }: RuleInputsProps) {
 
 function readRule({ kind, cron, every, zone }: RuleFields): Rule | null {
   const text = (kind === "cron" ? cron : every).trim();
-  return text === "" ? null : { [kind]: text, timeZone: zone };
+  return text === "" || !isTimeZone(zone.trim()) ? null : { [kind]: text, timeZone: zone.trim() };
 }
+
+/** What decides when it fires: the rule of the form, and whatever else of that the base has. */
+export function readPreview(base: ScheduleDefinition | null, rule: RuleFields): Rule | null {
+  const read = readRule(rule);
+  const kept = fireFields.filter((field) => base?.[field] !== undefined).map((field) => [field, base![field]]);
+  return read && { ...Object.fromEntries(kept), ...read };
+}
+
+const fireFields = ["dialect", "dst", "jitter", "startAt", "endAt", "maxFires"];
 
 /** The base with what the form shows put in its place; what was emptied is left out, and so takes its default. */
 export function readDefinition(

@@ -55,6 +55,8 @@ export interface Rule {
   cron?: string;
   every?: string;
   timeZone?: string;
+  /** What else decides when it fires: `startAt`, `dst`… */
+  [field: string]: unknown;
 }
 
 export interface Preview {
