@@ -120,6 +120,36 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     });
   });
 
+  test("a log is followed through bursts of long lines until its reader looks back, and again from the end", async () => {
+    const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "logs-in-bursts" });
+    await withPage(`/tasks/${id}`, async (page) => {
+      const log = page.getByRole("log");
+      const latest = () => log.getByText(/^burst \d+$/).last();
+      const inView = () =>
+        latest().evaluate((line) => {
+          const view = line.closest("[role=log]")!.getBoundingClientRect();
+          return Number(line.textContent!.slice(6)) * Number(line.getBoundingClientRect().bottom <= view.bottom + 1);
+        });
+      await latest().waitFor();
+      await expect.poll(inView).toBeGreaterThan(10);
+      const toEnd = page.getByRole("button", { name: /o to the end/ });
+      expect(await toEnd.count()).toBe(0);
+
+      await log.hover();
+      await page.mouse.wheel(0, -300);
+      await page.getByRole("button", { name: /new lines, go to the end/ }).waitFor();
+      await log.focus();
+      await page.keyboard.press("End");
+      await toEnd.waitFor({ state: "detached" });
+      await page.keyboard.press("PageUp");
+      await toEnd.click();
+      const here = Number((await latest().textContent())!.slice(6));
+      await expect.poll(inView).toBeGreaterThan(here + 5);
+      expect(await toEnd.count()).toBe(0);
+    });
+    await node.call("POST", `/tasks/${id}:cancel`, {});
+  });
+
   test("a schedule made with a preview fires, pauses, resumes, is triggered, edited and deleted", async () => {
     await withPage("/schedules", async (page) => {
       await page.getByRole("link", { name: "New schedule" }).first().click();

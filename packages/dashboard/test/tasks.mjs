@@ -37,3 +37,16 @@ export const runsUntilStopped = task("runs-until-stopped", {
     signal.throwIfAborted();
   },
 });
+
+/** Logs bursts of lines, some of them long, until it is stopped. */
+export const logsInBursts = task("logs-in-bursts", {
+  retry: { maxAttempts: 1 },
+  run: async (_payload, { log, signal }) => {
+    for (let burst = 1; !signal.aborted; burst++) {
+      for (let line = 1; line < 40; line++) log.info(`${line} ${"word ".repeat((burst * line * 37) % 300)}`);
+      log.info(`burst ${burst}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    signal.throwIfAborted();
+  },
+});

@@ -68,6 +68,9 @@ function statusWords(status: FollowedLog["status"], final: boolean): string {
   return status === "connecting" ? "Connecting" : "";
 }
 
+const backKeys = new Set(["ArrowUp", "PageUp", "Home"]);
+const onKeys = new Set(["ArrowDown", "PageDown", " "]);
+
 function Lines({ lines, dropped, zone }: { lines: LogLine[]; dropped: number; zone: string }) {
   const scroller = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(true);
@@ -80,15 +83,31 @@ function Lines({ lines, dropped, zone }: { lines: LogLine[]; dropped: number; zo
     overscan: 20,
   });
 
+  const height = virtual.getTotalSize();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: lines that turn out higher than estimated move the end too
   useEffect(() => {
     if (!following) return;
     setSeen(total);
     if (lines.length > 0) virtual.scrollToIndex(lines.length - 1, { align: "end" });
-  }, [following, total, lines.length, virtual]);
+  }, [following, total, lines.length, height, virtual]);
 
+  // The view scrolls by itself when lines come and are measured, so only what the reader does ends the following, or begins it again.
+  const held = useRef(false);
+  const lookingOn = useRef(false);
+  const top = useRef(0);
+  function look(way: "back" | "on"): void {
+    lookingOn.current = way === "on";
+    const view = scroller.current;
+    if (way === "back" && view && view.scrollTop > 0) setFollowing(false);
+  }
   function onScroll(): void {
     const view = scroller.current;
-    if (view) setFollowing(view.scrollHeight - view.scrollTop - view.clientHeight < 40);
+    if (!view) return;
+    const rose = view.scrollTop < top.current;
+    top.current = view.scrollTop;
+    const atEnd = view.scrollHeight - view.scrollTop - view.clientHeight < 40;
+    if (rose && held.current) setFollowing(false);
+    else if (!rose && atEnd && (held.current || lookingOn.current)) setFollowing(true);
   }
 
   return (
@@ -101,6 +120,26 @@ function Lines({ lines, dropped, zone }: { lines: LogLine[]; dropped: number; zo
       <div
         ref={scroller}
         onScroll={onScroll}
+        onWheel={(event) => look(event.deltaY < 0 ? "back" : "on")}
+        onKeyDown={(event) => {
+          if (backKeys.has(event.key)) look("back");
+          else if (onKeys.has(event.key)) look("on");
+          else if (event.key === "End") setFollowing(true);
+        }}
+        onPointerDown={() => {
+          held.current = true;
+        }}
+        onPointerMove={(event) => {
+          held.current = event.buttons !== 0;
+        }}
+        onTouchStart={() => {
+          held.current = true;
+          // A flick goes on by itself after the finger has left.
+          lookingOn.current = true;
+        }}
+        onTouchEnd={() => {
+          held.current = false;
+        }}
         className="max-h-96 overflow-auto py-2"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and must do so by keyboard
         tabIndex={0}
@@ -108,7 +147,7 @@ function Lines({ lines, dropped, zone }: { lines: LogLine[]; dropped: number; zo
         aria-live="off"
         aria-label="Log lines"
       >
-        <div className="relative" style={{ height: virtual.getTotalSize() }}>
+        <div className="relative" style={{ height }}>
           {virtual.getVirtualItems().map((item) => (
             <div
               key={item.key}
