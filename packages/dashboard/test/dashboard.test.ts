@@ -352,6 +352,36 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     await node.call("DELETE", "/schedules/by-keyboard");
   });
 
+  test("the focus stays on what was pressed, and goes to the heading when that is gone or on another page", async () => {
+    await node.call("PUT", "/schedules/by-focus", { every: "1h", task: { type: "noop" } });
+    const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "noop", delay: "2h" });
+    await withPage("/schedules", async (page) => {
+      const focused = () =>
+        page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.tagName);
+      const row = page.locator('[data-row="by-focus"]');
+      await row.getByRole("button", { name: "Pause by-focus" }).focus();
+      await page.keyboard.press("Enter");
+      await row.getByRole("button", { name: "Resume by-focus" }).waitFor();
+      expect(await focused()).toBe("Resume by-focus");
+      await row.getByRole("link", { name: "by-focus" }).press("Enter");
+      await page.getByRole("region", { name: "Next fires" }).waitFor();
+      await expect.poll(focused).toBe("H1");
+      await page.goBack();
+      await row.getByRole("button", { name: "Delete by-focus" }).press("Enter");
+      await page.getByRole("button", { name: "Delete the schedule" }).press("Enter");
+      await row.waitFor({ state: "detached" });
+      await expect.poll(focused).toBe("H1");
+
+      await page.getByRole("link", { name: "Tasks" }).press("Enter");
+      await page.getByText("Show due later").click();
+      await page.locator(`[data-row="${id}"]`).getByRole("link", { name: "noop" }).press("Enter");
+      await page.getByRole("button", { name: "Cancel" }).press("Enter");
+      await state(page.locator("h1"), "cancelled").waitFor();
+      await page.getByRole("button", { name: "Retry" }).waitFor();
+      await expect.poll(focused).toBe("H1");
+    });
+  });
+
   test("a time zone is what was typed, listed or not, and what is none is told and kept", async () => {
     await withPage("/schedules/-/new", async (page) => {
       await page.getByRole("textbox", { name: "Cron expression" }).fill("30 7 * * *");

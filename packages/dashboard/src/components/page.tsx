@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
+import { useHeadingFocus } from "./focus.ts";
 
 interface PageProps {
   title: ReactNode;
@@ -12,6 +13,8 @@ interface PageProps {
 }
 
 export function Page({ title, tabTitle, above, subtitle, actions, children }: PageProps) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useHeadingFocus(heading);
   useEffect(() => {
     document.title = `${tabTitle} · Carillon`;
   }, [tabTitle]);
@@ -20,7 +23,9 @@ export function Page({ title, tabTitle, above, subtitle, actions, children }: Pa
       {above}
       <header className="mb-5 flex flex-wrap items-center gap-x-4 gap-y-3">
         <div className="mr-auto max-w-full min-w-0">
-          <h1 className="text-xl wrap-anywhere">{title}</h1>
+          <h1 ref={heading} tabIndex={-1} className="text-xl outline-none wrap-anywhere">
+            {title}
+          </h1>
           {subtitle && <div className="mt-1 line-clamp-3 wrap-anywhere text-muted">{subtitle}</div>}
         </div>
         {actions && <div className="flex flex-wrap gap-2">{actions}</div>}

@@ -9,6 +9,7 @@ import {
   triggerSchedule,
 } from "../services/schedules.ts";
 import { ConfirmDialog } from "./confirm-dialog.tsx";
+import { focusHeading } from "./focus.ts";
 import { Icon } from "./icons.tsx";
 
 interface ScheduleActionsProps {
@@ -44,6 +45,7 @@ export function ScheduleActions({ schedule, compact = false, onError, onTriggere
     onMutate: settle.onMutate,
     onError,
     onSuccess: () => {
+      focusHeading();
       onDeleted?.();
       return queryClient.invalidateQueries({ queryKey: ["schedules"] });
     },
@@ -51,13 +53,14 @@ export function ScheduleActions({ schedule, compact = false, onError, onTriggere
   const button = `button ${compact ? "button-small" : ""}`;
   const iconSize = compact ? "size-3.5" : "";
 
+  // While one is pending it is not `disabled`, which would take the focus from it.
   return (
     <div className={`flex flex-wrap gap-1.5 ${compact ? "md:flex-nowrap" : ""}`}>
       <button
         type="button"
         className={button}
-        disabled={trigger.isPending}
-        onClick={() => trigger.mutate()}
+        aria-disabled={trigger.isPending}
+        onClick={() => trigger.isPending || trigger.mutate()}
         aria-label={`Trigger ${name}`}
       >
         <Icon name="bolt" className={iconSize} />
@@ -66,8 +69,8 @@ export function ScheduleActions({ schedule, compact = false, onError, onTriggere
       <button
         type="button"
         className={button}
-        disabled={toggle.isPending}
-        onClick={() => toggle.mutate()}
+        aria-disabled={toggle.isPending}
+        onClick={() => toggle.isPending || toggle.mutate()}
         aria-label={`${paused ? "Resume" : "Pause"} ${name}`}
       >
         <Icon name={paused ? "play" : "paused"} className={iconSize} />
@@ -82,8 +85,8 @@ export function ScheduleActions({ schedule, compact = false, onError, onTriggere
       <button
         type="button"
         className={`${button} button-danger`}
-        disabled={remove.isPending}
-        onClick={() => setConfirming(true)}
+        aria-disabled={remove.isPending}
+        onClick={() => remove.isPending || setConfirming(true)}
         aria-label={`Delete ${name}`}
         title={compact ? "Delete" : undefined}
       >

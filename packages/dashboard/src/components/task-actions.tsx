@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { changeTask, type Task, type TaskVerb, taskQuery, verbsFor } from "../services/tasks.ts";
 import { ConfirmDialog } from "./confirm-dialog.tsx";
+import { useFocusAfter } from "./focus.ts";
 import { Icon, type IconName } from "./icons.tsx";
 
 const looks: Record<TaskVerb, { label: string; icon: IconName; className: string }> = {
@@ -23,6 +24,15 @@ export function TaskActions({ task, onError }: { task: Task; onError: (error: un
     onSettled: () => queryClient.invalidateQueries({ queryKey: ["task", task.id] }),
   });
 
+  // Not `disabled` while one is pending, which would take the focus from it; when it goes away, the heading gets the focus.
+  const focusAfter = useFocusAfter(verbsFor(task).join());
+
+  function press(verb: TaskVerb): void {
+    focusAfter();
+    if (verb === "cancel" && task.state === "running") setConfirming(true);
+    else change.mutate(verb);
+  }
+
   return (
     <>
       {verbsFor(task).map((verb) => (
@@ -30,8 +40,8 @@ export function TaskActions({ task, onError }: { task: Task; onError: (error: un
           key={verb}
           type="button"
           className={`button ${looks[verb].className}`}
-          disabled={change.isPending}
-          onClick={() => (verb === "cancel" && task.state === "running" ? setConfirming(true) : change.mutate(verb))}
+          aria-disabled={change.isPending}
+          onClick={() => change.isPending || press(verb)}
         >
           <Icon name={looks[verb].icon} />
           {looks[verb].label}
