@@ -220,6 +220,43 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     });
   });
 
+  test("on a phone a refused form shows what is wrong: the field, or the notice", async () => {
+    const phone = { viewport: { width: 390, height: 700 } };
+    const inView = (element: Locator) =>
+      element.evaluate((node) => {
+        const { top, bottom } = node.getBoundingClientRect();
+        return document.activeElement === node && top > 0 && bottom < innerHeight;
+      });
+    await withPage(
+      "/tasks/-/new",
+      async (page) => {
+        await page.getByLabel("Type").fill("not a name");
+        await page.getByText("After a delay").click();
+        await page.getByRole("textbox", { name: "Delay" }).fill("soon");
+        await page.getByRole("button", { name: "Create task" }).click();
+        await expect.poll(() => inView(page.getByLabel("Type"))).toBe(true);
+        await page.getByLabel("Type").fill("noop");
+        await page.getByRole("button", { name: "Create task" }).click();
+        await expect.poll(() => inView(page.getByRole("textbox", { name: "Delay" }))).toBe(true);
+        await page.getByText("At an instant").click();
+        expect(await page.getByLabel("Date and time").getAttribute("aria-invalid")).toBe("false");
+      },
+      phone,
+    );
+    await withPage(
+      "/schedules/-/new",
+      async (page) => {
+        await page.getByLabel("Name").fill("by-phone");
+        await page.getByRole("textbox", { name: "Cron expression" }).fill("0 2 * * *");
+        await page.getByLabel("Type").fill("noop");
+        await page.route("**/api/v1/schedules", (route) => route.abort());
+        await page.getByRole("button", { name: "Create schedule" }).click();
+        await expect.poll(() => inView(page.getByRole("alert"))).toBe(true);
+      },
+      phone,
+    );
+  });
+
   test("what looks like markup is text everywhere, and nothing runs", async () => {
     const hostiles = [
       hostile,

@@ -35,6 +35,18 @@ export function useFocusAfter(outcome: unknown): () => void {
   };
 }
 
+/** Brings what a failed submit complains about into view: its first invalid field, or else its notice. */
+export function useFailureFocus(form: RefObject<HTMLElement | null>, failure: unknown): void {
+  useEffect(() => {
+    if (!failure) return;
+    const wrong =
+      form.current?.querySelector<HTMLElement>("[aria-invalid='true']") ??
+      form.current?.querySelector<HTMLElement>("[role='alert']");
+    wrong?.focus({ preventScroll: true });
+    wrong?.scrollIntoView({ block: "center" });
+  }, [form, failure]);
+}
+
 function lost(): boolean {
   return document.activeElement === null || document.activeElement === document.body;
 }

@@ -14,7 +14,7 @@ export function ProblemNotice({ error, errors, onRetry }: ProblemNoticeProps) {
   const problem = problemOf(error);
   const listed = errors ?? problem.errors;
   return (
-    <div role="alert" className="rounded-lg border border-bad/30 bg-bad-soft px-4 py-3 text-ink">
+    <div role="alert" tabIndex={-1} className="rounded-lg border border-bad/30 bg-bad-soft px-4 py-3 text-ink">
       <div className="flex items-start gap-2.5">
         <Icon name="warning" className="mt-0.5 text-bad" />
         <div className="min-w-0 flex-1 space-y-1">

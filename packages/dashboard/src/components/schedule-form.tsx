@@ -5,6 +5,7 @@ import { problemOf, sortByField } from "../services/problem.ts";
 import type { Rule, Schedule, ScheduleDefinition } from "../services/schedules.ts";
 import { CopyButton } from "./copy-button.tsx";
 import { Choice, Field } from "./field.tsx";
+import { useFailureFocus } from "./focus.ts";
 import { useFields } from "./form-state.ts";
 import { ProblemNotice } from "./problem-notice.tsx";
 import { SchedulePreview, usePreview } from "./schedule-preview.tsx";
@@ -68,15 +69,17 @@ export function ScheduleForm(props: ScheduleFormProps) {
   });
   const saving = sortByField(save.error ? problemOf(save.error) : null, pointers);
   const previewing = sortByField(preview.error ? problemOf(preview.error) : null, pointers);
+  const form = useRef<HTMLFormElement>(null);
+  useFailureFocus(form, save.error);
   const errorsOf = (pointer: string) => previewing.byField[pointer] ?? saving.byField[pointer];
 
   function submit(event: FormEvent): void {
     event.preventDefault();
-    if (definition !== null) save.mutate(definition);
+    if (definition !== null && !save.isPending) save.mutate(definition);
   }
 
   return (
-    <form className="grid items-start gap-x-8 gap-y-5 lg:grid-cols-2" onSubmit={submit}>
+    <form ref={form} className="grid items-start gap-x-8 gap-y-5 lg:grid-cols-2" onSubmit={submit}>
       <div className="space-y-5">
         {save.error && <ProblemNotice error={save.error} errors={saving.others} />}
         {props.name === null && (
@@ -102,7 +105,7 @@ export function ScheduleForm(props: ScheduleFormProps) {
         <TypeAndPayload fields={template} onChange={setTemplate} errors={saving.byField} base="/task" />
         <QueuePriorityTags fields={template} onChange={setTemplate} errors={saving.byField} base="/task" />
         <div className="flex flex-wrap gap-2 border-t border-line pt-5">
-          <button type="submit" className="button button-primary" disabled={!ready || save.isPending}>
+          <button type="submit" className="button button-primary" disabled={!ready} aria-disabled={save.isPending}>
             {props.submitLabel}
           </button>
           {definition !== null && (

@@ -3,6 +3,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useRef } from "react";
 import { CopyButton } from "../components/copy-button.tsx";
 import { Choice, Field } from "../components/field.tsx";
+import { useFailureFocus } from "../components/focus.ts";
 import { useFields } from "../components/form-state.ts";
 import { Page } from "../components/page.tsx";
 import { ProblemNotice } from "../components/problem-notice.tsx";
@@ -48,26 +49,24 @@ export function NewTaskPage() {
     onSuccess: (task) => navigate({ to: "/tasks/$id", params: { id: task.id } }),
   });
   const { byField, others } = sortByField(create.error ? problemOf(create.error) : null, pointers);
+  const form = useRef<HTMLFormElement>(null);
+  useFailureFocus(form, create.error);
   const body = ready ? readTask(template.fields, due.fields) : null;
 
   function submit(event: FormEvent): void {
     event.preventDefault();
-    if (body !== null) create.mutate(body);
+    if (body !== null && !create.isPending) create.mutate(body);
   }
 
   return (
     <Page title="New task" tabTitle="New task">
-      <form className="max-w-2xl space-y-5" onSubmit={submit}>
+      <form ref={form} className="max-w-2xl space-y-5" onSubmit={submit}>
         {create.error && <ProblemNotice error={create.error} errors={others} />}
         <TypeAndPayload fields={template.fields} onChange={template.setFields} errors={byField} base="" />
-        <DueFields
-          fields={due.fields}
-          set={due.set}
-          errors={[...(byField["/delay"] ?? []), ...(byField["/dueAt"] ?? [])]}
-        />
+        <DueFields fields={due.fields} set={due.set} errors={byField} />
         <QueuePriorityTags fields={template.fields} onChange={template.setFields} errors={byField} base="" />
         <div className="flex flex-wrap gap-2 border-t border-line pt-5">
-          <button type="submit" className="button button-primary" disabled={!ready || create.isPending}>
+          <button type="submit" className="button button-primary" disabled={!ready} aria-disabled={create.isPending}>
             Create task
           </button>
           {body !== null && (
@@ -95,7 +94,7 @@ const whenOptions = [
 interface DueFieldsProps {
   fields: Due;
   set: <Key extends keyof Due>(key: Key) => (value: Due[Key]) => void;
-  errors: string[];
+  errors: Record<string, string[]>;
 }
 
 function DueFields({ fields, set, errors }: DueFieldsProps) {
@@ -103,7 +102,7 @@ function DueFields({ fields, set, errors }: DueFieldsProps) {
     <div className="space-y-3">
       <Choice legend="Due" name="due" options={whenOptions} value={fields.when} onChange={set("when")} />
       {fields.when === "delay" && (
-        <Field label="Delay" hint="A number with ms, s, m, h, d or w, also combined: 1h30m." errors={errors}>
+        <Field label="Delay" hint="A number with ms, s, m, h, d or w, also combined: 1h30m." errors={errors["/delay"]}>
           {(aria) => (
             <input
               {...aria}
@@ -118,7 +117,7 @@ function DueFields({ fields, set, errors }: DueFieldsProps) {
       )}
       {fields.when === "instant" && (
         <div className="grid gap-4 sm:grid-cols-2">
-          <Field label="Date and time" errors={errors}>
+          <Field label="Date and time" errors={errors["/dueAt"]}>
             {(aria) => (
               <input
                 {...aria}
