@@ -389,6 +389,31 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     await node.call("DELETE", "/schedules/by-keyboard");
   });
 
+  test("what was deleted while it is looked at is shown as gone, and what cannot be read again says so", async () => {
+    await node.call("PUT", "/schedules/to-delete", { every: "1h", task: { type: "noop" } });
+    await withPage("/schedules/to-delete", async (page) => {
+      await page.getByRole("button", { name: "Pause to-delete" }).waitFor();
+      await page.getByText("Live", { exact: true }).waitFor();
+      await node.call("DELETE", "/schedules/to-delete");
+      await page.getByRole("heading", { name: "There is no such schedule" }).waitFor();
+      expect(await page.getByRole("button", { name: "Pause to-delete" }).count()).toBe(0);
+    });
+    const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "noop", delay: "2h" });
+    await withPage(`/tasks/${id}`, async (page) => {
+      await page.getByText("Live", { exact: true }).waitFor();
+      const path = `**/api/v1/tasks/${id}`;
+      const refusal = { title: "Store away", code: "unavailable", detail: "The database does not answer." };
+      await page.route(path, (route) => route.fulfill({ status: 503, json: refusal }));
+      await node.call("POST", `/tasks/${id}:run-now`, {});
+      await page.getByText("The database does not answer.").waitFor();
+      await state(page.locator("h1"), "scheduled").waitFor();
+      await page.unroute(path);
+      await page.getByRole("button", { name: "Try again" }).click();
+      await state(page.locator("h1"), "succeeded").waitFor();
+      await page.getByText("The database does not answer.").waitFor({ state: "detached" });
+    });
+  });
+
   test("the focus stays on what was pressed, and goes to the heading when that is gone or on another page", async () => {
     await node.call("PUT", "/schedules/by-focus", { every: "1h", task: { type: "noop" } });
     const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "noop", delay: "2h" });

@@ -32,13 +32,16 @@ function SchedulePage() {
       Schedules
     </Link>
   );
-  if (schedule.data) return <ScheduleDetail key={name} schedule={schedule.data} above={above} />;
+  // Deleted while it was looked at: what was read before is no longer so.
+  const gone = isNotFound(schedule.error);
+  const stale = schedule.error && <ProblemNotice error={schedule.error} onRetry={() => void schedule.refetch()} />;
+  if (schedule.data && !gone) return <ScheduleDetail key={name} schedule={schedule.data} above={above} stale={stale} />;
   return (
     <Page title="Schedule" tabTitle="Schedule" above={above}>
       <div className="card">
         {schedule.isPending ? (
           <LoadingRows />
-        ) : isNotFound(schedule.error) ? (
+        ) : gone ? (
           <EmptyState
             title="There is no such schedule"
             action={
@@ -50,14 +53,21 @@ function SchedulePage() {
             It may have been deleted.
           </EmptyState>
         ) : (
-          <ProblemNotice error={schedule.error} onRetry={() => void schedule.refetch()} />
+          stale
         )}
       </div>
     </Page>
   );
 }
 
-function ScheduleDetail({ schedule, above }: { schedule: Schedule; above: ReactNode }) {
+interface ScheduleDetailProps {
+  schedule: Schedule;
+  above: ReactNode;
+  /** Why what is shown could not be read again. */
+  stale: ReactNode;
+}
+
+function ScheduleDetail({ schedule, above, stale }: ScheduleDetailProps) {
   const navigate = scheduleRoute.useNavigate();
   const [error, setError] = useState<unknown>(null);
   const [triggered, setTriggered] = useState<string | null>(null);
@@ -91,6 +101,7 @@ function ScheduleDetail({ schedule, above }: { schedule: Schedule; above: ReactN
       }
     >
       <div className="space-y-4">
+        {stale}
         {error !== null && <ProblemNotice error={error} />}
         <div aria-live="polite" className="empty:hidden">
           {triggered !== null && (

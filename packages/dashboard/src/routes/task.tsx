@@ -36,13 +36,16 @@ function TaskPage() {
       Tasks
     </Link>
   );
-  if (task.data) return <TaskDetail key={id} task={task.data} above={above} />;
+  // Deleted while it was looked at: what was read before is no longer so.
+  const gone = isNotFound(task.error);
+  const stale = task.error && <ProblemNotice error={task.error} onRetry={() => void task.refetch()} />;
+  if (task.data && !gone) return <TaskDetail key={id} task={task.data} above={above} stale={stale} />;
   return (
     <Page title="Task" tabTitle="Task" above={above}>
       <div className="card">
         {task.isPending ? (
           <LoadingRows />
-        ) : isNotFound(task.error) ? (
+        ) : gone ? (
           <EmptyState
             title="There is no such task"
             action={
@@ -54,14 +57,21 @@ function TaskPage() {
             It may have been forgotten: final tasks are kept for the time that the server's retention says.
           </EmptyState>
         ) : (
-          <ProblemNotice error={task.error} onRetry={() => void task.refetch()} />
+          stale
         )}
       </div>
     </Page>
   );
 }
 
-function TaskDetail({ task, above }: { task: Task; above: ReactNode }) {
+interface TaskDetailProps {
+  task: Task;
+  above: ReactNode;
+  /** Why what is shown could not be read again. */
+  stale: ReactNode;
+}
+
+function TaskDetail({ task, above, stale }: TaskDetailProps) {
   const [error, setError] = useState<unknown>(null);
   const schedule = useQuery({ ...scheduleQuery(task.schedule ?? ""), enabled: task.schedule !== null });
   const scheduleZone = schedule.data?.timeZone ?? null;
@@ -89,6 +99,7 @@ function TaskDetail({ task, above }: { task: Task; above: ReactNode }) {
       }
     >
       <div className="space-y-4">
+        {stale}
         {error !== null && <ProblemNotice error={error} />}
         <TaskFacts task={task} />
         <Timing task={task} scheduleZone={scheduleZone} />
