@@ -293,6 +293,9 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       await page.getByRole("link", { name: "<img src=x onerror=alert(8)>" }).click();
       await page.getByRole("row").getByText("<img src=x onerror=alert(1)>").waitFor();
       await expectInert(page);
+      expect(await page.getByLabel("Tag").inputValue()).toBe("<img src=x onerror=alert(8)>");
+      await page.getByLabel("Tag").fill("");
+      await page.waitForURL(/\/tasks$/);
     });
     await withPage(`/tasks/${done.id}`, async (page) => {
       await state(page.locator("h1"), "succeeded").waitFor();

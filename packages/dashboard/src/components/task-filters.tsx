@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { schedulesQuery } from "../services/schedules.ts";
 import { type TaskState, taskStates, typesQuery } from "../services/tasks.ts";
+import { FilterInput } from "./filter-input.tsx";
 import { Icon } from "./icons.tsx";
 import { lookOf } from "./state-badge.tsx";
 
@@ -36,7 +36,7 @@ export function TaskFilters({ search, onChange }: TaskFiltersProps) {
 
   return (
     <search className="mb-4 block space-y-3" aria-label="Filter tasks">
-      <div className="grid grid-cols-2 gap-2 sm:grid-cols-[minmax(0,2fr)_repeat(3,minmax(0,1fr))]">
+      <div className="grid grid-cols-2 gap-2 sm:grid-cols-[minmax(0,2fr)_repeat(4,minmax(0,1fr))]">
         <FilterInput
           label="Search"
           placeholder="Search payload, error, type or id"
@@ -59,6 +59,7 @@ export function TaskFilters({ search, onChange }: TaskFiltersProps) {
           options={schedules.map(({ name }) => name)}
           onCommit={(schedule) => onChange({ schedule })}
         />
+        <FilterInput label="Tag" value={search.tag} onCommit={(tag) => onChange({ tag })} />
       </div>
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <fieldset className="flex flex-wrap gap-1">
@@ -90,81 +91,5 @@ export function TaskFilters({ search, onChange }: TaskFiltersProps) {
         </label>
       </div>
     </search>
-  );
-}
-
-interface FilterInputProps {
-  label: string;
-  placeholder?: string;
-  icon?: ReactNode;
-  /** Takes a whole row on narrow screens. */
-  wide?: boolean;
-  /** A key that focuses it from anywhere on the page. */
-  shortcut?: string;
-  value: string | undefined;
-  options?: string[];
-  onCommit: (value: string | undefined) => void;
-}
-
-function FilterInput({
-  label,
-  placeholder,
-  icon,
-  wide = false,
-  shortcut,
-  value = "",
-  options,
-  onCommit,
-}: FilterInputProps) {
-  const list = useId();
-  const input = useRef<HTMLInputElement>(null);
-  const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
-
-  // While typing the list follows a moment later.
-  const commit = useRef(onCommit);
-  commit.current = onCommit;
-  useEffect(() => {
-    if (text.trim() === value) return;
-    const timer = setTimeout(() => commit.current(text.trim() || undefined), 250);
-    return () => clearTimeout(timer);
-  }, [text, value]);
-
-  useEffect(() => {
-    if (shortcut === undefined) return;
-    function onKeyDown(event: KeyboardEvent): void {
-      const typing =
-        event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
-      if (event.key !== shortcut || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      input.current?.focus();
-    }
-    document.addEventListener("keydown", onKeyDown);
-    return () => document.removeEventListener("keydown", onKeyDown);
-  }, [shortcut]);
-
-  return (
-    <div className={`relative ${wide ? "max-sm:col-span-2" : ""}`}>
-      {icon}
-      <input
-        ref={input}
-        type="search"
-        className={`input input-compact ${icon ? "pl-8" : ""}`}
-        aria-label={label}
-        placeholder={placeholder ?? label}
-        value={text}
-        list={options && options.length > 0 ? list : undefined}
-        onChange={(event) => setText(event.target.value)}
-        spellCheck={false}
-        autoComplete="off"
-      />
-      {options && options.length > 0 && (
-        <datalist id={list}>
-          {[...new Set(options)].map((option) => (
-            <option key={option} value={option} />
-          ))}
-        </datalist>
-      )}
-    </div>
   );
 }
