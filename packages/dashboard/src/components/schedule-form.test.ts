@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { readDefinition, readPreview } from "./schedule-form.tsx";
+import { templateOf } from "./task-template-fields.tsx";
 
 const rule = { kind: "every", cron: "0 2 * * *", every: "5m", zone: "Europe/Paris" } as const;
 const template = { type: "report", payload: '{"a":1}', queue: "", priority: "3", tags: "x, y," };
@@ -16,6 +17,14 @@ test("saving keeps what the form does not show and drops what was emptied", () =
     timeZone: "Europe/Paris",
     jitter: "30s",
     task: { type: "report", payload: { a: 1 }, priority: 3, tags: ["x", "y"], retry: { maxAttempts: 2 } },
+  });
+});
+
+test("a field that nobody touched keeps its value, also one that its text cannot show exactly", () => {
+  const task = { type: "report", payload: { b: 2 }, tags: ["Smith, J.", "x"] };
+  expect(readDefinition({ task }, rule, { ...templateOf(task), queue: "slow" }).task).toEqual({
+    ...task,
+    queue: "slow",
   });
 });
 

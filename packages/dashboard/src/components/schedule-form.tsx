@@ -2,7 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useRef, useState } from "react";
 import { isTimeZone } from "../format/zones.ts";
 import { problemOf, sortByField } from "../services/problem.ts";
-import type { Rule, Schedule, ScheduleDefinition } from "../services/schedules.ts";
+import type { Rule, Schedule, ScheduleDefinition, ScheduleTask } from "../services/schedules.ts";
 import { CopyButton } from "./copy-button.tsx";
 import { Choice, Field } from "./field.tsx";
 import { useFailureFocus } from "./focus.ts";
@@ -14,6 +14,7 @@ import {
   readTemplate,
   type TaskTemplate,
   TypeAndPayload,
+  templateOf,
   templateReady,
 } from "./task-template-fields.tsx";
 import { ZonePicker, zoneErrors } from "./zone-picker.tsx";
@@ -200,13 +201,22 @@ export function readPreview(base: ScheduleDefinition | null, rule: RuleFields): 
 
 const fireFields = ["dialect", "dst", "jitter", "startAt", "endAt", "maxFires"];
 
-/** The base with what the form shows put in its place; what was emptied is left out, and so takes its default. */
+/**
+ * The base with what was changed in the form put in its place; what was emptied is left out, and so takes its default. A field that nobody
+ * touched keeps its value, also one that its text cannot show exactly, such as a tag with a comma.
+ */
 export function readDefinition(
   base: ScheduleDefinition | null,
   rule: RuleFields,
   template: TaskTemplate,
 ): ScheduleDefinition {
   const { cron: _cron, every: _every, rrule: _rrule, rules: _rules, ...rest } = base ?? { task: { type: "" } };
-  const { type: _type, payload: _payload, queue: _queue, priority: _priority, tags: _tags, ...task } = rest.task;
-  return { ...rest, ...readRule(rule), task: { ...task, ...readTemplate(template) } };
+  const opened = templateOf(rest.task);
+  const touched = templateFields.filter((field) => template[field] !== opened[field]);
+  const kept = Object.entries(rest.task).filter(([field]) => !touched.some((name) => name === field));
+  const given = readTemplate(template);
+  const changed = touched.filter((field) => given[field] !== undefined).map((field) => [field, given[field]]);
+  return { ...rest, ...readRule(rule), task: Object.fromEntries([...kept, ...changed]) as unknown as ScheduleTask };
 }
+
+const templateFields = ["type", "payload", "queue", "priority", "tags"] as const;

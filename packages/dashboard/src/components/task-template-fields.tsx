@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useId } from "react";
+import type { ScheduleTask } from "../services/schedules.ts";
 import { typesQuery } from "../services/tasks.ts";
 import { Field } from "./field.tsx";
 import { JsonField, jsonError, readJson } from "./json-field.tsx";
@@ -14,6 +15,17 @@ export interface TaskTemplate {
 }
 
 export const emptyTemplate: TaskTemplate = { type: "", payload: "", queue: "", priority: "", tags: "" };
+
+/** The fields as they stand for a schedule's task. */
+export function templateOf({ type, payload, queue, priority, tags }: ScheduleTask): TaskTemplate {
+  return {
+    type,
+    payload: payload === null || payload === undefined ? "" : pretty(payload),
+    queue: queue ?? "",
+    priority: priority === null || priority === undefined ? "" : String(priority),
+    tags: (tags ?? []).join(", "),
+  };
+}
 
 /** What the types that come with Carillon expect. */
 const examples: Record<string, unknown> = {

@@ -5,7 +5,7 @@ import { LoadingRows } from "../components/empty-state.tsx";
 import { Page } from "../components/page.tsx";
 import { ProblemNotice } from "../components/problem-notice.tsx";
 import { ScheduleForm } from "../components/schedule-form.tsx";
-import { pretty } from "../components/task-template-fields.tsx";
+import { templateOf } from "../components/task-template-fields.tsx";
 import { curlCommand } from "../format/shell.ts";
 import { definitionOf, replaceSchedule, type Schedule, schedulePath, scheduleQuery } from "../services/schedules.ts";
 
@@ -40,13 +40,7 @@ function EditForm({ loaded }: { loaded: Schedule }) {
         every: every ?? "5m",
         zone: timeZone,
       }}
-      template={{
-        type: task.type,
-        payload: task.payload === null || task.payload === undefined ? "" : pretty(task.payload),
-        queue: task.queue ?? "",
-        priority: task.priority === null || task.priority === undefined ? "" : String(task.priority),
-        tags: (task.tags ?? []).join(", "),
-      }}
+      template={templateOf(task)}
       base={definitionOf(schedule)}
       submitLabel="Save"
       onSubmit={(_, definition) => replaceSchedule(name, definition, schedule.version)}

@@ -3,7 +3,7 @@ import { serverNow } from "./clock.ts";
 import { query, request } from "./http.ts";
 import type { Task, TaskState } from "./tasks.ts";
 
-interface ScheduleTask {
+export interface ScheduleTask {
   type: string;
   payload?: unknown;
   queue?: string | null;
