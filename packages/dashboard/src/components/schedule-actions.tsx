@@ -8,6 +8,7 @@ import {
   type Schedule,
   triggerSchedule,
 } from "../services/schedules.ts";
+import type { ActionFailure } from "./action-failure.ts";
 import { ConfirmDialog } from "./confirm-dialog.tsx";
 import { focusHeading } from "./focus.ts";
 import { Icon } from "./icons.tsx";
@@ -16,34 +17,45 @@ interface ScheduleActionsProps {
   schedule: Schedule;
   /** Small and without Edit, for a row of a list. */
   compact?: boolean;
-  onError: (error: unknown) => void;
+  onFailure: (failure: ActionFailure | null) => void;
   onTriggered?: (taskId: string) => void;
   onDeleted?: () => void;
 }
 
-export function ScheduleActions({ schedule, compact = false, onError, onTriggered, onDeleted }: ScheduleActionsProps) {
+export function ScheduleActions({
+  schedule,
+  compact = false,
+  onFailure,
+  onTriggered,
+  onDeleted,
+}: ScheduleActionsProps) {
   const queryClient = useQueryClient();
   const [confirming, setConfirming] = useState(false);
   const { name, paused } = schedule;
-  const settle = {
-    onMutate: () => onError(null),
-    onError,
-    onSettled: () =>
-      Promise.all([
-        queryClient.invalidateQueries({ queryKey: ["schedules"] }),
-        queryClient.invalidateQueries({ queryKey: ["schedule", name] }),
-      ]),
-  };
+  const started = () => onFailure(null);
+  const failed = (retry: () => void) => (error: unknown) => onFailure({ error, retry });
+  const readAgain = () =>
+    Promise.all([
+      queryClient.invalidateQueries({ queryKey: ["schedules"] }),
+      queryClient.invalidateQueries({ queryKey: ["schedule", name] }),
+    ]);
   const trigger = useMutation({
     mutationFn: () => triggerSchedule(name),
-    ...settle,
+    onMutate: started,
+    onError: failed(() => trigger.mutate()),
     onSuccess: (task) => onTriggered?.(task.id),
+    onSettled: readAgain,
   });
-  const toggle = useMutation({ mutationFn: () => (paused ? resumeSchedule(name) : pauseSchedule(name)), ...settle });
+  const toggle = useMutation({
+    mutationFn: (pause: boolean) => (pause ? pauseSchedule(name) : resumeSchedule(name)),
+    onMutate: started,
+    onError: (error, pause) => failed(() => toggle.mutate(pause))(error),
+    onSettled: readAgain,
+  });
   const remove = useMutation({
     mutationFn: () => deleteSchedule(name),
-    onMutate: settle.onMutate,
-    onError,
+    onMutate: started,
+    onError: failed(() => remove.mutate()),
     onSuccess: () => {
       focusHeading();
       onDeleted?.();
@@ -70,7 +82,7 @@ export function ScheduleActions({ schedule, compact = false, onError, onTriggere
         type="button"
         className={button}
         aria-disabled={toggle.isPending}
-        onClick={() => toggle.isPending || toggle.mutate()}
+        onClick={() => toggle.isPending || toggle.mutate(!paused)}
         aria-label={`${paused ? "Resume" : "Pause"} ${name}`}
       >
         <Icon name={paused ? "play" : "paused"} className={iconSize} />

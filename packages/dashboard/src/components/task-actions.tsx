@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { changeTask, type Task, type TaskVerb, taskQuery, verbsFor } from "../services/tasks.ts";
+import type { ActionFailure } from "./action-failure.ts";
 import { ConfirmDialog } from "./confirm-dialog.tsx";
 import { useFocusAfter } from "./focus.ts";
 import { Icon, type IconName } from "./icons.tsx";
@@ -11,16 +12,21 @@ const looks: Record<TaskVerb, { label: string; icon: IconName; className: string
   cancel: { label: "Cancel", icon: "cancelled", className: "button-danger" },
 };
 
+interface TaskActionsProps {
+  task: Task;
+  onFailure: (failure: ActionFailure | null) => void;
+}
+
 /** The buttons that would do something to the task in its present state. */
-export function TaskActions({ task, onError }: { task: Task; onError: (error: unknown) => void }) {
+export function TaskActions({ task, onFailure }: TaskActionsProps) {
   const queryClient = useQueryClient();
   const [confirming, setConfirming] = useState(false);
   const change = useMutation({
     mutationFn: (verb: TaskVerb) => changeTask(task.id, verb),
-    onMutate: () => onError(null),
+    onMutate: () => onFailure(null),
     onSuccess: (answer) =>
       queryClient.setQueryData(taskQuery(task.id).queryKey, (old) => (old ? { ...old, ...answer } : answer)),
-    onError,
+    onError: (error, verb) => onFailure({ error, retry: () => change.mutate(verb) }),
     onSettled: () => queryClient.invalidateQueries({ queryKey: ["task", task.id] }),
   });
 

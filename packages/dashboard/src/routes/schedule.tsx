@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { createRoute, Link } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
+import { useActionFailure } from "../components/action-failure.ts";
 import { CopyButton } from "../components/copy-button.tsx";
 import { EmptyState, LoadingRows } from "../components/empty-state.tsx";
 import { Fact, Facts } from "../components/facts.tsx";
@@ -69,7 +70,7 @@ interface ScheduleDetailProps {
 
 function ScheduleDetail({ schedule, above, stale }: ScheduleDetailProps) {
   const navigate = scheduleRoute.useNavigate();
-  const [error, setError] = useState<unknown>(null);
+  const [failure, reportFailure] = useActionFailure();
   const [triggered, setTriggered] = useState<string | null>(null);
   const definition = definitionOf(schedule);
 
@@ -88,7 +89,7 @@ function ScheduleDetail({ schedule, above, stale }: ScheduleDetailProps) {
         <>
           <ScheduleActions
             schedule={schedule}
-            onError={setError}
+            onFailure={reportFailure}
             onTriggered={setTriggered}
             onDeleted={() => void navigate({ to: "/schedules", search: {} })}
           />
@@ -102,7 +103,7 @@ function ScheduleDetail({ schedule, above, stale }: ScheduleDetailProps) {
     >
       <div className="space-y-4">
         {stale}
-        {error !== null && <ProblemNotice error={error} />}
+        {failure && <ProblemNotice error={failure.error} onRetry={failure.retry} />}
         <div aria-live="polite" className="empty:hidden">
           {triggered !== null && (
             <p className="rounded-lg bg-good-soft px-4 py-2.5">

@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { createRoute, Link } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
+import { type ActionFailure, useActionFailure } from "../components/action-failure.ts";
 import { type Column, DataTable } from "../components/data-table.tsx";
 import { EmptyState, LoadingRows } from "../components/empty-state.tsx";
 import { Icon } from "../components/icons.tsx";
@@ -21,12 +22,17 @@ export const schedulesRoute = createRoute({
   component: SchedulesPage,
 });
 
-interface Notice {
-  error?: unknown;
-  triggered?: { name: string; taskId: string };
+interface Triggered {
+  name: string;
+  taskId: string;
 }
 
-function columnsWith(notify: (notice: Notice) => void): Column<Schedule>[] {
+interface Told {
+  failed: (failure: ActionFailure | null) => void;
+  triggered: (triggered: Triggered | null) => void;
+}
+
+function columnsWith({ failed, triggered }: Told): Column<Schedule>[] {
   return [
     {
       id: "name",
@@ -83,8 +89,11 @@ function columnsWith(notify: (notice: Notice) => void): Column<Schedule>[] {
         <ScheduleActions
           compact
           schedule={schedule}
-          onError={(error) => notify(error === null ? {} : { error })}
-          onTriggered={(taskId) => notify({ triggered: { name: schedule.name, taskId } })}
+          onFailure={(failure) => {
+            failed(failure);
+            triggered(null);
+          }}
+          onTriggered={(taskId) => triggered({ name: schedule.name, taskId })}
         />
       ),
     },
@@ -94,8 +103,9 @@ function columnsWith(notify: (notice: Notice) => void): Column<Schedule>[] {
 function SchedulesPage() {
   const { page } = schedulesRoute.useSearch();
   const schedules = useQuery({ ...schedulesQuery({ pageToken: page }), placeholderData: keepPreviousData });
-  const [notice, setNotice] = useState<Notice>({});
-  const columns = useMemo(() => columnsWith(setNotice), []);
+  const [failure, failed] = useActionFailure();
+  const [triggered, setTriggered] = useState<Triggered | null>(null);
+  const columns = useMemo(() => columnsWith({ failed, triggered: setTriggered }), [failed]);
 
   return (
     <Page
@@ -109,21 +119,25 @@ function SchedulesPage() {
       }
     >
       <div aria-live="polite" className="empty:hidden">
-        {notice.triggered && (
+        {triggered && (
           <p className="mb-4 rounded-lg bg-good-soft px-4 py-2.5">
-            {notice.triggered.name} was triggered:{" "}
-            <Link to="/tasks/$id" params={{ id: notice.triggered.taskId }} className="link">
+            {triggered.name} was triggered:{" "}
+            <Link to="/tasks/$id" params={{ id: triggered.taskId }} className="link">
               see the task
             </Link>
           </p>
         )}
       </div>
-      {notice.error !== undefined && (
+      {failure && (
         <div className="mb-4">
-          <ProblemNotice error={notice.error} />
+          <ProblemNotice error={failure.error} onRetry={failure.retry} />
         </div>
       )}
-      {schedules.error && <ProblemNotice error={schedules.error} onRetry={() => void schedules.refetch()} />}
+      {schedules.error && (
+        <div className="mb-4">
+          <ProblemNotice error={schedules.error} onRetry={() => void schedules.refetch()} />
+        </div>
+      )}
       {schedules.isPending ? (
         <div className="card">
           <LoadingRows />

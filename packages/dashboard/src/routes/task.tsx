@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { createRoute, Link } from "@tanstack/react-router";
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
+import { useActionFailure } from "../components/action-failure.ts";
 import { AttemptsTable } from "../components/attempts-table.tsx";
 import { CopyButton } from "../components/copy-button.tsx";
 import { EmptyState, LoadingRows } from "../components/empty-state.tsx";
@@ -72,7 +73,7 @@ interface TaskDetailProps {
 }
 
 function TaskDetail({ task, above, stale }: TaskDetailProps) {
-  const [error, setError] = useState<unknown>(null);
+  const [failure, reportFailure] = useActionFailure();
   const schedule = useQuery({ ...scheduleQuery(task.schedule ?? ""), enabled: task.schedule !== null });
   const scheduleZone = schedule.data?.timeZone ?? null;
 
@@ -89,7 +90,7 @@ function TaskDetail({ task, above, stale }: TaskDetailProps) {
       subtitle={<TaskWords task={task} />}
       actions={
         <>
-          <TaskActions task={task} onError={setError} />
+          <TaskActions task={task} onFailure={reportFailure} />
           <CopyButton
             visible
             label="Copy as curl"
@@ -100,7 +101,7 @@ function TaskDetail({ task, above, stale }: TaskDetailProps) {
     >
       <div className="space-y-4">
         {stale}
-        {error !== null && <ProblemNotice error={error} />}
+        {failure && <ProblemNotice error={failure.error} onRetry={failure.retry} />}
         <TaskFacts task={task} />
         <Timing task={task} scheduleZone={scheduleZone} />
         {task.error && (

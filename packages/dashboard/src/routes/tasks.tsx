@@ -134,7 +134,11 @@ function TasksPage() {
           void navigate({ search: (before) => clean({ ...before, ...change, page: undefined }), replace: true })
         }
       />
-      {tasks.error && <ProblemNotice error={tasks.error} onRetry={() => void tasks.refetch()} />}
+      {tasks.error && (
+        <div className="mb-4">
+          <ProblemNotice error={tasks.error} onRetry={() => void tasks.refetch()} />
+        </div>
+      )}
       {tasks.isPending ? (
         <div className="card">
           <LoadingRows />

@@ -7,6 +7,8 @@ export interface RequestOptions {
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal;
+  /** For a POST that only asks. */
+  readOnly?: boolean;
 }
 
 /** One call of the API. A refusal, and an answer that did not come, is thrown as a `ProblemError`. */
@@ -19,7 +21,8 @@ export async function request<T>(method: string, path: string, options: RequestO
   return body as T;
 }
 
-async function send(method: string, path: string, { body, headers, signal }: RequestOptions): Promise<Response> {
+async function send(method: string, path: string, options: RequestOptions): Promise<Response> {
+  const { body, headers, signal, readOnly = method === "GET" } = options;
   try {
     return await fetch(API + path, {
       method,
@@ -37,7 +40,9 @@ async function send(method: string, path: string, { body, headers, signal }: Req
       title: "Carillon cannot be reached",
       status: 0,
       code: "unreachable",
-      detail: "No answer came from the server. Nothing is lost; this page goes on by itself when it is back.",
+      detail: readOnly
+        ? "No answer came from the server. Nothing is lost; this page goes on by itself when it is back."
+        : "No answer came from the server, so it may or may not have been done. Look here once the server is back, and try again if need be.",
       requestId: null,
       errors: [],
     });

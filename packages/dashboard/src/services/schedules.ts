@@ -122,7 +122,8 @@ const DAY_MS = 86_400_000;
 export function previewQuery(rule: Rule) {
   return queryOptions({
     queryKey: ["preview", rule],
-    queryFn: ({ signal }) => request<Preview>("POST", "/schedules:preview", { body: { ...rule, count: 10 }, signal }),
+    queryFn: ({ signal }) =>
+      request<Preview>("POST", "/schedules:preview", { body: { ...rule, count: 10 }, signal, readOnly: true }),
     retry: false,
   });
 }
