@@ -3,13 +3,16 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import "./app.css";
-import { router } from "./router.tsx";
+import { preloadForms, router } from "./router.tsx";
 import { followChanges } from "./services/live.ts";
 import { ProblemError } from "./services/problem.ts";
 
 const queryClient = new QueryClient({
   defaultOptions: {
+    // A node on this machine or in a closed network answers also when the browser believes that it is offline.
+    mutations: { networkMode: "always" },
     queries: {
+      networkMode: "always",
       // The event stream says when something changed; going back to a page still reads it again.
       refetchOnWindowFocus: false,
       refetchOnReconnect: false,
@@ -27,3 +30,7 @@ createRoot(document.getElementById("root")!).render(
     </QueryClientProvider>
   </StrictMode>,
 );
+
+// Safari has no idle callback.
+if ("requestIdleCallback" in window) requestIdleCallback(preloadForms);
+else setTimeout(preloadForms, 2_000);

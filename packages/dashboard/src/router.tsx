@@ -1,4 +1,5 @@
-import { createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { createRoute, createRouter, redirect } from "@tanstack/react-router";
+import { lazyPage } from "./components/lazy-page.tsx";
 import { rootRoute } from "./routes/root.tsx";
 import { scheduleRoute } from "./routes/schedule.tsx";
 import { schedulesRoute } from "./routes/schedules.tsx";
@@ -13,21 +14,30 @@ const indexRoute = createRoute({
   },
 });
 
-// Forms come when they are asked for. A schedule may be called "new", but no name begins with a dash.
+const NewTask = lazyPage(async () => (await import("./routes/new-task.tsx")).NewTaskPage);
+const NewSchedule = lazyPage(async () => (await import("./routes/new-schedule.tsx")).NewSchedulePage);
+const EditSchedule = lazyPage(async () => (await import("./routes/edit-schedule.tsx")).EditSchedulePage);
+
+/** Forms come when they are asked for, at the latest: a click must not depend on a server that has gone away since. */
+export function preloadForms(): void {
+  for (const page of [NewTask, NewSchedule, EditSchedule]) void page.preload();
+}
+
+// A schedule may be called "new", but no name begins with a dash.
 const newTaskRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/tasks/-/new",
-  component: lazyRouteComponent(() => import("./routes/new-task.tsx"), "NewTaskPage"),
+  component: NewTask,
 });
 const newScheduleRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/schedules/-/new",
-  component: lazyRouteComponent(() => import("./routes/new-schedule.tsx"), "NewSchedulePage"),
+  component: NewSchedule,
 });
 const editScheduleRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/schedules/$name/edit",
-  component: lazyRouteComponent(() => import("./routes/edit-schedule.tsx"), "EditSchedulePage"),
+  component: EditSchedule,
 });
 
 export const router = createRouter({

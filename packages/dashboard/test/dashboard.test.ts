@@ -480,6 +480,39 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     await watch.close();
   });
 
+  test("while the node is away a form still opens, and an action says that its outcome is unknown until it is back", async () => {
+    await node.call("PUT", "/schedules/away", { every: "1h", task: { type: "noop" } });
+    const watch = await openPage(browser, "about:blank");
+    const { page } = watch;
+    const form = page.waitForResponse((response) => response.url().includes("/assets/new-schedule-"));
+    await page.goto(`${node.url}/schedules`);
+    await (await form).finished();
+    await page.getByText("Live", { exact: true }).waitFor();
+    await page.context().setOffline(true);
+    await page.getByRole("button", { name: "Trigger away" }).click();
+    await page.getByText("it may or may not have been done").waitFor();
+    await page.context().setOffline(false);
+    await page.getByRole("button", { name: "Try again" }).first().click();
+    await page.getByRole("link", { name: "see the task" }).waitFor();
+    await page.getByText("it may or may not have been done").waitFor({ state: "detached" });
+    await page.context().setOffline(true);
+    await page.getByRole("link", { name: "New schedule" }).click();
+    await page.getByRole("textbox", { name: "Cron expression" }).waitFor();
+    expect(watch).toMatchObject({ dialogs: [], errors: [] });
+    await watch.close();
+
+    const early = await openPage(browser, "about:blank");
+    await early.page.route("**/assets/new-schedule-*", (route) => route.abort());
+    await early.page.goto(`${node.url}/schedules`);
+    await early.page.getByRole("link", { name: "New schedule" }).click();
+    await early.page.getByText("This page did not come").waitFor();
+    await early.page.unroute("**/assets/new-schedule-*");
+    await early.page.getByRole("button", { name: "Try again" }).click();
+    await early.page.getByRole("textbox", { name: "Cron expression" }).waitFor();
+    await early.close();
+    await node.call("DELETE", "/schedules/away");
+  });
+
   test("a hidden tab holds no stream, and has caught up as soon as it is looked at", async () => {
     await withPage("/tasks", async (page) => {
       await page.getByText("Live", { exact: true }).waitFor();
