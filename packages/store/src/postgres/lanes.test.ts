@@ -80,8 +80,8 @@ test("a lane that another node makes while depths are counted is counted by name
   await t.claim(await t.session());
   const pools = await openPools({ connection: t.connectionString });
   const catalog = { ...createCatalog(pools.reads), lanes: async () => [] };
-  expect(await depths(pools.reads, catalog, 10)).toMatchObject([
-    { lane: { namespace: "default", queue: "default", type: "new" }, state: "claimed", count: 1 },
+  expect(await depths(pools.reads, catalog, { now: NOON, cap: 10 })).toMatchObject([
+    { lane: { namespace: "default", queue: "default", type: "new" }, state: "queued", count: 1 },
   ]);
   await pools.close();
 });
