@@ -1,5 +1,5 @@
-import { formatId } from "@carillon/core";
-import type { ClaimedTask } from "@carillon/store";
+import { CarillonError, formatId } from "@carillon/core";
+import { type ClaimedTask, createMemoryDatabase, createMemoryStore } from "@carillon/store";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { manualClock, START, startApp, storeKinds, type TestApp, until, useStore } from "../../test/http/setup.ts";
 import type { LaneName } from "../operations/index.ts";
@@ -437,4 +437,25 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(slots.get("default/fast")).toBe(1);
     await node.close();
   });
+});
+
+test("a create that the store has no room for is answered with when to try again", async () => {
+  const clock = manualClock();
+  const store = createMemoryStore(createMemoryDatabase({ now: clock.now }));
+  const createTasks = async () => {
+    throw new CarillonError("backlog_full", { detail: "Too many wait.", retryAfterMs: 2_000 });
+  };
+  const t = await startApp({ clock, store: { ...store, createTasks } });
+  for (const [path, body] of [
+    [TASKS, { type: "send" }],
+    [`${TASKS}:batch`, { tasks: [{ type: "send" }, { type: "send" }] }],
+  ] as const) {
+    const answer = await t.call("POST", path, body);
+    expect(answer).toMatchObject({
+      status: 429,
+      headers: { "retry-after": "2" },
+      body: { code: "backlog_full", retryable: true, detail: "Too many wait." },
+    });
+  }
+  await t.close();
 });

@@ -17,6 +17,33 @@ test("callers of the same moment share statements, and each gets its own answer"
   expect(statements.length).toBeLessThan(5);
 });
 
+test("large payloads leave in several statements, and what is too much at a time is refused", async () => {
+  await using t = await setup();
+  const statements: string[] = [];
+  const store = await t.openStore({ statementTimer: (name) => statements.push(name) });
+  const payload = JSON.stringify("x".repeat(256 * 1_024 - 2));
+  await store.createTasks([t.newTask({ payload })], options); // Makes the day's partitions.
+  statements.length = 0;
+  const answers = await Promise.allSettled(
+    t.newTasks(260, { payload }).map((task) => store.createTasks([task], options)),
+  );
+  expect(answers.filter(({ status }) => status === "fulfilled")).toHaveLength(256);
+  for (const answer of answers.slice(256)) {
+    expect(answer).toMatchObject({ reason: { code: "backlog_full", retryAfterMs: 1_000 } });
+  }
+  expect(statements.filter((name) => name.startsWith("insert_tasks"))).toHaveLength(8);
+  expect(await t.sql("select from blob")).toHaveLength(257);
+});
+
+test("so are large payloads with keys", async () => {
+  await using t = await setup();
+  const payload = JSON.stringify("x".repeat(256 * 1_024 - 2));
+  const tasks = Array.from({ length: 260 }, (_, index) => t.newTask({ payload, uniqueKey: `k-${index}` }));
+  const answers = await Promise.allSettled(tasks.map((task) => t.store.createTasks([task], options)));
+  expect(answers.filter(({ status }) => status === "fulfilled")).toHaveLength(256);
+  expect(answers[256]).toMatchObject({ reason: { code: "backlog_full" } });
+});
+
 test("an insert whose answer was lost is recognised by its ids", async () => {
   await using t = await setup();
   for (const tasks of [[t.newTask()], t.newTasks(3), [t.newTask({ uniqueKey: "k" })]]) {

@@ -3,7 +3,15 @@
  * idempotency key go through keyed.ts, because somebody else's transaction may hold the same key.
  */
 import type { CreateAnswer, CreateOptions, NewTask } from "../store.ts";
-import { allCreated, type CreateCall, recover, sessionsOf } from "./created.ts";
+import {
+  allCreated,
+  type CreateCall,
+  FLIGHT_BYTES,
+  recover,
+  sessionsOf,
+  sizeOfCreate,
+  waitingCreates,
+} from "./created.ts";
 import type { Pools } from "./db.ts";
 import { refusalOf } from "./db-errors.ts";
 import { createGroup, type Entry, settle } from "./group-commit.ts";
@@ -25,8 +33,9 @@ export function createCreateTasks(pools: Pools, catalog: Catalog): CreateTasks {
       (calls) => insertPlain(pools, catalog, calls),
       (failed, error) => recover(pools, catalog, failed, error),
     );
-  const insertSingle = createGroup({ flights: 2, maxSize: 1_000, sizeOf: () => 1, run });
-  const insertBatch = createGroup({ flights: 2, maxSize: 1, sizeOf: () => 1, run });
+  const shared = { flights: 2, sizeOf: sizeOfCreate, waiting: waitingCreates(pools.timers), run };
+  const insertSingle = createGroup({ ...shared, flight: { rows: 1_000, bytes: FLIGHT_BYTES } });
+  const insertBatch = createGroup({ ...shared, flight: { rows: 1, bytes: FLIGHT_BYTES } });
   const insertKeyed = createKeyedLane(pools, catalog);
 
   return async (tasks, options) => {

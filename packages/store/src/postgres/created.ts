@@ -3,13 +3,25 @@ import { CarillonError, type Id, idCreatedAt } from "@carillon/core";
 import type { ClaimedTask, CreateAnswer, CreateOptions, NewTask } from "../store.ts";
 import { int8Array } from "./arrays.ts";
 import { isUnknown, type Pools } from "./db.ts";
-import type { Entry } from "./group-commit.ts";
+import type { Entry, Size, Waiting } from "./group-commit.ts";
 import type { Catalog } from "./lanes.ts";
-import { pause } from "./timers.ts";
+import { pause, type Timers } from "./timers.ts";
 
 export interface CreateCall {
   tasks: NewTask[];
   options: CreateOptions;
+}
+
+/** About what one statement carries within its deadline, on a slow disk too. */
+export const FLIGHT_BYTES = 8 * 1_024 * 1_024;
+
+export function sizeOfCreate({ tasks }: CreateCall): Size {
+  return { rows: tasks.length, bytes: tasks.reduce((sum, { payload }) => sum + (payload?.length ?? 0), 0) };
+}
+
+/** Of creates of one kind: what a database that takes them at all works off in a few seconds. */
+export function waitingCreates(timers: Timers): Waiting {
+  return { most: { rows: 50_000, bytes: 64 * 1_024 * 1_024 }, patienceMs: 5_000, timers };
 }
 
 /** Who claims which task at once; undefined when nobody claims any. */
@@ -60,6 +72,8 @@ export async function claimedTasks(catalog: Catalog, tasks: NewTask[]): Promise<
 
 const ASK_EVERY_MS = 250;
 const ASK_TIMES = 12;
+/** Short, as a database that does not answer keeps callers waiting for all of these. */
+const ASK_DEADLINE_MS = 2_000;
 
 /**
  * Settles calls whose statement failed. When its connection broke before the answer, asks which tasks are there; the others may still
@@ -89,7 +103,8 @@ async function findInserted(pools: Pools, ids: Id[]): Promise<Map<Id, Id | null>
   const since = ids.reduce((least, id) => Math.min(least, idCreatedAt(id)), Number.POSITIVE_INFINITY) - 60_000;
   for (let times = 1; ; times++) {
     try {
-      return new Map(await pools.reads.query<[Id, Id | null]>(selectInserted, [int8Array(ids), since]));
+      const deadlineMs = ASK_DEADLINE_MS;
+      return new Map(await pools.reads.query<[Id, Id | null]>(selectInserted, [int8Array(ids), since], { deadlineMs }));
     } catch (error) {
       if (!CarillonError.is(error) || times === ASK_TIMES) return new Map();
       await pause(pools.timers, ASK_EVERY_MS);

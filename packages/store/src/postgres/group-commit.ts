@@ -1,9 +1,12 @@
 /**
  * Calls of the same moment share one statement and one commit. Nobody waits for company: a call is sent at once unless `flights`
- * statements are under way; those that come meanwhile leave together when one returns.
+ * statements are under way; those that come meanwhile leave together when one returns. How many may wait, and for how long, is bounded
+ * where callers can be told to come back.
  */
+import { CarillonError } from "@carillon/core";
 import { isDeadlock, sqlState } from "./db.ts";
 import { unavailable } from "./db-errors.ts";
+import type { Timers } from "./timers.ts";
 
 export interface Entry<Call, Answer> {
   call: Call;
@@ -11,11 +14,27 @@ export interface Entry<Call, Answer> {
   reject(error: unknown): void;
 }
 
+export interface Size {
+  rows: number;
+  /** Of what can be large; roughly. */
+  bytes: number;
+}
+
+export interface Waiting {
+  /** A call that finds that much waiting is refused with `backlog_full`. */
+  most: Size;
+  /** A call that has waited that long was not sent, and is not sent any more: `unavailable`. */
+  patienceMs: number;
+  timers: Timers;
+}
+
 export interface GroupOptions<Call, Answer> {
   flights: number;
   /** A flight carries calls until their sizes reach this. */
-  maxSize: number;
-  sizeOf(call: Call): number;
+  flight: Size;
+  sizeOf(call: Call): Size;
+  /** Null for calls that must not be refused; whoever makes them bounds them. */
+  waiting: Waiting | null;
   /** Calls that share one of these do not fly together. */
   keysOf?(call: Call): Iterable<unknown>;
   /** A call that flies alone. */
@@ -24,24 +43,41 @@ export interface GroupOptions<Call, Answer> {
   run(entries: Entry<Call, Answer>[]): Promise<void>;
 }
 
+interface Queued<Call, Answer> extends Entry<Call, Answer> {
+  size: Size;
+  since: number;
+}
+
 export function createGroup<Call, Answer>(options: GroupOptions<Call, Answer>): (call: Call) => Promise<Answer> {
-  let queue: Entry<Call, Answer>[] = [];
+  const { waiting, sizeOf } = options;
+  let queue: Queued<Call, Answer>[] = [];
+  /** Of the queue. */
+  const queued: Size = { rows: 0, bytes: 0 };
   let flying = 0;
   let scheduled = false;
+  let stopTimer: (() => void) | null = null;
 
   function schedule(): void {
-    if (scheduled || flying >= options.flights || queue.length === 0) return;
-    scheduled = true;
-    // After everybody who was woken in this turn of the event loop has called.
-    setImmediate(() => {
-      scheduled = false;
-      while (flying < options.flights && queue.length > 0) void fly();
-    });
+    if (queue.length === 0) stopTimer?.();
+    else if (flying >= options.flights) startTimer();
+    else if (!scheduled) {
+      scheduled = true;
+      // After everybody who was woken in this turn of the event loop has called.
+      setImmediate(depart);
+    }
+  }
+
+  function depart(): void {
+    scheduled = false;
+    refuseLate();
+    while (flying < options.flights && queue.length > 0) void fly();
+    schedule();
   }
 
   async function fly(): Promise<void> {
     const { taken, left } = take(queue, options);
     queue = left;
+    for (const { size } of taken) add(queued, size, -1);
     flying++;
     try {
       await options.run(taken);
@@ -53,24 +89,75 @@ export function createGroup<Call, Answer>(options: GroupOptions<Call, Answer>): 
     }
   }
 
+  /** For the one that has waited longest. There is none unless all flights are in the air, so that none outlives its purpose. */
+  function startTimer(): void {
+    if (!waiting || stopTimer) return;
+    const leftMs = queue[0]!.since + waiting.patienceMs - waiting.timers.monotonic();
+    const stop = waiting.timers.after(Math.max(0, Math.ceil(leftMs)), () => {
+      stopTimer = null;
+      refuseLate();
+      schedule();
+    });
+    stopTimer = () => {
+      stopTimer = null;
+      stop();
+    };
+  }
+
+  function refuseLate(): void {
+    if (!waiting) return;
+    const oldest = waiting.timers.monotonic() - waiting.patienceMs;
+    let late = 0;
+    while (late < queue.length && queue[late]!.since <= oldest) late++;
+    const refused = queue.splice(0, late);
+    for (const { size } of refused) add(queued, size, -1);
+    rejectAll(refused, notSent());
+  }
+
   return (call) =>
     new Promise((resolve, reject) => {
-      queue.push({ call, resolve, reject });
+      if (waiting && reaches(queued, waiting.most)) return reject(backlogFull());
+      const size = sizeOf(call);
+      add(queued, size);
+      queue.push({ call, resolve, reject, size, since: waiting?.timers.monotonic() ?? 0 });
       schedule();
     });
 }
 
+function add(sum: Size, { rows, bytes }: Size, times = 1): void {
+  sum.rows += times * rows;
+  sum.bytes += times * bytes;
+}
+
+export const reaches = (size: Size, most: Size) => size.rows >= most.rows || size.bytes >= most.bytes;
+
+function backlogFull(): CarillonError {
+  return new CarillonError("backlog_full", {
+    detail: "More waits for the database than it takes; nothing of this request was sent to it.",
+    retryAfterMs: 1_000,
+  });
+}
+
+/** Without a cause, unlike a statement that broke off: it certainly had no effect. */
+function notSent(): CarillonError {
+  return new CarillonError("unavailable", {
+    detail: "The database takes too long; nothing of this request was sent to it.",
+    retryAfterMs: 1_000,
+  });
+}
+
 /** At least the first. */
 function take<Call, Answer>(
-  queue: Entry<Call, Answer>[],
-  { maxSize, sizeOf, keysOf, isAlone }: GroupOptions<Call, Answer>,
-): { taken: Entry<Call, Answer>[]; left: Entry<Call, Answer>[] } {
-  const taken: Entry<Call, Answer>[] = [];
-  const left: Entry<Call, Answer>[] = [];
+  queue: Queued<Call, Answer>[],
+  { flight, keysOf, isAlone }: GroupOptions<Call, Answer>,
+): { taken: Queued<Call, Answer>[]; left: Queued<Call, Answer>[] } {
+  const taken: Queued<Call, Answer>[] = [];
+  const left: Queued<Call, Answer>[] = [];
   const keys = new Set<unknown>();
-  let size = 0;
+  const size: Size = { rows: 0, bytes: 0 };
+  let full = false;
   let index = 0;
-  for (; index < queue.length && size < maxSize; index++) {
+  for (; index < queue.length && !full; index++) {
     const entry = queue[index]!;
     const own = keysOf ? [...keysOf(entry.call)] : [];
     const alone = isAlone?.(entry.call) ?? false;
@@ -78,8 +165,8 @@ function take<Call, Answer>(
       left.push(entry);
     } else {
       taken.push(entry);
-      size += sizeOf(entry.call);
-      if (alone) size = maxSize;
+      add(size, entry.size);
+      full = alone || reaches(size, flight);
     }
     // Also of those left: a later call must not overtake an earlier one with the same key.
     for (const key of own) keys.add(key);

@@ -6,7 +6,7 @@
  */
 import { CarillonError } from "@carillon/core";
 import type { CreateAnswer } from "../store.ts";
-import { type CreateCall, recover } from "./created.ts";
+import { type CreateCall, FLIGHT_BYTES, recover, sizeOfCreate, waitingCreates } from "./created.ts";
 import { type Db, isLockTimeout, type Pools } from "./db.ts";
 import { createGroup, type Entry, rejectAll, settle } from "./group-commit.ts";
 import { insertKeyed, uniqueName } from "./keyed-insert.ts";
@@ -32,8 +32,13 @@ export function createKeyedLane(pools: Pools, catalog: Catalog): (call: CreateCa
 
   const group = createGroup<KeyedCall, CreateAnswer>({
     flights: 2,
-    maxSize: GROUP_SIZE,
-    sizeOf: ({ tasks }) => Math.max(1, tasks.length),
+    flight: { rows: GROUP_SIZE, bytes: FLIGHT_BYTES },
+    // A call without tasks has a key to remember.
+    sizeOf(call) {
+      const { rows, bytes } = sizeOfCreate(call);
+      return { rows: Math.max(1, rows), bytes };
+    },
+    waiting: waitingCreates(pools.timers),
     keysOf: ({ keys }) => keys,
     isAlone: ({ tasks, options }) =>
       tasks.length > 1 || (!!options.idempotency && tasks.some((task) => task.uniqueKey !== null)),

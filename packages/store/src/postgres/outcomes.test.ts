@@ -19,6 +19,25 @@ test("batches over the same tasks in opposite orders record each task once, with
   }
 });
 
+test("large results are recorded in several statements, also those of one call", async () => {
+  await using t = await setup();
+  const statements: string[] = [];
+  const store = await t.openStore({ statementTimer: (name) => statements.push(name) });
+  await store.createTasks(t.newTasks(101), { now: NOON });
+  const [first, ...tasks] = await t.claim(await t.session());
+  const result = JSON.stringify("x".repeat(256 * 1_024 - 2));
+  const decision = { kind: "final", state: "succeeded", result, error: null, reason: null } as const;
+  await store.recordOutcomes([succeeded(first!, { decision })]); // Makes the day's partitions.
+  statements.length = 0;
+  const outcomes = tasks.map((task) => succeeded(task, { decision }));
+  outcomes.splice(50, 0, succeeded({ ...tasks[0]!, token: 99n }));
+  const wanted = outcomes.map(({ token }) => token !== 99n);
+  expect(await store.recordOutcomes(outcomes)).toEqual(wanted);
+  expect(statements.filter((name) => name.startsWith("finish"))).toHaveLength(4);
+  expect(await t.sql("select from blob")).toHaveLength(101);
+  expect(await t.sql("select from archive")).toHaveLength(101);
+});
+
 test("giving back, adopting and finishing the same tasks at once leaves each in one hand", async () => {
   await using t = await setup();
   const session = await t.session("one");

@@ -8,25 +8,53 @@ import { float8Array, int2Array, int8Array, textArray } from "./arrays.ts";
 import type { Pools, Statement } from "./db.ts";
 import { refusalOf } from "./db-errors.ts";
 import { attemptsWith, errorText, insertIntoArchive, returned, storable } from "./final.ts";
-import { createGroup, settle } from "./group-commit.ts";
+import { createGroup, reaches, type Size, settle } from "./group-commit.ts";
 import { isLarge } from "./insert.ts";
 import { DAY_MS, withPartitions } from "./partitions.ts";
 
 export function createRecordOutcomes(pools: Pools): (outcomes: Outcome[]) => Promise<boolean[]> {
   const record = createGroup<Outcome[], boolean[]>({
     flights: 2,
-    maxSize: 2_000,
-    sizeOf: (outcomes) => outcomes.length,
+    flight: FLIGHT,
+    sizeOf: (outcomes) => ({
+      rows: outcomes.length,
+      bytes: outcomes.reduce((sum, outcome) => sum + bytesOf(outcome), 0),
+    }),
+    waiting: null,
     run: (entries) => settle(entries, (calls) => recordCalls(pools, calls)),
   });
   return async (outcomes) => {
     if (outcomes.length === 0) return [];
     try {
-      return await record(outcomes);
+      return (await Promise.all(flightsOf(outcomes).map(record))).flat();
     } catch (error) {
       throw refusalOf(error);
     }
   };
+}
+
+/** About what one statement carries within its deadline, on a slow disk too. */
+const FLIGHT: Size = { rows: 2_000, bytes: 8 * 1_024 * 1_024 };
+
+function bytesOf({ decision }: Outcome): number {
+  const result = decision.kind === "final" ? (decision.result?.length ?? 0) : 0;
+  return result + (decision.error?.message.length ?? 0) + (decision.error?.stack?.length ?? 0);
+}
+
+/** A call may bring more than a flight carries. */
+function flightsOf(outcomes: Outcome[]): Outcome[][] {
+  const flights: Outcome[][] = [];
+  let begin = 0;
+  let bytes = 0;
+  for (const [index, outcome] of outcomes.entries()) {
+    bytes += bytesOf(outcome);
+    const end = index + 1;
+    if (end < outcomes.length && !reaches({ rows: end - begin, bytes }, FLIGHT)) continue;
+    flights.push(outcomes.slice(begin, end));
+    begin = end;
+    bytes = 0;
+  }
+  return flights;
 }
 
 /** An outcome, and where its answer goes. */
