@@ -1,6 +1,6 @@
 /**
- * Whether there was a time in which no node was alive. Asked once, when a node starts and the last sign of life before it is old: the answer
- * comes when every earlier session has proved dead, or one of them moves. One that moves but is itself still starting is waited for: it
+ * Whether there was a time in which no node was alive. Asked when a node starts and the last sign of life before it is old, and by a node that
+ * stood still itself, with its machine or alone: the answer comes when every earlier session has proved dead, or one of them moves. One that moves but is itself still starting is waited for: it
  * asks the same question, and asked first. Nothing is planned or claimed before, because fires of that time
  * are missed and the schedule's catch-up policy decides about them.
  */
@@ -9,11 +9,11 @@ import type { OpenedSession, Store } from "@carillon/store";
 import type { Log } from "../dispatch/options.ts";
 
 /** A shorter absence makes nothing missed. */
-const DOWNTIME_MS = 10_000;
+export const DOWNTIME_MS = 10_000;
 const READ_MS = 300;
 
 export async function decideDowntime(
-  opened: OpenedSession,
+  opened: Pick<OpenedSession, "id" | "lastSeenAt">,
   { store, clock, log, stopped }: { store: Store; clock: Clock; log: Log; stopped: () => boolean },
 ): Promise<void> {
   const { id, lastSeenAt } = opened;

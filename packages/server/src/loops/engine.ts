@@ -56,6 +56,7 @@ export function createEngine(options: EngineOptions): Engine {
       for (const { id, token, what, reason } of recalls) dispatcher.recall({ id, token }, what, reason);
     },
     onReopened: () => dispatcher.sessionOpened(),
+    onStoodStill: (id, lastSeenAt) => decideDowntime({ id, lastSeenAt }, { store, clock, log, stopped: () => stopped }),
   });
   const reaper = createReaper({ store, clock, log, session, onTakenBack: () => dispatcher.lookSoon() });
   const dispatcher: Dispatcher = createDispatcher({
@@ -83,7 +84,8 @@ export function createEngine(options: EngineOptions): Engine {
   const clockLoop = measureClock ? loop("clock", () => measureClock().then(() => CLOCK_MS)) : null;
   const sessionLoop = loop("session", () => session.renew());
   const reaperLoop = loop("reaper", () => reaper.round());
-  const planLoop = loop("planner", () => planner.round());
+  // What a time in which nobody was alive means for schedules is settled before they are planned on.
+  const planLoop = loop("planner", async () => (session.safe() ? planner.round() : RETRY_MS));
   const workLoops = roles.planner ? [planLoop] : [];
   const upkeepLoops =
     roles.dispatcher || roles.planner

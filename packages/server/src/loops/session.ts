@@ -6,6 +6,7 @@
 import { type Clock, createIdSource, type Id, type IdSource } from "@carillon/core";
 import type { OpenedSession, Recall, Store } from "@carillon/store";
 import type { Lease, Log } from "../dispatch/options.ts";
+import { DOWNTIME_MS } from "./downtime.ts";
 
 /** Others mark a session dead after reading the same beat for so long. */
 export const SESSION_TTL_MS = 3_000;
@@ -40,6 +41,8 @@ export interface SessionOptions {
   onRecalls: (recalls: readonly Recall[]) => void;
   /** Another session than before is open. */
   onReopened: () => void;
+  /** This process stood still since then: nothing is handed out before this is settled. */
+  onStoodStill?: (session: Id, since: number) => Promise<void>;
 }
 
 export function createSession(options: SessionOptions): NodeSession {
@@ -48,6 +51,21 @@ export function createSession(options: SessionOptions): NodeSession {
   let source: IdSource | null = null;
   /** When the last good renewal was sent, monotonic. */
   let renewedAt = Number.NEGATIVE_INFINITY;
+  /** When this process last tried, by the database's clock: while the database is away it is alive all the same. */
+  let aliveAt = Number.POSITIVE_INFINITY;
+  let settling = false;
+
+  const stoodStill = () => clock.now() - aliveAt >= DOWNTIME_MS;
+
+  async function settle(session: Id): Promise<void> {
+    const since = aliveAt;
+    settling = true;
+    try {
+      await options.onStoodStill?.(session, since);
+    } finally {
+      settling = false;
+    }
+  }
 
   async function open(): Promise<OpenedSession> {
     const sentAt = clock.monotonic();
@@ -55,6 +73,7 @@ export function createSession(options: SessionOptions): NodeSession {
     id = opened.id;
     source = createIdSource({ cell, slot: opened.slot });
     renewedAt = sentAt;
+    aliveAt = clock.now();
     return opened;
   }
 
@@ -71,7 +90,7 @@ export function createSession(options: SessionOptions): NodeSession {
         return source.next(nowMs);
       },
     },
-    safe: () => id !== null && renewedWithin(SESSION_TTL_MS - SAFETY_MARGIN_MS),
+    safe: () => id !== null && !settling && !stoodStill() && renewedWithin(SESSION_TTL_MS - SAFETY_MARGIN_MS),
     cutOff: () => !renewedWithin(CUT_OFF_MS),
     open,
     async started() {
@@ -84,8 +103,12 @@ export function createSession(options: SessionOptions): NodeSession {
         options.onReopened();
         return RENEW_MS;
       }
+      if (stoodStill()) void settle(id);
+      aliveAt = clock.now();
       const sentAt = clock.monotonic();
-      const { alive, recalls } = await store.renewSession(id, clock.now());
+      const { alive, recalls } = await store.renewSession(id, clock.now()).finally(() => {
+        aliveAt = clock.now();
+      });
       if (!alive) {
         log.warn({ session: String(id) }, "this node was taken for dead: it goes on under a new session");
         id = null;

@@ -53,6 +53,20 @@ test("an undisturbed cluster starts everything on time, and every fire is one ta
   expect(starts.length).toBeGreaterThan(310);
 });
 
+test("the time in which the only node stood still is a downtime: its fires are missed, and one is caught up", async () => {
+  const simulation = createSimulation({ seed: 3, nodes: 1 });
+  await simulation.clock.advance(5_000);
+  await simulation.schedule("every-10s", 10_000);
+  await simulation.clock.advance(20_000);
+  simulation.nodes[0]!.pause(3_600_000);
+  await simulation.clock.advance(3_600_000 + 40_000);
+  const { fires } = simulation.history();
+  const of = (outcome: string) => fires.filter((fire) => fire.outcome === outcome).length;
+  expect(of("missed")).toBeGreaterThan(350);
+  expect(of("task")).toBeLessThan(15);
+  expect(simulation.settled()).toBe(true);
+});
+
 test("a seed repeats its run to the last line", async () => {
   const [first, second] = [await run({ seed: 77 }), await run({ seed: 77 })];
   expect(second.journal).toEqual(first.journal);
