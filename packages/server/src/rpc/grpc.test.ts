@@ -406,7 +406,11 @@ test("what the node does not serve is unimplemented for gRPC, and not found for 
   expect(
     await ask({ ":path": "/grpc.reflection.v1.ServerReflection/X", "content-type": "application/grpc" }),
   ).toMatchObject({ ":status": 200, "grpc-status": "12" });
-  expect(await ask({ ":path": "/api/v1/tasks", "content-type": "application/json" })).toMatchObject({ ":status": 404 });
+  expect(await ask({ ":path": "/api/v1/tasks", "content-type": "application/json" })).toMatchObject({
+    ":status": 404,
+    "content-type": "application/problem+json; charset=utf-8",
+    "x-request-id": expect.stringMatching(/^req_/),
+  });
 });
 
 // ---------------------------------------------------------------------------------------------------------------- health

@@ -1,7 +1,10 @@
 /** What answers HTTP/2 on the node's port: gRPC and nothing else. */
+import { randomBytes } from "node:crypto";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { MAX_MESSAGE_BYTES } from "@carillon/client/wire";
+import { CarillonError } from "@carillon/core";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { toProblem } from "../http/problem.ts";
 import { type HealthDeps, healthService } from "./health-service.ts";
 import type { PortHandlers } from "./port.ts";
 import { type WorkerServiceDeps, workerService } from "./worker-service.ts";
@@ -31,6 +34,9 @@ function answerUnknown(request: Http2ServerRequest, response: Http2ServerRespons
     response.end();
     return;
   }
-  response.writeHead(404, { "content-type": "text/plain; charset=utf-8" });
-  response.end("HTTP/2 is for gRPC here; REST and the dashboard speak HTTP/1.1.\n");
+  const id = `req_${randomBytes(6).toString("hex")}`;
+  const detail = "HTTP/2 is for gRPC here; REST and the dashboard speak HTTP/1.1.";
+  const { status, headers, body } = toProblem(new CarillonError("not_found", { detail }), { url: request.url, id });
+  response.writeHead(status, { ...headers, "x-request-id": id });
+  response.end(JSON.stringify(body));
 }
