@@ -33,19 +33,27 @@ const REQUESTS_PER_SOCKET = 1_000;
 const HEADERS_READ = 101;
 
 export function createHttpApp(deps: HttpDeps): FastifyInstance {
+  const nextRequestId = requestIds(deps);
   const app = fastify({
     logger: false,
     bodyLimit: 1024 * 1024,
     requestTimeout: REQUEST_TIMEOUT_MS,
     maxRequestsPerSocket: REQUESTS_PER_SOCKET,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CHECK_INTERVAL_MS },
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      // Node's own refusal is no problem document; `checkRequest` has one.
+      requireHostHeader: false,
+    },
     routerOptions: { maxParamLength: 512 },
-    genReqId: requestIds(deps),
+    genReqId: nextRequestId,
     frameworkErrors: (error, request, reply) => void answerError(deps, error, request, reply),
-    clientErrorHandler: answerUnreadable,
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, nextRequestId()),
     return503OnClosing: false,
   });
   app.server.maxHeadersCount = HEADERS_READ;
+  // Without a listener Node refuses what it cannot meet in its own way; `checkRequest` does it in ours.
+  app.server.on("checkExpectation", (request, response) => void app.server.emit("request", request, response));
   const others = refuseOtherMethods(app);
   app.decorateRequest("idempotency", null);
 
@@ -132,21 +140,26 @@ async function answerError(
 }
 
 /** For what is not even HTTP, too slow or too long: there is no request yet, only a socket. */
-function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
+function answerUnreadable(error: Error & { code?: string; rawPacket?: unknown }, socket: Socket, id: string): void {
   if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
   const tooLong = error.code === "HPE_HEADER_OVERFLOW";
   const late = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
   const code = tooLong ? "too_large" : "invalid_request";
-  const status = tooLong ? "431 Request Header Fields Too Large" : late ? "408 Request Timeout" : "400 Bad Request";
+  const status = tooLong ? "413 Content Too Large" : late ? "408 Request Timeout" : "400 Bad Request";
   const detail = tooLong
     ? "The headers are too long."
     : late
       ? "The request did not arrive in time."
       : "This is not a valid HTTP request.";
-  const problem = toProblem(new CarillonError(code, { detail }), { url: "", id: "" });
+  const [, url = ""] =
+    /^[A-Z-]+ (\/\S*) HTTP\//.exec(
+      Buffer.isBuffer(error.rawPacket) ? error.rawPacket.toString("latin1", 0, 1_024) : "",
+    ) ?? [];
+  const problem = toProblem(new CarillonError(code, { detail }), { url, id });
   const body = JSON.stringify({ ...problem.body, status: Number.parseInt(status, 10), title: errorCodes[code].title });
   const headers = {
     ...securityHeaders,
+    "x-request-id": id,
     "content-type": PROBLEM_TYPE,
     "content-length": Buffer.byteLength(body),
     connection: "close",

@@ -54,13 +54,24 @@ test("what is not HTTP, and headers without end, are answered with a problem and
   expect(nonsense).toMatch(/"code":"invalid_request"/);
   expect(nonsense).toMatch(/content-security-policy: default-src 'none'/);
   const bomb = await exchange(port, `GET / HTTP/1.1\r\nHost: localhost\r\nX-Bomb: ${"x".repeat(100_000)}\r\n\r\n`);
-  expect(bomb).toMatch(/^HTTP\/1.1 431 /);
-  expect(bomb).toMatch(/"code":"too_large"/);
+  expect(bomb).toMatch(/^HTTP\/1.1 413 /);
+  expect(bomb).toMatch(/"status":413,"code":"too_large"/);
+  expect(bomb).toMatch(/x-request-id: (req_\w+)\r\n.*"requestId":"\1"/s);
   const smuggled = await exchange(
     port,
     "POST /api/v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
   );
   expect(smuggled).toMatch(/^HTTP\/1.1 400 /);
+});
+
+test("a request without a host, or with an expectation that cannot be met, is refused with a problem", async () => {
+  const port = await behindPort(await started());
+  const homeless = await exchange(port, "GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n");
+  expect(homeless).toMatch(/^HTTP\/1.1 400 .*"errors":\[{"parameter":"Host","code":"required"/s);
+  const head = "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+  const demanding = await exchange(port, `${head}Expect: miracles\r\n\r\n`);
+  expect(demanding).toMatch(/^HTTP\/1.1 400 .*"errors":\[{"parameter":"Expect","code":"unsupported"/s);
+  expect(await exchange(port, `${head}Expect: 100-continue\r\n\r\n`)).toMatch(/HTTP\/1.1 200 /);
 });
 
 test("a connection is told to close after a thousand requests", async () => {

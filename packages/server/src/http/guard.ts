@@ -14,6 +14,12 @@ export function checkRequest(request: IncomingMessage): void {
   if (request.rawHeaders.length > 2 * MAX_HEADERS) {
     throw invalid("headers", "too_many", `A request has at most ${MAX_HEADERS} headers.`);
   }
+  if (request.headers.host === undefined && request.httpVersionMinor >= 1) {
+    throw invalid("Host", "required", "An HTTP/1.1 request names its host.");
+  }
+  if (request.headers.expect !== undefined && !/^100-continue$/i.test(request.headers.expect)) {
+    throw invalid("Expect", "unsupported", "No expectation but 100-continue can be met.");
+  }
   checkOrigin(request.headers);
   checkEncoding(request.headers);
 }
