@@ -6,8 +6,9 @@ import { limits } from "@carillon/core/limits";
 import { type TaskErrorCode, taskErrorCodes } from "@carillon/core/outcome";
 import { AttemptAborted } from "./errors.ts";
 import type { AssignedTask, ReportedLogLine } from "./protocol.ts";
+import { resultProblem } from "./result.ts";
 import { type AnyTask, checkPayload, type TaskContext } from "./task.ts";
-import { clip, jsonDepth, textOf } from "./text.ts";
+import { clip, logText, textOf } from "./text.ts";
 
 type Failed = Extract<AttemptReport, { kind: "failed" }>;
 
@@ -89,17 +90,17 @@ export class Attempt {
       schedule: task.schedule,
       signal: this.#abort.signal,
       log: {
-        debug: (message) => this.#log("debug", message),
-        info: (message) => this.#log("info", message),
-        warn: (message) => this.#log("warn", message),
-        error: (message) => this.#log("error", message),
+        debug: (...parts) => this.#log("debug", parts),
+        info: (...parts) => this.#log("info", parts),
+        warn: (...parts) => this.#log("warn", parts),
+        error: (...parts) => this.#log("error", parts),
       },
     };
   }
 
-  #log(level: ReportedLogLine["level"], message: unknown): void {
+  #log(level: ReportedLogLine["level"], parts: unknown[]): void {
     if (this.#logFull) return;
-    let text = clip(textOf(message), limits.logLineBytes);
+    let text = clip(parts.map(logText).join(" "), limits.logLineBytes);
     this.#loggedBytes += Buffer.byteLength(text);
     if (this.#loggedBytes > limits.taskLogBytes) {
       this.#logFull = true;
@@ -117,13 +118,8 @@ function succeeded(value: unknown): AttemptReport {
   } catch (error) {
     return failed("handler_error", error, false);
   }
-  if (result !== null && Buffer.byteLength(result) > limits.resultBytes) {
-    return failed("result_too_large", new Error(`the result is larger than ${limits.resultBytes} bytes`), false);
-  }
-  if (result !== null && jsonDepth(result) > limits.jsonDepth) {
-    return failed("result_too_large", new Error(`the result has more than ${limits.jsonDepth} levels`), false);
-  }
-  return { kind: "succeeded", result };
+  const problem = result === null ? null : resultProblem(result);
+  return problem ? failed(problem.code, new Error(problem.message), false) : { kind: "succeeded", result };
 }
 
 /** Told apart by name, so that a second copy of this package in the process does no harm. */

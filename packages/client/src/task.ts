@@ -20,11 +20,12 @@ type SchemaResult<Output> =
       }[];
     };
 
+/** What is no text is written as JSON, an error with its stack; several parts make one line. */
 export interface TaskLog {
-  debug(message: string): void;
-  info(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
+  debug(...parts: unknown[]): void;
+  info(...parts: unknown[]): void;
+  warn(...parts: unknown[]): void;
+  error(...parts: unknown[]): void;
 }
 
 /** What a handler knows about its attempt. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { clip, jsonDepth, textOf } from "./text.ts";
+import { clip, jsonDepth, logText, textOf } from "./text.ts";
 
 test("a cut text fits, is a beginning of the whole, and ends in no half character", () => {
   fc.assert(
@@ -27,6 +27,18 @@ test("the depth of a JSON text is that of the value", () => {
     }),
   );
   expect(jsonDepth('["\\"[", "]", {"[{": "\\\\"}]')).toBe(2);
+});
+
+test("a part of a log line is its text, an error's stack, or JSON", () => {
+  expect(logText("as it is")).toBe("as it is");
+  expect(logText({ rows: 3, names: ["a"] })).toBe('{"rows":3,"names":["a"]}');
+  expect(logText(null)).toBe("null");
+  expect(logText(undefined)).toBe("undefined");
+  expect(logText(12n)).toBe("12");
+  expect(logText(new TypeError("no"))).toMatch(/^TypeError: no\n {4}at /);
+  const cycle: Record<string, unknown> = {};
+  cycle.self = cycle;
+  expect(logText(cycle)).toBe("[object Object]");
 });
 
 test("anything can be made a text", () => {

@@ -10,6 +10,17 @@ export function textOf(value: unknown): string {
   }
 }
 
+/** One argument of a log call: text as it is, an error with its stack, everything else as JSON. Never throws. */
+export function logText(value: unknown): string {
+  if (typeof value === "string") return value;
+  try {
+    if (value instanceof Error) return textOf(value.stack ?? value);
+    return JSON.stringify(value) ?? textOf(value);
+  } catch {
+    return textOf(value); // BigInts, cycles.
+  }
+}
+
 /** At most so many bytes of UTF-8, without half characters. NUL, which cannot be stored, is replaced. */
 export function clip(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text.replaceAll("\u0000", "\uFFFD"));

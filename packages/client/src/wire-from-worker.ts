@@ -18,8 +18,9 @@ import {
   WorkRequestSchema,
 } from "@carillon/proto";
 import type { DeclaredType, Hello, ReportedLogLine, ReportedOutcome, TaskRef, WorkerMessage } from "./protocol.ts";
+import { resultProblem } from "./result.ts";
 import { type RetryOptions, toRetryPolicy } from "./retry-options.ts";
-import { clip, jsonDepth } from "./text.ts";
+import { clip } from "./text.ts";
 
 const MAX_SLOTS = 10_000;
 const MAX_NAMES = 10_000;
@@ -231,11 +232,9 @@ function readReport(report: Outcome["report"]): AttemptReport {
 /** A result that could not be stored or read back fails the task. */
 function readResult(result: string): AttemptReport {
   if (result === "") return { kind: "succeeded", result: null };
-  if (Buffer.byteLength(result) > limits.resultBytes)
-    return refused("result_too_large", `the result is larger than ${limits.resultBytes} bytes`);
-  if (jsonDepth(result) > limits.jsonDepth)
-    return refused("result_too_large", `the result has more than ${limits.jsonDepth} levels`);
   try {
+    const problem = resultProblem(result);
+    if (problem) return refused(problem.code, problem.message);
     JSON.parse(result);
     return { kind: "succeeded", result };
   } catch {

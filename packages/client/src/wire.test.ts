@@ -280,6 +280,9 @@ test("a result that could not be stored or read back fails the task", () => {
   for (const tooMuch of [`"${"x".repeat(limits.resultBytes)}"`, "[".repeat(65) + "]".repeat(65)]) {
     expect(resultOf(tooMuch)).toMatchObject({ kind: "failed", retryable: false, error: { code: "result_too_large" } });
   }
+  for (const broken of ['"\\u0000"', '"\\ud800"', '{"__proto__":1}', '{"\\u005f_proto__":1}']) {
+    expect(resultOf(broken), broken).toMatchObject({ kind: "failed", error: { code: "handler_error" } });
+  }
 });
 
 // ------------------------------------------------------------------------------------------------------------- batches

@@ -293,6 +293,26 @@ test("a result that cannot be kept fails the task for good", async () => {
   const deep = (levels: number): unknown => (levels === 0 ? "]]}" : [deep(levels - 1)]);
   expect(await outcomeOf(() => deep(64))).toMatchObject({ kind: "succeeded" });
   expect(await outcomeOf(() => deep(65))).toMatchObject({ kind: "failed", error: { code: "result_too_large" } });
+  const broken: [unknown, string][] = [
+    [{ text: "a\0b" }, "NUL"],
+    [["\ud83d"], "half a character"],
+    [{ "\udd14": 1 }, "half a character"],
+    [JSON.parse('{"a":{"__proto__":1}}'), "__proto__"],
+  ];
+  for (const [result, why] of broken)
+    expect(await outcomeOf(() => result)).toMatchObject({
+      kind: "failed",
+      retryable: false,
+      error: { code: "handler_error", message: expect.stringContaining(why) },
+    });
+  expect(await outcomeOf(() => Object.fromEntries(Array.from({ length: 10_001 }, (_, n) => [n, 0])))).toMatchObject({
+    error: { code: "result_too_large" },
+  });
+  expect(await outcomeOf(() => Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [n, 0])))).toMatchObject({
+    kind: "succeeded",
+  });
+  for (const fine of ["\\u0000 \u0001 \u{1F514}", ["__proto__"]])
+    expect(await outcomeOf(() => fine)).toEqual({ kind: "succeeded", result: JSON.stringify(fine) });
   expect(await outcomeOf(() => undefined)).toEqual({ kind: "succeeded", result: null });
   expect(await outcomeOf(() => () => 1)).toEqual({ kind: "succeeded", result: null });
 });
@@ -411,11 +431,13 @@ test("a line is cut at 8 KiB, and a task's log at 10 MiB", async () => {
   await transport.link.give(assigned("work"));
   const { log } = calls[0]!.context;
   log.info("x".repeat(10_000));
-  log.info(Symbol("odd") as never);
+  log.info(Symbol("odd"));
+  log.info("read", { rows: 3 }, [1], null);
   await pass(t, 200);
-  const [first, odd] = transport.link.all("logs")[0]!.lines;
+  const [first, odd, several] = transport.link.all("logs")[0]!.lines;
   expect(Buffer.byteLength(first!.message)).toBe(8 * 1024);
   expect(odd!.message).toBe("Symbol(odd)");
+  expect(several!.message).toBe('read {"rows":3} [1] null');
   for (let i = 0; i < 2_000; i++) {
     log.info("y".repeat(8_192));
     if (i % 100 === 0) await pass(t, 200);
