@@ -37,7 +37,7 @@ export function SchedulePreview({
   errorShown,
 }: SchedulePreviewProps) {
   return (
-    <section className="card" aria-label="Preview" aria-live="polite">
+    <section className="card" aria-label="Preview">
       <h2 className="border-b border-line px-4 py-2.5">Preview</h2>
       {error ? (
         errorShown ? (
@@ -60,15 +60,18 @@ function PreviewOf({ preview, zone }: { preview: Preview; zone: string }) {
   const twoZones = zone !== viewerZone;
   return (
     <div className="space-y-3 p-4">
-      <p className="font-medium">{preview.words}</p>
-      {preview.warnings.map((warning) => (
-        <p key={warning.code + warning.message} className="flex gap-2 rounded-md bg-warn-soft px-3 py-2 text-warn">
-          <Icon name="warning" className="mt-0.5" />
-          <span>
-            {warning.message} <span className="text-xs">({warning.code})</span>
-          </span>
-        </p>
-      ))}
+      {/* Only this is read out: the table below changes each second. */}
+      <div aria-live="polite" className="space-y-3">
+        <p className="font-medium">{preview.words}</p>
+        {preview.warnings.map((warning) => (
+          <p key={warning.code + warning.message} className="flex gap-2 rounded-md bg-warn-soft px-3 py-2 text-warn">
+            <Icon name="warning" className="mt-0.5" />
+            <span>
+              {warning.message} <span className="text-xs">({warning.code})</span>
+            </span>
+          </p>
+        ))}
+      </div>
       {preview.fires.length > 0 && (
         <table className="w-full text-left text-xs tabular-nums">
           <caption className="sr-only">Next fires</caption>
