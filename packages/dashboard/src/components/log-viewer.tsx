@@ -2,7 +2,9 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { viewerZone, wallTime } from "../format/instant.ts";
 import { useZone } from "../services/display-zone.ts";
+import { API } from "../services/http.ts";
 import { type FollowedLog, type LogLine, useTaskLog } from "../services/logs.ts";
+import { taskPath } from "../services/tasks.ts";
 import { CopyButton } from "./copy-button.tsx";
 import { LinkedText } from "./linked-text.tsx";
 
@@ -57,7 +59,7 @@ export function LogViewer({ taskId, started, final, scheduleZone }: LogViewerPro
               : "Lines appear here as the task logs them."}
         </p>
       ) : (
-        <Lines lines={lines} dropped={log.dropped} zone={zone} />
+        <Lines taskId={taskId} lines={lines} dropped={log.dropped} zone={zone} />
       )}
     </section>
   );
@@ -71,7 +73,14 @@ function statusWords(status: FollowedLog["status"], final: boolean): string {
 const backKeys = new Set(["ArrowUp", "PageUp", "Home"]);
 const onKeys = new Set(["ArrowDown", "PageDown", " "]);
 
-function Lines({ lines, dropped, zone }: { lines: LogLine[]; dropped: number; zone: string }) {
+interface LinesProps {
+  taskId: string;
+  lines: LogLine[];
+  dropped: number;
+  zone: string;
+}
+
+function Lines({ taskId, lines, dropped, zone }: LinesProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(true);
   const [seen, setSeen] = useState(0);
@@ -114,7 +123,11 @@ function Lines({ lines, dropped, zone }: { lines: LogLine[]; dropped: number; zo
     <div className="relative">
       {dropped > 0 && (
         <p className="border-b border-line px-4 py-1.5 text-xs text-muted">
-          The first {dropped.toLocaleString("en")} lines are no longer shown here.
+          The first {dropped.toLocaleString("en")} lines are no longer shown here:{" "}
+          <a className="link" href={`${API}${taskPath(taskId)}/logs?pageSize=200`} target="_blank" rel="noreferrer">
+            read them from the API
+          </a>
+          , 200 at a time.
         </p>
       )}
       <div
