@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { curlCommand, shellQuote } from "./shell.ts";
+import { cliCommand, curlCommand, shellQuote } from "./shell.ts";
 
 test.each([
   "plain",
@@ -19,5 +19,12 @@ test.each([
 test("a copied command carries its body in one argument", () => {
   expect(curlCommand("POST", "http://127.0.0.1:7070/api/v1/tasks", { type: "it's" })).toBe(
     `curl -X POST http://127.0.0.1:7070/api/v1/tasks -H 'content-type: application/json' -d '{"type":"it'\\''s"}'`,
+  );
+});
+
+test("a command for a server elsewhere names its address", () => {
+  expect(cliCommand("http://127.0.0.1:7070", "tasks ls")).toBe("npx carillon tasks ls");
+  expect(cliCommand("https://tasks.example.com", "tasks ls")).toBe(
+    "npx carillon tasks ls --url https://tasks.example.com",
   );
 });

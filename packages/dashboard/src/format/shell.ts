@@ -11,3 +11,9 @@ export function curlCommand(method: string, url: string, body?: unknown): string
   }
   return words.join(" ");
 }
+
+/** A command of the command line for this server; it looks for one on port 7070 of its own machine by itself. */
+export function cliCommand(origin: string, words: string): string {
+  const own = origin === "http://127.0.0.1:7070" || origin === "http://localhost:7070";
+  return `npx carillon ${words}${own ? "" : ` --url ${shellQuote(origin)}`}`;
+}

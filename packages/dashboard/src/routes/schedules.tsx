@@ -4,21 +4,30 @@ import { useMemo, useState } from "react";
 import { type ActionFailure, useActionFailure } from "../components/action-failure.ts";
 import { type Column, DataTable } from "../components/data-table.tsx";
 import { EmptyState, LoadingRows } from "../components/empty-state.tsx";
+import { FilterInput } from "../components/filter-input.tsx";
 import { Icon } from "../components/icons.tsx";
 import { Page } from "../components/page.tsx";
 import { ProblemNotice } from "../components/problem-notice.tsx";
 import { ScheduleActions } from "../components/schedule-actions.tsx";
 import { StateBadge } from "../components/state-badge.tsx";
 import { Time } from "../components/time.tsx";
-import { curlCommand } from "../format/shell.ts";
+import { cliCommand, curlCommand } from "../format/shell.ts";
 import { type Schedule, schedulesQuery } from "../services/schedules.ts";
 import { rootRoute } from "./root.tsx";
+
+interface Search {
+  /** Part of the name or of the task type. */
+  q?: string;
+  page?: string;
+}
 
 export const schedulesRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/schedules",
-  validateSearch: (search: Record<string, unknown>): { page?: string } =>
-    typeof search.page === "string" ? { page: search.page } : {},
+  validateSearch: (search: Record<string, unknown>): Search => ({
+    ...(typeof search.q === "string" && search.q !== "" ? { q: search.q } : {}),
+    ...(typeof search.page === "string" ? { page: search.page } : {}),
+  }),
   component: SchedulesPage,
 });
 
@@ -101,8 +110,9 @@ function columnsWith({ failed, triggered }: Told): Column<Schedule>[] {
 }
 
 function SchedulesPage() {
-  const { page } = schedulesRoute.useSearch();
-  const schedules = useQuery({ ...schedulesQuery({ pageToken: page }), placeholderData: keepPreviousData });
+  const { page, q } = schedulesRoute.useSearch();
+  const navigate = schedulesRoute.useNavigate();
+  const schedules = useQuery({ ...schedulesQuery({ text: q, pageToken: page }), placeholderData: keepPreviousData });
   const [failure, failed] = useActionFailure();
   const [triggered, setTriggered] = useState<Triggered | null>(null);
   const columns = useMemo(() => columnsWith({ failed, triggered: setTriggered }), [failed]);
@@ -118,6 +128,16 @@ function SchedulesPage() {
         </Link>
       }
     >
+      <search className="mb-4 block max-w-md" aria-label="Filter schedules">
+        <FilterInput
+          label="Search"
+          placeholder="Search name or task type"
+          icon={<Icon name="search" className="pointer-events-none absolute top-2 left-2.5 text-muted" />}
+          shortcut="/"
+          value={q}
+          onCommit={(q) => void navigate({ search: q === undefined ? {} : { q }, replace: true })}
+        />
+      </search>
       <div aria-live="polite" className="empty:hidden">
         {triggered && (
           <p className="mb-4 rounded-lg bg-good-soft px-4 py-2.5">
@@ -147,7 +167,11 @@ function SchedulesPage() {
           <>
             <div className="card overflow-x-auto">
               {schedules.data.schedules.length === 0 ? (
-                <NoSchedules />
+                q === undefined ? (
+                  <NoSchedules />
+                ) : (
+                  <NoMatch />
+                )
               ) : (
                 <DataTable
                   caption="Schedules by name"
@@ -159,12 +183,16 @@ function SchedulesPage() {
             </div>
             <nav className="mt-3 flex justify-end gap-2" aria-label="Pages">
               {page && (
-                <Link to="/schedules" search={{}} className="button button-small">
+                <Link to="/schedules" search={q === undefined ? {} : { q }} className="button button-small">
                   First page
                 </Link>
               )}
               {schedules.data.nextPageToken !== null && (
-                <Link to="/schedules" search={{ page: schedules.data.nextPageToken }} className="button button-small">
+                <Link
+                  to="/schedules"
+                  search={(before) => ({ ...before, page: schedules.data.nextPageToken! })}
+                  className="button button-small"
+                >
                   Next page
                   <Icon name="arrow" className="size-3.5" />
                 </Link>
@@ -177,12 +205,27 @@ function SchedulesPage() {
   );
 }
 
+function NoMatch() {
+  return (
+    <EmptyState
+      title="No schedule matches"
+      action={
+        <Link to="/schedules" className="button">
+          Clear the search
+        </Link>
+      }
+    >
+      There may be schedules, but none with this in its name or task type.
+    </EmptyState>
+  );
+}
+
 function NoSchedules() {
   return (
     <EmptyState
       title="No schedules yet"
       commands={[
-        "npx carillon schedules put nightly --cron '0 2 * * *' --tz Europe/Paris --type noop",
+        cliCommand(location.origin, "schedules put nightly --cron '0 2 * * *' --tz Europe/Paris --type noop"),
         curlCommand("PUT", `${location.origin}/api/v1/schedules/nightly`, {
           cron: "0 2 * * *",
           timeZone: "Europe/Paris",

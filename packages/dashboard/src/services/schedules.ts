@@ -65,8 +65,15 @@ export interface Preview {
   warnings: { code: string; message: string }[];
 }
 
-export function schedulesQuery(filter: { pageToken?: string | undefined; pageSize?: number } = {}) {
-  const path = `/schedules${query(filter)}`;
+interface ScheduleFilter {
+  /** Part of the name or of the task type. */
+  text?: string | undefined;
+  pageToken?: string | undefined;
+  pageSize?: number;
+}
+
+export function schedulesQuery({ text, ...page }: ScheduleFilter = {}) {
+  const path = `/schedules${query({ q: text, ...page })}`;
   return queryOptions({
     queryKey: ["schedules", path],
     queryFn: ({ signal }) => request<{ schedules: Schedule[]; nextPageToken: string | null }>("GET", path, { signal }),
