@@ -562,6 +562,26 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     await node.call("POST", `/tasks/${id}:cancel`, {});
   });
 
+  test("the way back from a task leads to the list as it was, and schedules are searched", async () => {
+    await node.call("PUT", "/schedules/searched-for", { every: "1h", task: { type: "noop" } });
+    const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "noop" });
+    await withPage("/tasks?state=succeeded&type=noop", async (page) => {
+      await page.locator(`[data-row="${id}"]`).getByRole("link", { name: "noop" }).click();
+      await page.getByText("1st start, at most").waitFor();
+      await page.getByRole("main").getByRole("link", { name: "Tasks" }).click();
+      await page.waitForURL(/\/tasks\?state=succeeded&type=noop/);
+      await page.getByRole("link", { name: "Schedules" }).click();
+      await page.getByRole("searchbox").fill("arched-f");
+      await page.waitForURL(/\?q=arched-f/);
+      await page.locator('[data-row="searched-for"]').waitFor();
+      await page.getByRole("searchbox").fill("no such schedule");
+      await page.getByText("No schedule matches").waitFor();
+      await page.getByRole("link", { name: "Clear the search" }).click();
+      await page.locator('[data-row="searched-for"]').waitFor();
+    });
+    await node.call("DELETE", "/schedules/searched-for");
+  });
+
   test("the whole view is in the address: filters and display zone survive a visit in another browser", async () => {
     await withPage("/tasks", async (page) => {
       await page.getByRole("group", { name: "Show times in" }).getByText("UTC").click();

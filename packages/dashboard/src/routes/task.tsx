@@ -9,6 +9,7 @@ import { ErrorView } from "../components/error-view.tsx";
 import { Fact, Facts } from "../components/facts.tsx";
 import { Icon } from "../components/icons.tsx";
 import { JsonView } from "../components/json-view.tsx";
+import { useLastTasksSearch } from "../components/last-tasks-search.ts";
 import { LogViewer } from "../components/log-viewer.tsx";
 import { Page } from "../components/page.tsx";
 import { ProblemNotice } from "../components/problem-notice.tsx";
@@ -17,9 +18,10 @@ import { TaskActions } from "../components/task-actions.tsx";
 import { TaskWords } from "../components/task-words.tsx";
 import { Timing } from "../components/timing.tsx";
 import { curlCommand } from "../format/shell.ts";
+import { startWords } from "../format/starts.ts";
 import { isNotFound } from "../services/problem.ts";
 import { scheduleQuery } from "../services/schedules.ts";
-import { isFinal, type Task, taskQuery } from "../services/tasks.ts";
+import { isFinal, likeTask, type Task, taskQuery } from "../services/tasks.ts";
 import { rootRoute } from "./root.tsx";
 
 export const taskRoute = createRoute({
@@ -31,8 +33,9 @@ export const taskRoute = createRoute({
 function TaskPage() {
   const { id } = taskRoute.useParams();
   const task = useQuery(taskQuery(id));
+  const search = useLastTasksSearch();
   const above = (
-    <Link to="/tasks" className="link mb-3 inline-flex items-center gap-1 text-xs">
+    <Link to="/tasks" search={search} className="link mb-3 inline-flex items-center gap-1 text-xs">
       <Icon name="back" className="size-3.5" />
       Tasks
     </Link>
@@ -94,7 +97,7 @@ function TaskDetail({ task, above, stale }: TaskDetailProps) {
           <CopyButton
             visible
             label="Copy as curl"
-            text={curlCommand("POST", `${location.origin}/api/v1/tasks`, recreate(task))}
+            text={curlCommand("POST", `${location.origin}/api/v1/tasks`, likeTask(task))}
           />
         </>
       }
@@ -126,17 +129,6 @@ function TaskDetail({ task, above, stale }: TaskDetailProps) {
   );
 }
 
-/** The request that makes another task like this one, due now. */
-function recreate(task: Task): Record<string, unknown> {
-  return {
-    type: task.type,
-    queue: task.queue,
-    priority: task.priority,
-    ...(task.payload === null ? {} : { payload: task.payload }),
-    ...(task.tags.length === 0 ? {} : { tags: task.tags }),
-  };
-}
-
 function Json({ title, value }: { title: string; value: unknown }) {
   return (
     <section className="card min-w-0" aria-label={title}>
@@ -159,9 +151,9 @@ function TaskFacts({ task }: { task: Task }) {
           <CopyButton text={task.id} label="Copy id" />
         </span>
       </Fact>
-      <Fact name="Attempt">
+      <Fact name="Starts">
         <span className="tabular-nums">
-          {task.attempt} of {task.maxAttempts}
+          {startWords(task)}
           {task.lost > 0 && <span className="text-warn"> · {task.lost} lost</span>}
         </span>
       </Fact>

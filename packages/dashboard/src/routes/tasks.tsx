@@ -1,25 +1,22 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { createRoute, Link } from "@tanstack/react-router";
+import { useEffect } from "react";
 import { type Column, DataTable } from "../components/data-table.tsx";
 import { EmptyState, LoadingRows } from "../components/empty-state.tsx";
 import { Icon } from "../components/icons.tsx";
+import { rememberTasksSearch, type TasksSearch } from "../components/last-tasks-search.ts";
 import { Lateness } from "../components/lateness.tsx";
 import { Page } from "../components/page.tsx";
 import { ProblemNotice } from "../components/problem-notice.tsx";
 import { StateBadge } from "../components/state-badge.tsx";
 import { useSteadyRows } from "../components/steady-rows.ts";
-import { TaskFilters, type TaskSearch } from "../components/task-filters.tsx";
+import { TaskFilters } from "../components/task-filters.tsx";
 import { TaskWords } from "../components/task-words.tsx";
 import { Time } from "../components/time.tsx";
-import { curlCommand } from "../format/shell.ts";
+import { cliCommand, curlCommand } from "../format/shell.ts";
 import { useScheduleZones } from "../services/schedule-zones.ts";
 import { type TaskFilter, type TaskState, type TaskSummary, taskStates, tasksQuery } from "../services/tasks.ts";
 import { rootRoute } from "./root.tsx";
-
-interface Search extends TaskSearch {
-  /** Where an older page begins; the newest without it. */
-  page?: string;
-}
 
 export const tasksRoute = createRoute({
   getParentRoute: () => rootRoute,
@@ -28,7 +25,7 @@ export const tasksRoute = createRoute({
   component: TasksPage,
 });
 
-function readSearch(search: Record<string, unknown>): Search {
+function readSearch(search: Record<string, unknown>): TasksSearch {
   const text = (key: string) => (typeof search[key] === "string" && search[key] !== "" ? { [key]: search[key] } : {});
   // A text in the address, a list when a link of this page sets it.
   const states: unknown[] = typeof search.state === "string" ? search.state.split(",") : [search.state].flat();
@@ -45,7 +42,7 @@ function readSearch(search: Record<string, unknown>): Search {
   };
 }
 
-function filterOf({ state, later, q, page, ...rest }: Search): TaskFilter {
+function filterOf({ state, later, q, page, ...rest }: TasksSearch): TaskFilter {
   const present = taskStates.filter((known): known is TaskState => known !== "scheduled");
   return { ...rest, states: state ?? (later ? [] : present), text: q, pageToken: page };
 }
@@ -81,13 +78,9 @@ const columns: Column<TaskSummary>[] = [
   { id: "due", header: "Due", cell: ({ row: { original: task } }) => <DueTime task={task} /> },
   { id: "lateness", header: "Lateness", cell: ({ row: { original: task } }) => <Lateness task={task} /> },
   {
-    id: "attempt",
-    header: "Attempt",
-    cell: ({ row: { original: task } }) => (
-      <span className="whitespace-nowrap tabular-nums">
-        {task.attempt} <span className="text-muted">/ {task.maxAttempts}</span>
-      </span>
-    ),
+    id: "starts",
+    header: "Starts",
+    cell: ({ row: { original: task } }) => <span className="tabular-nums">{task.attempt}</span>,
   },
   {
     id: "queue",
@@ -113,6 +106,7 @@ function DueTime({ task }: { task: TaskSummary }) {
 function TasksPage() {
   const search = tasksRoute.useSearch();
   const navigate = tasksRoute.useNavigate();
+  useEffect(() => rememberTasksSearch(search), [search]);
   const tasks = useQuery({ ...tasksQuery(filterOf(search)), placeholderData: keepPreviousData });
   const filtered = Object.keys(search).some((key) => key !== "later" && key !== "page" && key !== "zone");
   const { page, ...firstPage } = search;
@@ -208,7 +202,7 @@ function NoTasks({ later }: { later: boolean }) {
     <EmptyState
       title={later ? "No tasks yet" : "Nothing is due"}
       commands={[
-        'npx carillon tasks create sleep \'{"for":"3s"}\' --delay 5s',
+        cliCommand(location.origin, `tasks create sleep '{"for":"3s"}' --delay 5s`),
         curlCommand("POST", `${location.origin}/api/v1/tasks`, { type: "sleep", payload: { for: "3s" }, delay: "5s" }),
       ]}
       action={

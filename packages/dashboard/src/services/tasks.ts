@@ -43,6 +43,7 @@ export interface TaskSummary {
 }
 
 export interface Task extends TaskSummary {
+  retry: Record<string, unknown>;
   payload: unknown;
   result: unknown;
 }
@@ -85,6 +86,8 @@ export interface NewTask {
   delay?: string;
   priority?: number;
   tags?: string[];
+  retry?: Record<string, unknown>;
+  timeout?: string;
 }
 
 export function isFinal(state: TaskState): boolean {
@@ -133,6 +136,19 @@ export function typesQuery() {
 
 export function createTask(task: NewTask, idempotencyKey: string): Promise<Task> {
   return request("POST", "/tasks", { body: task, headers: { "idempotency-key": idempotencyKey } });
+}
+
+/** The request that makes another task like this one, due now. */
+export function likeTask(task: Task): NewTask {
+  return {
+    type: task.type,
+    queue: task.queue,
+    priority: task.priority,
+    ...(task.payload === null ? {} : { payload: task.payload }),
+    ...(task.tags.length === 0 ? {} : { tags: task.tags }),
+    retry: task.retry,
+    ...(task.timeout === null ? {} : { timeout: task.timeout }),
+  };
 }
 
 export type TaskVerb = "cancel" | "retry" | "run-now";
