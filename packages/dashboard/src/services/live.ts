@@ -35,7 +35,10 @@ export function useLiveStatus(): LiveStatus {
 
 /** Starts following; for the life of the page. */
 export function followChanges(queryClient: QueryClient): void {
-  const changes = collectChanges((concerns) => queryClient.invalidateQueries({ predicate: concerns }));
+  // What was gathered before the tab was hidden is read with everything else when it is shown.
+  const changes = collectChanges(async (concerns) => {
+    if (!document.hidden) await queryClient.invalidateQueries({ predicate: concerns });
+  });
   let source: EventSource | null = null;
   let readAt = Date.now();
 
