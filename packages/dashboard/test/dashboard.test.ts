@@ -617,6 +617,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       "/schedules",
       `/schedules/${schedule}`,
       "/schedules/-/new",
+      "/no-such-page",
     ]) {
       await withPage(
         path,
@@ -634,12 +635,35 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
               .filter(([, ...sizes]) => sizes.some((size) => Number(size) > innerWidth)),
           );
           expect(wide, path).toEqual([]);
+          expect(width < 768 ? await smallTargets(page) : [], path).toEqual([]);
         },
         { viewport: { width, height: 740 } },
       );
     }
     await node.call("DELETE", `/schedules/${schedule}`);
     await node.call("POST", `/tasks/${triggered.id}:cancel`, {});
+  });
+
+  test("an address that nothing answers shows a page to people and a problem to programs; the reference fits a phone", async () => {
+    const watch = await openPage(browser, "about:blank", { viewport: { width: 390, height: 700 } });
+    const { page } = watch;
+    const refused: string[] = [];
+    page.on("response", (response) => response.status() >= 400 && refused.push(new URL(response.url()).pathname));
+    await page.goto(`${node.url}/no/such/page`);
+    await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+    await page.goto(`${node.url}/docs`);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    expect(refused).toEqual(["/no/such/page"]);
+    await watch.close();
+    for (const [path, accept] of [
+      ["/no-such-page", "*/*"],
+      ["/api/v1/none", "text/html"],
+    ] as const) {
+      const answer = await fetch(node.url + path, { headers: { accept } });
+      expect([answer.status, (await answer.json()).code], path).toEqual([404, "not_found"]);
+    }
+    expect((await fetch(`${node.url}/no-such-page`, { method: "POST" })).status).toBe(404);
   });
 
   test("the first page loads at most 200 KB of JavaScript, compressed", async () => {
@@ -656,6 +680,19 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
 
 function state(within: Locator, name: string): Locator {
   return within.locator(`[data-state="${name}"]`).first();
+}
+
+/** What is to be pressed and is smaller than 24 pixels, links within sentences aside. */
+function smallTargets(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>("a, button, textarea, input:not(label input), label:has(input)")]
+      .filter((element) => element.checkVisibility() && !element.matches("p *, [href='#content'], [aria-hidden]"))
+      .filter((element) => {
+        const { width, height } = element.getBoundingClientRect();
+        return width < 24 || height < 24;
+      })
+      .map((element) => element.outerHTML),
+  );
 }
 
 /** As the browser does when another tab is brought to the front. */

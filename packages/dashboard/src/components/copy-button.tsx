@@ -22,7 +22,7 @@ export function CopyButton({ text, label, visible = false }: CopyButtonProps) {
       className={
         visible
           ? "button"
-          : "inline-flex size-6 items-center justify-center rounded text-muted hover:bg-hover hover:text-ink"
+          : "inline-flex size-6 shrink-0 items-center justify-center rounded text-muted hover:bg-hover hover:text-ink"
       }
       aria-label={visible ? undefined : label}
       title={visible ? undefined : label}

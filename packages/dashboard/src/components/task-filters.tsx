@@ -78,7 +78,7 @@ export function TaskFilters({ search, onChange }: TaskFiltersProps) {
           ))}
         </fieldset>
         <label
-          className={`ml-auto inline-flex items-center gap-2 text-xs font-medium ${states.length > 0 ? "text-muted" : ""}`}
+          className={`ml-auto inline-flex min-h-6 items-center gap-2 text-xs font-medium ${states.length > 0 ? "text-muted" : ""}`}
         >
           <input
             type="checkbox"

@@ -1,7 +1,7 @@
 import { createRootRoute, Link, Outlet, retainSearchParams } from "@tanstack/react-router";
-import { EmptyState } from "../components/empty-state.tsx";
 import { Icon, type IconName } from "../components/icons.tsx";
 import { LiveChip } from "../components/live-chip.tsx";
+import { Page } from "../components/page.tsx";
 import { ProblemNotice } from "../components/problem-notice.tsx";
 import { DisplayZoneSwitch, ThemeSwitch } from "../components/settings.tsx";
 import { type DisplayZone, readDisplayZone } from "../services/display-zone.ts";
@@ -23,16 +23,12 @@ export const rootRoute = createRootRoute({
     </div>
   ),
   notFoundComponent: () => (
-    <EmptyState
-      title="There is no such page"
-      action={
-        <Link to="/tasks" className="button">
-          Go to tasks
-        </Link>
-      }
-    >
-      The address may be mistyped, or from another version of Carillon.
-    </EmptyState>
+    <Page title="There is no such page" tabTitle="No such page">
+      <p className="text-muted">The address may be mistyped, or from another version of Carillon.</p>
+      <Link to="/tasks" className="button mt-4">
+        Go to tasks
+      </Link>
+    </Page>
   ),
 });
 

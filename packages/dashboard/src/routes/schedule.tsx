@@ -28,7 +28,7 @@ function SchedulePage() {
   const { name } = scheduleRoute.useParams();
   const schedule = useQuery(scheduleQuery(name));
   const above = (
-    <Link to="/schedules" className="link mb-3 inline-flex items-center gap-1 text-xs">
+    <Link to="/schedules" className="link mb-2 inline-flex min-h-6 items-center gap-1 text-xs">
       <Icon name="back" className="size-3.5" />
       Schedules
     </Link>

@@ -35,7 +35,7 @@ function TaskPage() {
   const task = useQuery(taskQuery(id));
   const search = useLastTasksSearch();
   const above = (
-    <Link to="/tasks" search={search} className="link mb-3 inline-flex items-center gap-1 text-xs">
+    <Link to="/tasks" search={search} className="link mb-2 inline-flex min-h-6 items-center gap-1 text-xs">
       <Icon name="back" className="size-3.5" />
       Tasks
     </Link>

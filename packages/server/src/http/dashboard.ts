@@ -1,6 +1,7 @@
-/** The built dashboard: hashed assets for ever, its page for the addresses that it knows. */
+/** The built dashboard: hashed assets for ever, its page for the addresses that it knows, and for people at one that nothing answers. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { CarillonError } from "@carillon/core";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 
@@ -26,4 +27,12 @@ export async function dashboardRoutes(app: FastifyInstance, folder: string | nul
   for (const page of pages) {
     app.get(page, { schema: { hide: true } }, async (_request, reply) => reply.sendFile("index.html"));
   }
+  // Not awaited: it comes after the refusals of other methods, so that an unknown path stays a 404 whatever the method.
+  void app.register(async (rest) => {
+    rest.get("/*", { schema: { hide: true } }, async (request, reply) => {
+      const readsPages = request.headers.accept?.includes("text/html") && !/^\/(api|assets)\//.test(request.url);
+      if (readsPages) return reply.code(404).sendFile("index.html");
+      throw new CarillonError("not_found", { detail: "There is nothing at this path." });
+    });
+  });
 }

@@ -31,6 +31,7 @@ function page(title: string, navigation: string, content: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${toHtml(title)} · Carillon</title>
+<link rel="icon" href="/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/docs/style.css">
 <nav><a href="/">Dashboard</a> <a href="/docs">API</a> <a href="/docs/errors">Errors</a> <a href="/openapi.json">openapi.json</a>${navigation}</nav>
 <main><h1>${toHtml(title)}</h1>
