@@ -19,9 +19,11 @@ export async function dashboardRoutes(app: FastifyInstance, folder: string | nul
     wildcard: false,
     index: false,
     cacheControl: false,
+    preCompressed: true,
     setHeaders(response, path) {
       const hashed = path.includes("/assets/");
       response.setHeader("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
+      response.setHeader("vary", "accept-encoding");
     },
   });
   for (const page of pages) {
