@@ -21,7 +21,16 @@ module.exports = {
     room("server", "packages/server", ["store", "core", "client", "proto"]),
     room("dashboard", "packages/dashboard", []),
     room("testkit", "packages/testkit", ["server", "store", "core", "client", "proto"]),
-    room("cli", "packages/cli", ["server", "store", "core", "client", "testkit"]),
+    room("cli", "packages/cli", ["server", "store", "core", "client", "testkit", "proto"]),
+    room("bench", "bench", ["store", "client", "cli", "server", "core"]),
+    room("examples", "examples", ["client", "cli"]),
+    {
+      name: "examples-import-published-packages",
+      comment: "As an application does: `carillon` and `@carillon/client` by name, never a file of ours by its path.",
+      severity: "error",
+      from: { path: "^examples/" },
+      to: { path: "^(packages|proto|bench)/", dependencyTypes: ["local"] },
+    },
     {
       name: "core-has-no-io",
       severity: "error",
