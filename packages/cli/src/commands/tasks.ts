@@ -42,7 +42,7 @@ export function tasksCommand(program: Command): void {
     .option("--queue <name>", "of this queue")
     .option("--schedule <name>", "made by this schedule")
     .option("--tag <tag>", "with this tag")
-    .option("--q <text>", "with this text in id, type or error")
+    .option("--q <text>", "with this id, or this text in type, payload or error")
     .option("--limit <n>", "how many at most", wholeNumber(1, MOST_ROWS), 50)
     .action(async ({ limit, ...query }: { limit: number; state?: TaskState[] }, command: Command) => {
       const { carillon, json } = connect(command);
