@@ -1,8 +1,14 @@
 /** Workers and probes on real sockets: the worker's own transport, the port, and the services behind it. */
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { createServer as createHttp1Server } from "node:http";
-import { connect as connectHttp2 } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  type IncomingHttpHeaders,
+} from "node:http2";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { toBinary } from "@bufbuild/protobuf";
 import {
   type AssignedTask,
   type Link,
@@ -14,7 +20,7 @@ import {
   type WorkerOptions,
 } from "@carillon/client";
 import { toWorkRequest } from "@carillon/client/wire";
-import { Health, WorkerService, type WorkRequest } from "@carillon/proto";
+import { Health, WorkerService, type WorkRequest, WorkRequestSchema } from "@carillon/proto";
 import { VirtualClock } from "@carillon/testkit";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
@@ -73,7 +79,15 @@ class Reception implements WorkerGate {
   }
 }
 
-async function node(options: { clock?: VirtualClock; ready?: () => Promise<boolean>; apiKey?: string } = {}) {
+async function node(
+  options: {
+    clock?: VirtualClock;
+    ready?: () => Promise<boolean>;
+    apiKey?: string;
+    maxStreams?: number;
+    maxWorkStreams?: number;
+  } = {},
+) {
   const gate = new Reception();
   const port = await listen({ host: "127.0.0.1", port: 0 });
   const http1 = createHttp1Server((_request, response) => response.end("rest"));
@@ -81,7 +95,7 @@ async function node(options: { clock?: VirtualClock; ready?: () => Promise<boole
     http1,
     http2: createRpcHandler({
       gate,
-      ...(options.clock ? { clock: options.clock } : {}),
+      ...options,
       ready: options.ready ?? (async () => true),
       authenticate: (headers) => {
         if (options.apiKey === undefined) return "default";
@@ -288,6 +302,60 @@ function call(port: Port) {
   };
 }
 
+function connection(port: Port): ClientHttp2Session {
+  const client = connectHttp2(port.url);
+  client.on("error", () => {});
+  cleanups.push(() => client.destroy());
+  return client;
+}
+
+function rawStream(client: ClientHttp2Session, path = "/carillon.v1.WorkerService/Work"): ClientHttp2Stream {
+  const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" };
+  const stream = client.request(headers, { endStream: false });
+  stream.on("error", () => {});
+  return stream;
+}
+
+/** With which status the node ended the stream, although this side never ends its own. */
+async function ended(stream: ClientHttp2Stream): Promise<Code> {
+  let status: unknown;
+  for (const event of ["response", "trailers"] as const)
+    stream.on(event, (headers: IncomingHttpHeaders) => {
+      status = headers["grpc-status"] ?? status;
+    });
+  await once(stream.resume(), "close");
+  // Node 20 spins when a stream's own callback goes on to close others of its connection.
+  await new Promise((resolve) => setImmediate(resolve));
+  return Number(status);
+}
+
+/** A message as gRPC frames it. */
+function framed(request: WorkRequest): Buffer {
+  const bytes = toBinary(WorkRequestSchema, request);
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([head, bytes]);
+}
+
+/** `timers(n)` resolves once the node has set so many. */
+function watchedClock(): { clock: VirtualClock; timers: (count: number) => Promise<void> } {
+  const clock = new VirtualClock();
+  const after = clock.after.bind(clock);
+  let set = 0;
+  const changes = new EventEmitter();
+  clock.after = (delayMs, callback) => {
+    set++;
+    changes.emit("set");
+    return after(delayMs, callback);
+  };
+  return {
+    clock,
+    async timers(count) {
+      while (set < count) await once(changes, "set");
+    },
+  };
+}
+
 const hello = (over: object = {}) =>
   toWorkRequest({
     kind: "hello",
@@ -302,24 +370,27 @@ test("a hello that makes no sense is answered with what is wrong", async () => {
   const { gate, port } = await node();
   const failure = drain(call(port).work([hello({ worker: "no name" })]));
   await expect(failure).rejects.toMatchObject({ code: Code.InvalidArgument });
-  expect(gate.last.closed).toBe(true);
+  expect(gate.links).toHaveLength(0);
 });
 
-test("who does not say hello within 10 s is cut off", async () => {
-  const clock = new VirtualClock();
+test("who does not say hello within 10 s is cut off, and is nobody to the node until then", async () => {
+  const { clock, timers } = watchedClock();
   const { gate, port } = await node({ clock });
-  const failure = drain(call(port).work([toWorkRequest({ kind: "ping" })]));
-  const refused = expect(failure).rejects.toMatchObject({ code: Code.DeadlineExceeded });
-  await gate.until(() => gate.links.length === 1 && gate.last.heard.length === 1);
+  let refused = false;
+  const failure = drain(call(port).work([toWorkRequest({ kind: "ping" })])).finally(() => {
+    refused = true;
+  });
+  const outcome = expect(failure).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+  await timers(1);
   await clock.advance(9_999);
-  expect(gate.last.closed).toBe(false);
+  expect(refused).toBe(false);
   await clock.advance(1);
-  expect(gate.last.closed).toBe(true);
-  await refused;
+  await outcome;
+  expect(gate.links).toHaveLength(0);
 
   const polite = drain(call(port).work([hello()]));
   polite.catch(() => {});
-  await gate.until(() => gate.links.length === 2 && gate.last.heard.length === 1);
+  await gate.until(() => gate.links.length === 1 && gate.last.heard.length === 1);
   await clock.advance(60_000);
   expect(gate.last.closed).toBe(false);
 });
@@ -339,19 +410,54 @@ test("a message over 4 MiB is refused, and one just below passes", async () => {
   await gate.until(() => gate.last.closed);
 });
 
+test("of streams that say nothing a node holds 256, on however many connections, and forgets them after 10 s", async () => {
+  const { clock, timers } = watchedClock();
+  const { gate, port } = await node({ clock });
+  const silent = Array.from({ length: 16 }, () => connection(port)).flatMap((client) =>
+    Array.from({ length: 16 }, () => ended(rawStream(client))),
+  );
+  await timers(256);
+  expect(await ended(rawStream(connection(port)))).toBe(Code.ResourceExhausted);
+  expect(gate.links).toHaveLength(0);
+  await clock.advance(10_000);
+  expect(new Set(await Promise.all(silent))).toEqual(new Set([Code.DeadlineExceeded]));
+  await worker(port.url).connected();
+});
+
+test("a node takes in so many workers, and another one when one has left", async () => {
+  const { gate, port } = await node({ maxWorkStreams: 2 });
+  const first = worker(port.url, { name: "first" });
+  await Promise.all([first.connected(), worker(port.url, { name: "second" }).connected()]);
+  await expect(drain(call(port).work([hello()]))).rejects.toMatchObject({ code: Code.ResourceExhausted });
+  expect(gate.links).toHaveLength(2);
+  await first.close();
+  await worker(port.url, { name: "third" }).connected();
+});
+
+test("streams of every service are bounded together", async () => {
+  const { gate, port } = await node({ maxStreams: 3 });
+  const client = connection(port);
+  for (const method of ["Check", "Watch"]) rawStream(client, `/grpc.health.v1.Health/${method}`);
+  rawStream(client).write(framed(hello()));
+  await gate.until(() => gate.links.length === 1);
+  expect(await ended(rawStream(client))).toBe(Code.ResourceExhausted);
+  client.destroy();
+  await gate.until(() => gate.last.closed);
+  expect(await createClient(Health, transport(port)).check({})).toMatchObject({ status: 1 });
+});
+
+test("a connection carries 16 streams", async () => {
+  const { port } = await node();
+  const client = connection(port);
+  await once(client, "remoteSettings");
+  expect(client.remoteSettings.maxConcurrentStreams).toBe(16);
+});
+
 test("a peer that never reads is cut off instead of buffered for", async () => {
   const { gate, port } = await node();
-  const client = connectHttp2(port.url);
-  client.on("error", () => {});
-  cleanups.push(() => client.destroy());
-  const stream = client.request({
-    ":method": "POST",
-    ":path": "/carillon.v1.WorkerService/Work",
-    "content-type": "application/grpc",
-    te: "trailers",
-  });
-  stream.on("error", () => {});
+  const stream = rawStream(connection(port));
   stream.pause();
+  stream.write(framed(hello()));
   await gate.until(() => gate.links.length === 1);
   const tasks = [given(1n, "x".repeat(10_000))];
   for (let i = 0; i < 20_000 && !gate.last.closed; i++) gate.last.node.send({ kind: "tasks", tasks });

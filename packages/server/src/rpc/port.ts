@@ -15,7 +15,8 @@ const PREFACE_MS = 10_000;
 const IDLE_MS = 30_000;
 const ANSWER_MS = 10_000;
 const TCP_KEEP_ALIVE_MS = 10_000;
-const MAX_STREAMS_PER_CONNECTION = 250;
+/** A worker needs one, a probe a few. */
+const MAX_STREAMS_PER_CONNECTION = 16;
 const MAX_CONNECTIONS = 10_000;
 
 export interface Port {
