@@ -3,6 +3,7 @@ import type { AttemptReport, Clock } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { formatId } from "@carillon/core/id";
 import { limits } from "@carillon/core/limits";
+import { createLogQuota } from "@carillon/core/log-quota";
 import { type TaskErrorCode, taskErrorCodes } from "@carillon/core/outcome";
 import { AttemptAborted } from "./errors.ts";
 import type { AssignedTask, ReportedLogLine } from "./protocol.ts";
@@ -24,8 +25,7 @@ export class Attempt {
   readonly #definition: AnyTask;
   readonly #deps: AttemptDeps;
   readonly #abort = new AbortController();
-  #loggedBytes = 0;
-  #logFull = false;
+  readonly #logQuota = createLogQuota();
 
   constructor(task: AssignedTask, definition: AnyTask, deps: AttemptDeps) {
     this.task = task;
@@ -99,13 +99,9 @@ export class Attempt {
   }
 
   #log(level: ReportedLogLine["level"], parts: unknown[]): void {
-    if (this.#logFull) return;
-    let text = clip(parts.map(logText).join(" "), limits.logLineBytes);
-    this.#loggedBytes += Buffer.byteLength(text);
-    if (this.#loggedBytes > limits.taskLogBytes) {
-      this.#logFull = true;
-      text = "The log is full; what follows is left out.";
-    }
+    if (this.#logQuota.full()) return;
+    const text = this.#logQuota.keep(clip(parts.map(logText).join(" "), limits.logLineBytes));
+    if (text === null) return;
     const { id, token, attempt } = this.task;
     this.#deps.writeLog({ id, token, attempt, at: this.#deps.now(), level, message: text });
   }

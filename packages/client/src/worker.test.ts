@@ -446,8 +446,21 @@ test("a line is cut at 8 KiB, and a task's log at 10 MiB", async () => {
   const lines = transport.link.all("logs").flatMap((message) => message.lines);
   expect(lines.at(-1)!.message).toMatch(/^The log is full/);
   const bytes = lines.reduce((sum, { message }) => sum + Buffer.byteLength(message), 0);
-  expect(bytes).toBeLessThan(10 * 1024 * 1024 + 100);
-  expect(bytes).toBeGreaterThan(10 * 1024 * 1024 - 10_000);
+  expect(bytes + lines.length * 64).toBeLessThan(10 * 1024 * 1024 + 200);
+  expect(bytes + lines.length * 64).toBeGreaterThan(10 * 1024 * 1024 - 10_000);
+});
+
+test("a task's log has at most 100,000 lines, empty ones too", async () => {
+  const t = await welcomed();
+  await t.transport.link.give(assigned("work"));
+  for (let i = 0; i < 100_100; i++) {
+    t.calls[0]!.context.log.info("");
+    if (i % 1_000 === 0) await pass(t, 200);
+  }
+  await pass(t, 200);
+  const lines = t.transport.link.all("logs").flatMap((message) => message.lines);
+  expect(lines).toHaveLength(100_001);
+  expect(lines.at(-1)!.message).toMatch(/^The log is full/);
 });
 
 test("without a node the newest lines are kept, up to 8 MiB", async () => {

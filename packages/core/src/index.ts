@@ -8,6 +8,7 @@ export * from "./errors.ts";
 export * from "./id.ts";
 export * from "./instant.ts";
 export * from "./limits.ts";
+export * from "./log-quota.ts";
 export * from "./outcome.ts";
 export * from "./plan.ts";
 export * from "./preview.ts";

@@ -1,9 +1,10 @@
 /**
  * Log lines of running tasks, written in batches. They are fenced like outcomes and therefore written before their task's outcome.
- * A store that does not answer keeps them here; over the bound the oldest make room.
+ * A store that does not answer keeps them here; over the bound the oldest make room. An attempt's log is limited here again: a worker in
+ * any language may have written it.
  */
 import type { ReportedLogLine } from "@carillon/client";
-import { CarillonError, delay } from "@carillon/core";
+import { CarillonError, createLogQuota, delay, type LogQuota } from "@carillon/core";
 import type { HeldTask } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 
@@ -21,6 +22,7 @@ export interface Logs {
 
 export function createLogs({ store, clock, log }: DispatcherOptions): Logs {
   let waiting: ReportedLogLine[] = [];
+  const quotas = new WeakMap<HeldTask, LogQuota>();
   /** Numbers of the last line taken in, and of the last one that is done with. */
   let added = 0;
   let done = 0;
@@ -57,11 +59,15 @@ export function createLogs({ store, clock, log }: DispatcherOptions): Logs {
 
   return {
     add(held, line) {
+      let quota = quotas.get(held);
+      if (!quota) quotas.set(held, (quota = createLogQuota()));
+      const message = quota.keep(line.message);
+      if (message === null) return;
       if (waiting.length >= MAX_WAITING) {
         waiting.shift();
         finished(1);
       }
-      waiting.push(line);
+      waiting.push({ ...line, message });
       held.lastLogLine = ++added;
       if (flying) return;
       flying = true;
