@@ -228,6 +228,46 @@ test("of a flood the last 64 KiB are kept, in whole characters", async () => {
   expect(stdout).not.toContain("\uFFFD");
 });
 
+test("a flood of lines keeps nothing else waiting, and once its log is full only the end of it is kept", async () => {
+  const c = context();
+  const stop = new AbortController();
+  let turns = 0;
+  let linesInTurn = 0;
+  let mostLines = 0;
+  const count = () => {
+    turns++;
+    mostLines = Math.max(mostLines, linesInTurn);
+    linesInTurn = 0;
+    if (!stop.signal.aborted) setImmediate(count);
+  };
+  const full = new Promise<void>((resolve) => {
+    c.log.info = (line) => {
+      linesInTurn++;
+      if (/^The log is full/.test(c.lines[c.lines.push(line) - 1]!)) resolve();
+    };
+  });
+  setImmediate(count);
+  const ended = commandTask([SH]).run(shell("yes"), { ...c, signal: stop.signal });
+  const outcome = expect(ended).rejects.toThrow("enough");
+  await full;
+  const lines = c.lines.length;
+  // It is read on, or it would stand still.
+  const turnsSoFar = turns;
+  await expect.poll(() => turns).toBeGreaterThan(turnsSoFar + 100);
+  stop.abort(new Error("enough"));
+  await outcome;
+  expect(lines).toBe(100_001);
+  expect(c.lines).toHaveLength(lines);
+  expect(mostLines).toBeLessThanOrEqual(1_000);
+});
+
+test("a command that has filled its log runs to its end, and its last words are kept", async () => {
+  const c = context();
+  const result = await commandTask([SH]).run(shell("yes | head -c 3000000; echo the end"), c);
+  expect(result).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/y\nthe end\n$/) });
+  expect(c.lines.at(-1)).toMatch(/The log is full/);
+});
+
 test("output that is no text does not make a result too large", async () => {
   const script =
     "head -c 100000 /dev/zero | tr '\\0' '\\001'; head -c 100000 /dev/zero | tr '\\0' '\\n' >&2; head -c 100000 /dev/zero";

@@ -4,10 +4,14 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { isAbsolute } from "node:path";
+import type { Readable } from "node:stream";
 import { CarillonError, type StandardSchema, type TaskContext, type TaskDefinition, task } from "@carillon/client";
 import { limits } from "@carillon/core/limits";
+import { createLogQuota, LOG_FULL, type LogQuota } from "@carillon/core/log-quota";
 
 const KEPT_BYTES = 64 * 1024;
+/** So many log lines are written at once; then the worker's other tasks have their turn. */
+const LINES_PER_TURN = 1_000;
 /** From SIGTERM to SIGKILL. */
 const KILL_AFTER_MS = 5_000;
 /** What processes that a command left behind have to finish writing; then they end with it. */
@@ -82,8 +86,9 @@ function runCommand(
     );
     // Its own process group, so that what it started ends with it.
     const child = spawn(executable, args, { cwd, env: { ...passed, ...env }, detached: true, stdio: "pipe" });
-    const stdout = keepTail(child.stdout, (line) => log.info(line));
-    const stderr = keepTail(child.stderr, (line) => log.warn(line));
+    const quota = createLogQuota();
+    const stdout = keepTail(child.stdout, quota, (line) => log.info(line));
+    const stderr = keepTail(child.stderr, quota, (line) => log.warn(line));
 
     const timers: NodeJS.Timeout[] = [];
     const stop = () => {
@@ -135,21 +140,49 @@ function describe({ exitCode, signal, stderr }: CommandResult): string {
   return `${signal ? `ended by ${signal}` : `exit code ${exitCode}`}${lastWords ? `: ${lastWords}` : ""}`;
 }
 
-/** Log lines as they come, and the last 64 KiB at the end. */
-function keepTail(stream: NodeJS.ReadableStream, writeLine: (line: string) => void): { end(): string } {
+/**
+ * Log lines as they come while the log has room, and the last 64 KiB at the end. Reads one piece at a time and no more before its lines
+ * are written: a command that writes without end would otherwise keep everything else in this process waiting.
+ */
+function keepTail(stream: Readable, quota: LogQuota, writeLine: (line: string) => void): { end(): string } {
   let tail = "";
-  let line = "";
+  /** What was read and is not in the log yet. */
+  let rest = "";
+  const write = (line: string) => {
+    const kept = quota.keep(line.slice(0, limits.logLineBytes));
+    if (kept !== null) writeLine(kept === LOG_FULL ? kept : line);
+  };
+  /** True: no whole line is left, or no room. */
+  const writeLines = (max: number): boolean => {
+    let from = 0;
+    for (let written = 0; written < max && !quota.full(); written++) {
+      const end = rest.indexOf("\n", from);
+      // Of a line without end, too, the last part is kept.
+      if (end === -1) {
+        rest = rest.slice(from).slice(-KEPT_BYTES);
+        return true;
+      }
+      write(rest.slice(from, end).replace(/\r$/, ""));
+      from = end + 1;
+    }
+    rest = quota.full() ? "" : rest.slice(from);
+    return quota.full();
+  };
+  const goOn = () => {
+    if (writeLines(LINES_PER_TURN)) stream.resume();
+    else setImmediate(goOn);
+  };
   stream.setEncoding("utf8");
   stream.on("data", (text: string) => {
     tail = (tail + text).slice(-KEPT_BYTES);
-    const lines = (line + text).split("\n");
-    // Of a line without end, too, the last part is kept.
-    line = (lines.pop() ?? "").slice(-KEPT_BYTES);
-    for (const complete of lines) writeLine(complete.replace(/\r$/, ""));
+    if (!quota.full()) rest += text;
+    stream.pause();
+    setImmediate(goOn);
   });
   return {
     end() {
-      if (line !== "") writeLine(line);
+      writeLines(LINES_PER_TURN);
+      if (rest !== "") write(rest);
       return lastBytes(tail.replaceAll("\0", "\uFFFD"), KEPT_BYTES);
     },
   };

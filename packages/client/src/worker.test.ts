@@ -463,6 +463,37 @@ test("a task's log has at most 100,000 lines, empty ones too", async () => {
   expect(lines.at(-1)!.message).toMatch(/^The log is full/);
 });
 
+test("who writes many lines keeps nobody else's log and outcome waiting, and its own outcome follows its log", async () => {
+  const t = await welcomed();
+  const [chatty, quiet, silent] = [assigned("work"), assigned("work"), assigned("work")];
+  await t.transport.link.give(chatty, quiet, silent);
+  for (let i = 0; i < 5_000; i++) t.calls[0]!.context.log.info(`${i}`);
+  t.calls[1]!.context.log.info("here");
+  for (const call of t.calls) call.end();
+  await settled();
+  const { link } = t.transport;
+  expect(link.sent.slice(-2).map(({ kind }) => kind)).toEqual(["logs", "outcomes"]);
+  expect(link.all("logs")[0]!.lines.map(({ message }) => message)).toContain("here");
+  expect(link.outcomes.map(({ id }) => id)).toEqual([quiet.id, silent.id]);
+  await pass(t, 200);
+  expect(link.all("logs").every(({ lines }) => lines.length <= 1_000)).toBe(true);
+  const logged = link.all("logs").flatMap(({ lines }) => lines.filter(({ id }) => id === chatty.id));
+  expect(logged.map(({ message }) => message)).toEqual(Array.from({ length: 5_000 }, (_, i) => `${i}`));
+  expect(link.sent.at(-1)).toMatchObject({ kind: "outcomes", outcomes: [{ id: chatty.id }] });
+});
+
+test("a worker that leaves says how its tasks ended, although their logs were not sent yet", async () => {
+  const t = await welcomed();
+  const chatty = assigned("work");
+  await t.transport.link.give(chatty);
+  for (let i = 0; i < 90_000; i++) t.calls[0]!.context.log.info("");
+  void t.worker.close({ timeout: "0s" });
+  for (let i = 0; i < 10; i++) await pass(t, 500);
+  expect(t.transport.links.flatMap((link) => link.outcomes)).toMatchObject([
+    { id: chatty.id, report: { kind: "released" } },
+  ]);
+});
+
 test("without a node the newest lines are kept, up to 8 MiB", async () => {
   const { transport, calls, clock } = await welcomed();
   await transport.link.give(assigned("work"), assigned("work"));
@@ -472,6 +503,7 @@ test("without a node the newest lines are kept, up to 8 MiB", async () => {
   transport.down = false;
   await clock.advance(2_000);
   await transport.link.welcome();
+  await clock.advance(20);
   const lines = transport.link.all("logs").flatMap((message) => message.lines);
   const bytes = lines.reduce((sum, { message }) => sum + message.length, 0);
   expect(bytes).toBeLessThanOrEqual(8 * 1024 * 1024);

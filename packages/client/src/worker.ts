@@ -22,6 +22,9 @@ import type { AnyTask } from "./task.ts";
 import { version } from "./version.ts";
 
 const LOG_FLUSH_MS = 200;
+/** At most so many lines in so long: to encode more would keep outcomes and timeouts waiting. */
+const MAX_LINES = 1_000;
+const LINES_PERIOD_MS = 20;
 /** What a handler gets to stop after its signal fired because the worker leaves. */
 const STOP_GRACE_MS = 1_000;
 const MAX_CONCURRENCY = 10_000;
@@ -72,6 +75,9 @@ export class Worker {
   #ended: Held[] = [];
   readonly #logs = new LogBuffer();
   #cancelLogFlush: (() => void) | null = null;
+  /** How many lines may still be sent in this period. */
+  #linesLeft = MAX_LINES;
+  #flushQueued = false;
   /** What the nodes' time is ahead of ours. */
   #nodeOffsetMs = 0;
   #draining = false;
@@ -163,6 +169,8 @@ export class Worker {
     // A handler that ignores its signal goes on in a process that is about to end; its task starts again elsewhere.
     for (const held of this.#unfinished()) this.#report(held, { kind: "released" });
     await this.#untilIdle(STOP_GRACE_MS);
+    // Lines that are still unsent are given up; outcomes are not.
+    this.#logs.clear();
     this.#flush();
     this.#cancelLogFlush?.();
     this.#connection.stop();
@@ -234,19 +242,34 @@ export class Worker {
     const { id, token } = held.attempt.task;
     if (held.outcome || this.#held.get(id) !== held) return;
     held.outcome = { id, token, report, waitedMs: 0, ranMs };
+    this.#ended.push(held);
     // Handlers that end in the same turn report together.
-    if (this.#ended.push(held) === 1) queueMicrotask(() => this.#flush());
+    if (this.#flushQueued) return;
+    this.#flushQueued = true;
+    queueMicrotask(() => {
+      this.#flushQueued = false;
+      this.#flush();
+    });
   }
 
-  /** Logs first: they count only while the task is still held. */
+  /** A task's log before its outcome: it counts only while the task is still held. Nobody waits for another task's log. */
   #flush(): void {
     if (!this.#connection.open) return;
-    const lines = this.#logs.take();
-    if (lines.length > 0) this.#connection.send({ kind: "logs", lines });
-    const outcomes = this.#ended.flatMap((held) =>
-      held.outcome && this.#held.get(held.outcome.id) === held ? held.outcome : [],
-    );
-    this.#ended = [];
+    const lines = this.#logs.take(this.#linesLeft);
+    if (lines.length > 0) {
+      this.#connection.send({ kind: "logs", lines });
+      this.#linesLeft -= lines.length;
+      this.#cancelLogFlush?.();
+      this.#cancelLogFlush = null;
+      this.#flushLogsIn(LINES_PERIOD_MS);
+    }
+    const outcomes: ReportedOutcome[] = [];
+    this.#ended = this.#ended.filter((held) => {
+      if (!held.outcome || this.#held.get(held.outcome.id) !== held) return false;
+      if (this.#logs.has(held.outcome)) return true;
+      outcomes.push(held.outcome);
+      return false;
+    });
     if (outcomes.length > 0) this.#connection.send({ kind: "outcomes", outcomes });
   }
 
@@ -254,11 +277,16 @@ export class Worker {
 
   readonly #writeLog = (line: ReportedLogLine): void => {
     this.#logs.add(line);
-    this.#cancelLogFlush ??= this.#clock.after(LOG_FLUSH_MS, () => {
+    this.#flushLogsIn(LOG_FLUSH_MS);
+  };
+
+  #flushLogsIn(delayMs: number): void {
+    this.#cancelLogFlush ??= this.#clock.after(delayMs, () => {
       this.#cancelLogFlush = null;
+      this.#linesLeft = MAX_LINES;
       this.#flush();
     });
-  };
+  }
 
   #find({ id, token }: TaskRef): Held | null {
     const held = this.#held.get(id);
