@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { chooseAccount, giveTo, runAs } from "./account.ts";
 import { findBinaries } from "./binaries.ts";
+import { clearLeftovers } from "./leftover.ts";
 import { inspectProcess, signal } from "./process.ts";
 import { startEmbedded } from "./start.ts";
 import { ended, madeFolder, query, supervise, temporaryFolder } from "./test/supervise.ts";
@@ -172,6 +173,16 @@ test("a PostgreSQL that somebody else started on the folder is named and left al
     `A PostgreSQL that Carillon did not start (process ${other.pid}) runs on ${cluster}`,
   );
   expect(inspectProcess(other.pid!)).not.toBeNull();
+});
+
+test.runIf(existsSync("/proc"))("a copy of a running database's folder leaves that database alone", async () => {
+  const original = await start({ dataDir: await madeFolder() });
+  const copy = join(temporaryFolder(), "pg18");
+  mkdirSync(copy);
+  copyFileSync(join(original.dataDir, "pg18", "postmaster.pid"), join(copy, "postmaster.pid"));
+  expect(await clearLeftovers(copy, original.connection.host)).toBeNull();
+  expect(readdirSync(copy)).toEqual([]);
+  expect(await query(original, "select 1 as one")).toEqual([{ one: 1 }]);
 });
 
 test("kill -9 of supervisor and database, again and again under load, loses no acknowledged row", {

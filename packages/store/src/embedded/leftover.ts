@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { CarillonError } from "@carillon/core";
 import { readPostmasterFile } from "./postmaster-file.ts";
-import { commandOf, inspectProcess, signal } from "./process.ts";
+import { commandOf, inspectProcess, signal, worksIn } from "./process.ts";
 import { endServer } from "./server.ts";
 
 /**
@@ -12,10 +12,13 @@ import { endServer } from "./server.ts";
 export async function clearLeftovers(cluster: string, previousSocketDir: string | null): Promise<string | null> {
   const found = readPostmasterFile(cluster);
   if (!found) return null;
-  const running = inspectProcess(found.pid);
+  // A server works in its data folder. One that works elsewhere has a folder of its own, of which this one is a copy.
+  const here = worksIn(found.pid, cluster);
+  const running = here === false ? null : inspectProcess(found.pid);
+  const isKnown = here === true || process.platform !== "linux";
   const command = commandOf(found.pid);
   const socketDirs = [found.socketDir, previousSocketDir ?? ""].filter((dir) => basename(dir).startsWith("carillon-"));
-  if (running && socketDirs.some((dir) => command.includes(`unix_socket_directories=${dir}`))) {
+  if (running && isKnown && socketDirs.some((dir) => command.includes(`unix_socket_directories=${dir}`))) {
     const orphan = {
       isRunning: () => inspectProcess(found.pid) !== null,
       kill: (name: NodeJS.Signals) => void signal(found.pid, name),

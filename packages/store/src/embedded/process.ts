@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync, statSync } from "node:fs";
 
 export interface ProcessInfo {
   /** Differs between a process and a later one with the same pid. */
@@ -26,6 +26,16 @@ export function commandOf(pid: number): string {
     return execFileSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" });
   } catch {
     return "";
+  }
+}
+
+/** Whether a living process works in this folder, by whatever path; null where the system does not tell. */
+export function worksIn(pid: number, folder: string): boolean | null {
+  try {
+    const [its, wanted] = [statSync(`/proc/${pid}/cwd`), statSync(folder)];
+    return its.dev === wanted.dev && its.ino === wanted.ino;
+  } catch {
+    return null;
   }
 }
 
