@@ -1,13 +1,11 @@
-/** Starts the processes of a contender, talks to them, and knows what processor time they took. */
+/** Starts the processes of a contender and talks to them. */
 import { fork } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Command } from "./actor.ts";
 import { type ContenderName, contenders } from "./contenders/index.ts";
 import { PEERS } from "./contenders/peer.ts";
 import type { Backing } from "./stores.ts";
 
-const TICKS_PER_SECOND = 100;
 const CLOSE_MS = 10_000;
 
 export interface Measured {
@@ -118,23 +116,4 @@ export async function startActor(
     },
   };
   return actor;
-}
-
-/** Seconds of processor time that a process and those of its children that have ended took; 0 when it is gone. */
-export function cpuSeconds(pid: number): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
-  } catch {
-    return 0;
-  }
-}
-
-export function rssMegabytes(pid: number): number {
-  try {
-    return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1_024);
-  } catch {
-    return 0;
-  }
 }

@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { startActor } from "./actors.ts";
 import { type ContenderName, contenders } from "./contenders/index.ts";
-import { PEERS } from "./contenders/peer.ts";
+import { PEERS, peerVersion } from "./contenders/peer.ts";
 import { machine, type Report, type Result, toMarkdown } from "./report.ts";
 import { openStores } from "./stores.ts";
 import { onStage, type Workload } from "./workload.ts";
@@ -48,7 +48,7 @@ const report: Report = {
   at: new Date().toISOString().slice(0, 10),
   command: `npm run bench -- ${process.argv.slice(2).join(" ")}`.trim(),
   machine: machine(),
-  versions: stores.versions,
+  versions: { ...stores.versions, ...Object.fromEntries(wanted.flatMap(packageVersion)) },
   settings: {},
   results: [],
 };
@@ -94,6 +94,11 @@ async function settingsOf(name: ContenderName): Promise<string> {
   } finally {
     await actor.close();
   }
+}
+
+function packageVersion(name: ContenderName): [string, string][] {
+  const { peer, title } = contenders[name];
+  return peer ? [[title.split(",")[0]!, peerVersion(name === "bullmq-fsync" ? "bullmq" : name)]] : [];
 }
 
 function empty({ id, title, unit, better }: Workload, contender: ContenderName): Result {

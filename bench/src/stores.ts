@@ -1,13 +1,13 @@
 /** The stores that contenders run on: one PostgreSQL for all of them, with a new database for each run, and a Redis of each kind. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EmbeddedPostgres, startEmbedded } from "@carillon/store";
 import pg from "pg";
-import { cpuSeconds } from "./actors.ts";
 import { type ContenderName, contenders } from "./contenders/index.ts";
+import { cpuSeconds, cpuSecondsOfTree } from "./processor-time.ts";
 
 /** What the actors of one run need to know of their store. */
 export interface Backing {
@@ -73,7 +73,7 @@ async function openDatabase(postgres: EmbeddedPostgres, name: string): Promise<B
   await inside.connect();
   return {
     env: { BENCH_DATABASE_URL: url.href },
-    cpuSeconds: () => postgresCpuSeconds(postgres.pid),
+    cpuSeconds: () => cpuSecondsOfTree(postgres.pid),
     query: async (sql) => (await inside.query(sql)).rows,
     async drop() {
       await inside.end();
@@ -81,21 +81,6 @@ async function openDatabase(postgres: EmbeddedPostgres, name: string): Promise<B
       await admin.end();
     },
   };
-}
-
-/** The server with its backends, also those that have ended. */
-function postgresCpuSeconds(postmaster: number): number {
-  const children = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && parentOf(entry) === postmaster);
-  return children.reduce((sum, pid) => sum + cpuSeconds(Number(pid)), cpuSeconds(postmaster));
-}
-
-function parentOf(pid: string): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-  } catch {
-    return 0;
-  }
 }
 
 interface Redis {

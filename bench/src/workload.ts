@@ -1,5 +1,6 @@
-import { type Actor, cpuSeconds, startActor } from "./actors.ts";
+import { type Actor, startActor } from "./actors.ts";
 import type { ContenderName } from "./contenders/index.ts";
+import { cpuSeconds } from "./processor-time.ts";
 import type { Backing, Stores } from "./stores.ts";
 
 /** One thing to measure. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -15,5 +16,5 @@ export async function peer(name: string): Promise<any> {
 }
 
 export function peerVersion(name: string): string {
-  return (createRequire(`${PEERS}package.json`)(`${name}/package.json`) as { version: string }).version;
+  return (JSON.parse(readFileSync(`${PEERS}node_modules/${name}/package.json`, "utf8")) as { version: string }).version;
 }

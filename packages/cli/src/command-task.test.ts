@@ -241,7 +241,8 @@ test("a flood of lines keeps nothing else waiting, and once its log is full only
     if (!stop.signal.aborted) setImmediate(count);
   };
   const full = new Promise<void>((resolve) => {
-    c.log.info = (line) => {
+    c.log.info = (part) => {
+      const line = String(part);
       linesInTurn++;
       if (/^The log is full/.test(c.lines[c.lines.push(line) - 1]!)) resolve();
     };
