@@ -243,3 +243,10 @@ test("a suggestion is made when a name is near, and not otherwise", () => {
   expect(suggest("zzzzzz", ["port", "host"])).toBe("");
   expect(suggest("x", [])).toBe("");
 });
+
+test("what is refused is said in words, with what there is", () => {
+  expect(() => load({ environment: { CARILLON_AUTH: "maybe" } })).toThrow("only `off` exists so far");
+  expect(() => load({ environment: { CARILLON_ROLES: "api,planer" } })).toThrow(
+    '"planer" is no role; there are api, dispatcher, planner; did you mean planner?',
+  );
+});

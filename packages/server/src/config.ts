@@ -50,6 +50,10 @@ const allowList = list.pipe(
 export const roles = ["api", "dispatcher", "planner"] as const;
 export type Role = (typeof roles)[number];
 
+export function unknownRole(role: unknown): string {
+  return `"${String(role)}" is no role; there are ${roles.join(", ")}${suggest(String(role), roles)}`;
+}
+
 /** Key, environment variable, meaning. The order is the order of `carillon config print`. */
 export const settings = {
   databaseUrl: {
@@ -87,14 +91,19 @@ export const settings = {
   roles: {
     env: "CARILLON_ROLES",
     secret: false,
-    schema: list.pipe(z.array(z.enum(roles)).min(1)),
-    help: "what this node does",
+    schema: list.pipe(
+      z.array(z.enum(roles, { error: ({ input }) => unknownRole(input) })).min(1, "name at least one role"),
+    ),
+    help: "what this node does; all by default",
   },
   auth: {
     env: "CARILLON_AUTH",
     secret: false,
-    schema: z.enum(["off"]),
-    help: "API keys; without them a node answers on loopback only",
+    schema: z.literal(
+      "off",
+      "only `off` exists so far: there are no API keys yet, and a node answers on loopback only",
+    ),
+    help: "only `off` exists so far: no API keys, and answers on loopback only",
   },
   retention: { env: "CARILLON_RETENTION", secret: false, schema: duration, help: "how long final tasks are kept" },
   logRetention: { env: "CARILLON_LOG_RETENTION", secret: false, schema: duration, help: "how long log lines are kept" },
@@ -107,7 +116,7 @@ export const settings = {
   logLevel: {
     env: "CARILLON_LOG_LEVEL",
     secret: false,
-    schema: z.enum(["debug", "info", "warn", "error"]),
+    schema: z.enum(["debug", "info", "warn", "error"], "one of debug, info, warn, error"),
     help: "least level that is logged",
   },
 } as const;
