@@ -236,7 +236,9 @@ export async function cancelTask(
     return { task: view(deps, answer.task), pending: false };
   if (answer.kind === "final" || answer.kind === "not_found") throw refusal(answer, text);
   if (answer.kind === "recalled") tellHolder(deps, answer, "cancel", reason);
-  return { task: changed(deps, answer.task), pending: answer.kind !== "done" };
+  const task = changed(deps, answer.task);
+  // One that was claimed a moment ago still reads as queued; who is told to wait for its outcome reads why.
+  return answer.kind === "done" ? { task, pending: false } : { task: { ...task, state: "running" }, pending: true };
 }
 
 /** A failed, cancelled or skipped task is due again now, with a fresh budget. One that is not final stays as it is. */
