@@ -1,5 +1,5 @@
 /** The pages of `docs/reference/`, written from what the code itself knows. */
-import { CarillonError, type ErrorCode, errorCodes } from "@carillon/core";
+import { CarillonError, type ErrorCode, errorCodes, type TaskErrorCode } from "@carillon/core";
 import { loadConfig, type SettingKey, settings } from "@carillon/server";
 import type { Argument, Command, Option } from "commander";
 import { exitCodeOf, exitCodes } from "../src/exit.ts";
@@ -96,8 +96,29 @@ export function errorsPage(): string {
     ].join("\n"),
     "`errors` names what is wrong by JSON pointer into the body, or by `parameter` for a query parameter or header. `retryable` says whether the same request can succeed later; then `Retry-After` says when.",
     table(["code", "title", "HTTP", "gRPC", "retryable", "CLI exit code"], rows),
+    "## Why an attempt failed",
+    "`error.code` of a task or an attempt. Whether it is tried again is decided by the task's `retry`, but for those that another attempt cannot help.",
+    table(
+      ["code", "meaning", "tried again"],
+      Object.entries(attemptErrors).map(([code, [meaning, again]]) => [`\`${code}\``, meaning, again]),
+    ),
   ]);
 }
+
+/** Those that can occur; `finish_within` comes with the field of that name. */
+const attemptErrors: Record<Exclude<TaskErrorCode, "finish_within">, [meaning: string, again: string]> = {
+  handler_error: [
+    "the handler threw, or returned what is no JSON or breaks the rules of payloads",
+    "yes; not after `Fatal`, nor because of its result",
+  ],
+  timeout: ["it took longer than `timeout`", "yes"],
+  worker_lost: ["three workers died with it", "no"],
+  invalid_payload: ["the payload does not fit the type's schema", "no"],
+  result_too_large: ["the result is larger than 256 KiB, deeper than 64 levels or has more than 10,000 keys", "no"],
+  http_status: ["the target of an `http` task answered with a status that is not expected", "408, 425, 429 and 5xx"],
+  address_not_allowed: ["the target of an `http` task is not public and not in `CARILLON_HTTP_ALLOW`", "no"],
+  exit_code: ["the executable of a `command` task ended with another code than 0, or by a signal", "yes"],
+};
 
 interface OpenApi {
   paths: Record<string, Record<string, OpenApiOperation>>;
@@ -114,9 +135,13 @@ export function restPage({ paths }: OpenApi): string {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), ...operation })),
   );
+  const safe = operations
+    .filter(({ parameters = [] }) => parameters.some(({ name }) => name === "idempotency-key"))
+    .map(({ method, path }) => `\`${method} ${path}\``);
   const tags = [...new Set(operations.flatMap((operation) => operation.tags ?? []))];
   return page("REST", [
     "A node answers with its own full reference at `/docs` and the OpenAPI 3.1 document at `/openapi.json`. Bodies are JSON; unknown fields and wrong types are refused (see [errors](errors.md)). Instants are RFC 3339 with any offset, or a wall time with its zone such as `2026-03-29T02:30[Europe/Paris]`; durations are texts such as `1h30m`. Lists take `pageSize` and `pageToken`.",
+    `An \`Idempotency-Key\` header (at most 255 visible ASCII characters, remembered for 24 h) makes a creation safe to repeat: the same request gives the same answer, with \`Idempotent-Replayed: true\`; another one with the same key is a 409. It is read by ${safe.join(", ")}. The other calls do not read it: they change nothing that is already so.`,
     ...tags.flatMap((tag) => [
       `## ${tag}`,
       table(

@@ -10,7 +10,8 @@ export function openApiDocument(version: string): NonNullable<FastifyDynamicSwag
     info: {
       title: "Carillon",
       version,
-      description: "Register tasks and schedules; Carillon stores them durably and workers start each on time.",
+      description:
+        "Register tasks and schedules; Carillon stores them durably and workers start each on time. Calls that create something take an `Idempotency-Key`; the others do not read it, since they change nothing that is already so.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" } as { name: string },
     },
     servers: [{ url: "/" }],
