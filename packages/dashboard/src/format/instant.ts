@@ -1,3 +1,5 @@
+import { currentName } from "./zone-names.ts";
+
 /** What an instant looks like on a wall clock of a zone. */
 export interface WallTime {
   /** `Sat 21 Nov`, with the year when it is not the current one. */
@@ -8,7 +10,7 @@ export interface WallTime {
   today: boolean;
 }
 
-export const viewerZone: string = Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const viewerZone: string = currentName(Intl.DateTimeFormat().resolvedOptions().timeZone);
 
 /** Falls back to UTC for a zone that this browser does not know. `zone` is the one that was used. */
 export function wallTime(at: number, zone: string, now: number, precise = false): WallTime & { zone: string } {

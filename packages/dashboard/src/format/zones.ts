@@ -1,27 +1,5 @@
 import { knowsZone, viewerZone } from "./instant.ts";
-
-/** Names that IANA has replaced, as some browsers still list them. */
-const currentNames: Record<string, string> = {
-  "Africa/Asmera": "Africa/Asmara",
-  "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
-  "America/Catamarca": "America/Argentina/Catamarca",
-  "America/Cordoba": "America/Argentina/Cordoba",
-  "America/Jujuy": "America/Argentina/Jujuy",
-  "America/Mendoza": "America/Argentina/Mendoza",
-  "America/Coral_Harbour": "America/Atikokan",
-  "America/Godthab": "America/Nuuk",
-  "America/Indianapolis": "America/Indiana/Indianapolis",
-  "America/Louisville": "America/Kentucky/Louisville",
-  "Asia/Calcutta": "Asia/Kolkata",
-  "Asia/Katmandu": "Asia/Kathmandu",
-  "Asia/Rangoon": "Asia/Yangon",
-  "Asia/Saigon": "Asia/Ho_Chi_Minh",
-  "Atlantic/Faeroe": "Atlantic/Faroe",
-  "Europe/Kiev": "Europe/Kyiv",
-  "Pacific/Enderbury": "Pacific/Kanton",
-  "Pacific/Ponape": "Pacific/Pohnpei",
-  "Pacific/Truk": "Pacific/Chuuk",
-};
+import { currentName } from "./zone-names.ts";
 
 /** Other names that people know and no browser lists. */
 const aliases = [
@@ -39,7 +17,7 @@ const aliases = [
 /** The zones to choose from, under their current names: the viewer's first, then UTC, then by name. */
 export function timeZones(): string[] {
   const listed = Intl.supportedValuesOf("timeZone").map(currentName);
-  return [...new Set([currentName(viewerZone), "UTC", ...listed.sort(), ...aliases])].filter(knowsZone);
+  return [...new Set([viewerZone, "UTC", ...listed.sort(), ...aliases])].filter(knowsZone);
 }
 
 /** An IANA name that this browser knows, listed or not. Offsets such as `+01:00` are none. */
@@ -66,8 +44,4 @@ function rank(zone: string, wanted: string): number {
 
 function normal(text: string): string {
   return text.trim().toLowerCase().replaceAll(" ", "_");
-}
-
-function currentName(zone: string): string {
-  return currentNames[zone] ?? zone;
 }
