@@ -1,9 +1,10 @@
 /**
  * The built-in type `command`: runs an executable. Exists only in a worker that was started with a list of allowed executables; no
- * node runs one, and nothing that comes over the network widens the list.
+ * node runs one, and nothing that comes over the network widens the list, nor says with which variables an executable on it runs: those
+ * can make it run something else.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { isAbsolute } from "node:path";
+import { basename, isAbsolute } from "node:path";
 import type { Readable } from "node:stream";
 import { CarillonError, type StandardSchema, type TaskContext, type TaskDefinition, task } from "@carillon/client";
 import { limits } from "@carillon/core/limits";
@@ -18,9 +19,8 @@ const KILL_AFTER_MS = 5_000;
 const LEFTOVER_MS = 1_000;
 /** What a command gets of the worker's environment; the rest may hold secrets. */
 const PASSED_ENVIRONMENT = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "TMPDIR"];
-/** Variables that make a loader, a shell or an interpreter run something else than the executable that was allowed. */
-const LOADING_VARIABLES =
-  /^(LD_.*|DYLD_.*|GCONV_PATH|BASH_ENV|ENV|SHELLOPTS|BASHOPTS|PS4|IFS|PROMPT_COMMAND|NODE_(OPTIONS|PATH|EXTRA_CA_CERTS)|PYTHON.*|PERL.*|RUBY.*|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|GIT_.*)$/;
+/** Whoever may send one of these any line gains nothing by any variable. */
+const SHELLS = new Set(["sh", "ash", "bash", "dash", "ksh", "mksh", "zsh", "fish", "csh", "tcsh"]);
 
 export interface CommandPayload {
   /** The executable's absolute path, then its arguments. No shell reads them. */
@@ -50,15 +50,23 @@ class CommandError extends Error {
   }
 }
 
+export interface CommandOptions {
+  /** Names of the variables that a task's `env` may set; for a shell it may set any. Default none. */
+  allowEnv?: readonly string[];
+}
+
 /** @param allow absolute paths of the executables that may be run, exactly as payloads name them */
-export function commandTask(allow: readonly string[]): TaskDefinition<CommandPayload, CommandResult> {
+export function commandTask(
+  allow: readonly string[],
+  { allowEnv = [] }: CommandOptions = {},
+): TaskDefinition<CommandPayload, CommandResult> {
   for (const path of allow) {
     if (!isAbsolute(path))
       throw new CarillonError("invalid_request", { detail: `${path}: an allowed executable is an absolute path` });
   }
   const allowed = new Set(allow);
   return task("command", {
-    schema: commandPayload,
+    schema: commandPayload(new Set(allowEnv)),
     retry: { maxAttempts: 1 },
     run(payload, context) {
       const [executable] = payload.argv;
@@ -68,6 +76,16 @@ export function commandTask(allow: readonly string[]): TaskDefinition<CommandPay
       return runCommand(payload, context);
     },
   });
+}
+
+/** Whether it is one by its name. Only those on a worker's list are run, so the name is the operator's word. */
+export function isShell(executable: string): boolean {
+  return SHELLS.has(basename(executable));
+}
+
+/** What a variable of a command may be called. */
+export function isVariableName(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
 }
 
 // -------------------------------------------------------------------------------------------------------------------- running
@@ -209,17 +227,19 @@ function fit(result: CommandResult): CommandResult {
 // ------------------------------------------------------------------------------------------------------------------- checking
 
 /** Checked here again, whatever the node has let through: this process is the one that runs it. */
-const commandPayload: StandardSchema<CommandPayload> = {
-  "~standard": {
-    version: 1,
-    validate(value) {
-      const issues = [...problems(value)].map(([path, message]) => ({ path, message }));
-      return issues.length > 0 ? { issues } : { value: value as CommandPayload };
+function commandPayload(allowEnv: ReadonlySet<string>): StandardSchema<CommandPayload> {
+  return {
+    "~standard": {
+      version: 1,
+      validate(value) {
+        const issues = [...problems(value, allowEnv)].map(([path, message]) => ({ path, message }));
+        return issues.length > 0 ? { issues } : { value: value as CommandPayload };
+      },
     },
-  },
-};
+  };
+}
 
-function* problems(value: unknown): Generator<[PropertyKey[], string]> {
+function* problems(value: unknown, allowEnv: ReadonlySet<string>): Generator<[PropertyKey[], string]> {
   if (typeof value !== "object" || value === null) return yield [[], "an object with argv"];
   const { argv, env = {}, cwd, stdin } = value as Record<string, unknown>;
   if (!Array.isArray(argv) || argv.length === 0 || !argv.every(isText))
@@ -227,10 +247,10 @@ function* problems(value: unknown): Generator<[PropertyKey[], string]> {
   else if (!isAbsolute(argv[0] as string)) yield [["argv", 0], "the absolute path of an executable"];
   if (typeof env !== "object" || env === null || Array.isArray(env)) yield [["env"], "names and values"];
   else {
+    const anyVariable = Array.isArray(argv) && typeof argv[0] === "string" && isShell(argv[0]);
     for (const [name, text] of Object.entries(env)) {
-      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) yield [["env", name], "a variable's name"];
-      else if (LOADING_VARIABLES.test(name))
-        yield [["env", name], "this variable could run something else than the executable"];
+      if (!isVariableName(name)) yield [["env", name], "a variable's name"];
+      else if (!anyVariable && !allowEnv.has(name)) yield [["env", name], "not on this worker's --allow-env list"];
       if (!isText(text)) yield [["env", name], "a text without NUL"];
     }
   }

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { isAbsolute } from "node:path";
 import { type CrontabEntry, previewSchedule, validateRule } from "@carillon/core";
-import { type CommandPayload, commandTask } from "./command-task.ts";
+import { type CommandPayload, commandTask, isVariableName } from "./command-task.ts";
 import { cronRule } from "./cron-rule.ts";
 
 export { parseCrontab } from "@carillon/core";
@@ -119,9 +119,10 @@ function definitionOf(
   };
 }
 
-/** Workers check a command before they run it; what they would refuse each time is said now. */
+/** Workers check a command before they run it; what they would refuse each time, whatever they allow, is said now. */
 function refusedByWorkers(payload: CommandPayload): string | null {
-  const checked = commandTask([payload.argv[0]]).schema?.["~standard"].validate(payload);
+  const allowEnv = Object.keys(payload.env ?? {});
+  const checked = commandTask([payload.argv[0]], { allowEnv }).schema?.["~standard"].validate(payload);
   if (checked === undefined || checked instanceof Promise || !checked.issues) return null;
   return checked.issues.map(({ path, message }) => `${String(path?.at(-1))}: ${message}.`).join(" ");
 }
@@ -136,8 +137,6 @@ function notes({ environment, user }: CrontabEntry): string[] {
     ...(user === null ? [] : [`It runs as the worker's user, not as ${user}.`]),
   ];
 }
-
-const isVariableName = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
 
 function nameOf({ expression, user, command, stdin, timeZone }: CrontabEntry, prefix: string): string {
   const hash = createHash("sha256")

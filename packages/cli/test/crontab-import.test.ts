@@ -192,8 +192,8 @@ test("a nasty crontab: each entry becomes what cron would run, or a reason why n
       ],
       [
         "python3 /srv/job.py",
-        "not created: PYTHONPATH: this variable could run something else than the executable.",
-        null,
+        "At 04:35",
+        "2026-11-21T04:35:00+01:00[Europe/Paris]",
       ],
     ]
   `);

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { CarillonError } from "@carillon/core/errors";
 import type { Command } from "commander";
+import { isShell } from "../command-task.ts";
 import { connect, wantsJson } from "../connect.ts";
 import type { ImportedEntry, ImportedSchedule } from "../crontab-import.ts";
 import { USAGE } from "../exit.ts";
@@ -54,9 +55,12 @@ export function importCommand(program: Command): void {
         `${schedules.length} of ${imported.length} entries ${flags.dryRun ? "would become" : "are now"} schedules${left > 0 ? `, ${left} not` : ""}`,
       );
       if (schedules.length > 0) {
-        const shells = [...new Set(schedules.map(({ definition }) => definition.task.payload.argv[0]))].sort();
+        const payloads = schedules.map(({ definition }) => definition.task.payload);
+        const shells = [...new Set(payloads.map(({ argv }) => argv[0]))].sort();
+        const others = payloads.filter(({ argv }) => !isShell(argv[0]));
+        const variables = [...new Set(others.flatMap(({ env = {} }) => Object.keys(env)))].sort();
         say("Their tasks run only on a worker that allows the shell, with that worker's user and rights:");
-        say(`  carillon worker --allow-command ${shells.join(" ")}`);
+        say(`  carillon worker --allow-command ${shells.join(" ")}${["", ...variables].join(" --allow-env ")}`);
       }
     });
 }

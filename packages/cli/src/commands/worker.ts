@@ -1,7 +1,7 @@
 import { isAbsolute } from "node:path";
 import { Worker } from "@carillon/client";
 import type { Command } from "commander";
-import { commandTask } from "../command-task.ts";
+import { commandTask, isVariableName } from "../command-task.ts";
 import { target } from "../connect.ts";
 import { usageError } from "../input.ts";
 import { loadTasks } from "../load-tasks.ts";
@@ -15,6 +15,7 @@ interface WorkerFlags {
   name?: string;
   drainTimeout: string;
   allowCommand?: string[];
+  allowEnv?: string[];
 }
 
 /** So long a node may take to answer before we say that none does. */
@@ -30,9 +31,11 @@ export function workerCommand(program: Command): void {
     .option("--name <name>", "shown to people (host name and process id)", name)
     .option("--drain-timeout <duration>", "how long running tasks get at SIGTERM", duration, "30s")
     .option("--allow-command <path...>", "executables that tasks of the type `command` may run")
+    .option("--allow-env <name...>", "variables that these tasks may set; for a shell they may set any")
     .action(async (files: string[], flags: WorkerFlags, command: Command) => {
       const tasks = await loadTasks(files);
-      if (flags.allowCommand) tasks.push(commandTask(flags.allowCommand.map(absolute)));
+      const { allowCommand, allowEnv = [] } = flags;
+      if (allowCommand) tasks.push(commandTask(allowCommand.map(absolute), { allowEnv: allowEnv.map(variable) }));
       if (tasks.length === 0) throw usageError("nothing to run: name a module with tasks, or --allow-command");
       const worker = new Worker({
         ...target(command),
@@ -66,6 +69,11 @@ function absolute(path: string): string {
   throw usageError(
     `--allow-command ${path}: give the absolute path of an executable; modules stand before the options`,
   );
+}
+
+function variable(text: string): string {
+  if (isVariableName(text)) return text;
+  throw usageError(`--allow-env ${text}: give the name of a variable; modules stand before the options`);
 }
 
 function label(text: string): [string, string] {
