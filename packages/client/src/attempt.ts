@@ -3,12 +3,12 @@ import type { AttemptReport, Clock } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { formatId } from "@carillon/core/id";
 import { limits } from "@carillon/core/limits";
-import { createLogQuota } from "@carillon/core/log-quota";
+import { createLogQuota, type LogQuota } from "@carillon/core/log-quota";
 import { type TaskErrorCode, taskErrorCodes } from "@carillon/core/outcome";
 import { AttemptAborted } from "./errors.ts";
 import type { AssignedTask, ReportedLogLine } from "./protocol.ts";
 import { resultProblem } from "./result.ts";
-import { type AnyTask, checkPayload, type TaskContext } from "./task.ts";
+import { type AnyTask, checkPayload, type TaskContext, type TaskLog } from "./task.ts";
 import { clip, logText, textOf } from "./text.ts";
 
 type Failed = Extract<AttemptReport, { kind: "failed" }>;
@@ -24,8 +24,10 @@ export class Attempt {
   readonly task: AssignedTask;
   readonly #definition: AnyTask;
   readonly #deps: AttemptDeps;
-  readonly #abort = new AbortController();
-  readonly #logQuota = createLogQuota();
+  #stopReason: AttemptAborted | null = null;
+  /** Made when somebody asks for the signal. */
+  #abort: AbortController | null = null;
+  #logQuota: LogQuota | null = null;
 
   constructor(task: AssignedTask, definition: AnyTask, deps: AttemptDeps) {
     this.task = task;
@@ -35,70 +37,74 @@ export class Attempt {
 
   /** The handler's signal fires; what it then returns still counts, unless the lease was lost. */
   stop(why: AttemptAborted["why"], detail?: string | null): void {
-    this.#abort.abort(new AttemptAborted(why, detail));
+    this.#stopReason ??= new AttemptAborted(why, detail);
+    this.#abort?.abort(this.#stopReason);
   }
 
-  /** Never rejects. At the timeout it reports without waiting for a handler that ignores its signal. */
-  run(): Promise<AttemptReport> {
-    return new Promise((resolve) => {
-      const { timeoutMs } = this.task;
-      const cancelTimer = this.#deps.clock.after(timeoutMs, () => {
-        this.stop("timeout");
-        resolve(this.#stopped() ?? failed("timeout", new Error(`timed out after ${timeoutMs} ms`), true));
-      });
-      void this.#handle().then((report) => {
-        cancelTimer();
-        resolve(report);
-      });
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#stopReason) this.#abort.abort(this.#stopReason);
+    return this.#abort.signal;
+  }
+
+  /**
+   * Calls back once: at once for a handler that returns at once, which costs neither a promise nor a timer; at the timeout without waiting
+   * for a handler that ignores its signal. Never throws.
+   */
+  run(done: (report: AttemptReport) => void): void {
+    const report = this.#start();
+    if (!(report instanceof Promise)) {
+      done(report);
+      return;
+    }
+    let over = false;
+    const end = (report: AttemptReport) => {
+      if (over) return;
+      over = true;
+      cancelTimer();
+      done(report);
+    };
+    const { timeoutMs } = this.task;
+    const cancelTimer = this.#deps.clock.after(timeoutMs, () => {
+      this.stop("timeout");
+      end(this.#stopped() ?? failed("timeout", new Error(`timed out after ${timeoutMs} ms`), true));
     });
+    void report.then(end);
   }
 
-  async #handle(): Promise<AttemptReport> {
+  #start(): AttemptReport | Promise<AttemptReport> {
+    const { schema } = this.#definition;
     let payload: unknown;
     try {
-      const parsed: unknown = this.task.payload === null ? null : JSON.parse(this.task.payload);
-      payload = await checkPayload(this.#definition.schema, parsed);
+      payload = this.task.payload === null ? null : JSON.parse(this.task.payload);
     } catch (error) {
       return failed("invalid_payload", error, false);
     }
+    if (schema === undefined) return this.#handle(payload);
+    return checkPayload(schema, payload).then(
+      (checked) => this.#handle(checked),
+      (error: unknown) => failed("invalid_payload", error, false),
+    );
+  }
+
+  #handle(payload: unknown): AttemptReport | Promise<AttemptReport> {
+    const broke = (error: unknown) => this.#stopped() ?? thrown(error);
     try {
-      return succeeded(await this.#definition.run(payload, this.#context()));
+      const value: unknown = this.#definition.run(payload, new HandlerContext(this));
+      return isThenable(value) ? Promise.resolve(value).then(succeeded, broke) : succeeded(value);
     } catch (error) {
-      return this.#stopped() ?? thrown(error);
+      return broke(error);
     }
   }
 
   /** What an attempt that was told to stop, and did not return a result, is reported as; null when nobody told it or its time was up. */
   #stopped(): AttemptReport | null {
-    const { reason } = this.#abort.signal as { reason: unknown };
-    if (!(reason instanceof AttemptAborted) || reason.why === "timeout") return null;
-    return { kind: reason.why === "cancelled" ? "cancelled" : "released" };
+    if (!this.#stopReason || this.#stopReason.why === "timeout") return null;
+    return { kind: this.#stopReason.why === "cancelled" ? "cancelled" : "released" };
   }
 
-  #context(): TaskContext {
-    const { task } = this;
-    const taskId = formatId("task", task.id);
-    return {
-      taskId,
-      type: task.type,
-      queue: task.queue,
-      attempt: task.attempt,
-      idempotencyKey: taskId,
-      fencingToken: String(task.token),
-      dueAt: new Date(task.dueAt),
-      fireAt: task.fireAt === null ? null : new Date(task.fireAt),
-      schedule: task.schedule,
-      signal: this.#abort.signal,
-      log: {
-        debug: (...parts) => this.#log("debug", parts),
-        info: (...parts) => this.#log("info", parts),
-        warn: (...parts) => this.#log("warn", parts),
-        error: (...parts) => this.#log("error", parts),
-      },
-    };
-  }
-
-  #log(level: ReportedLogLine["level"], parts: unknown[]): void {
+  log(level: ReportedLogLine["level"], parts: unknown[]): void {
+    this.#logQuota ??= createLogQuota();
     if (this.#logQuota.full()) return;
     const text = this.#logQuota.keep(clip(parts.map(logText).join(" "), limits.logLineBytes));
     if (text === null) return;
@@ -106,6 +112,71 @@ export class Attempt {
     this.#deps.writeLog({ id, token, attempt, at: this.#deps.now(), level, message: text });
   }
 }
+
+/** Made for every attempt, so nothing in it is computed before a handler asks. */
+class HandlerContext implements TaskContext {
+  readonly #attempt: Attempt;
+  #log: TaskLog | null = null;
+
+  constructor(attempt: Attempt) {
+    this.#attempt = attempt;
+  }
+
+  get taskId(): string {
+    return formatId("task", this.#attempt.task.id);
+  }
+
+  get type(): string {
+    return this.#attempt.task.type;
+  }
+
+  get queue(): string {
+    return this.#attempt.task.queue;
+  }
+
+  get attempt(): number {
+    return this.#attempt.task.attempt;
+  }
+
+  get idempotencyKey(): string {
+    return this.taskId;
+  }
+
+  get fencingToken(): string {
+    return String(this.#attempt.task.token);
+  }
+
+  get dueAt(): Date {
+    return new Date(this.#attempt.task.dueAt);
+  }
+
+  get fireAt(): Date | null {
+    const { fireAt } = this.#attempt.task;
+    return fireAt === null ? null : new Date(fireAt);
+  }
+
+  get schedule(): string | null {
+    return this.#attempt.task.schedule;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+
+  get log(): TaskLog {
+    const attempt = this.#attempt;
+    this.#log ??= {
+      debug: (...parts) => attempt.log("debug", parts),
+      info: (...parts) => attempt.log("info", parts),
+      warn: (...parts) => attempt.log("warn", parts),
+      error: (...parts) => attempt.log("error", parts),
+    };
+    return this.#log;
+  }
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 
 function succeeded(value: unknown): AttemptReport {
   let result: string | null;

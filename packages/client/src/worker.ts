@@ -235,7 +235,7 @@ export class Worker {
     this.#held.set(task.id, held);
     // Sent before the node knew that this worker leaves. Zero milliseconds say that it did not start.
     if (this.#draining) this.#report(held, { kind: "released" }, 0);
-    else void attempt.run().then((report) => this.#report(held, report));
+    else attempt.run((report) => this.#report(held, report));
   }
 
   #report(held: Held, report: AttemptReport, ranMs = this.#clock.monotonic() - held.receivedAt): void {

@@ -10,6 +10,11 @@ const EPOCH_MS = Date.UTC(2015, 0, 1);
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, BigInt(value)]));
 const LENGTH = 13;
+/** By the character code of a digit as `toString(32)` writes it. */
+const LETTERS = Array.from(
+  { length: 128 },
+  (_, code) => ALPHABET[Number.parseInt(String.fromCharCode(code), 32)] ?? "",
+);
 
 export const idPrefixes = { task: "task_", schedule: "sch_", workflow: "wf_", operation: "op_" } as const;
 export type IdKind = keyof typeof idPrefixes;
@@ -58,9 +63,11 @@ export function firstIdAt(ms: number): Id {
 
 /** `task_` and 13 base32 characters (Crockford's alphabet, lower case), which sort as the ids do. */
 export function formatId(kind: IdKind, id: Id): string {
-  let text = "";
-  for (let shift = 60n; shift >= 0n; shift -= 5n) text += ALPHABET[Number((id >> shift) & 31n)];
-  return idPrefixes[kind] + text;
+  // The engine's digits are faster than shifts; they are the same up to `h`, where Crockford leaves letters out.
+  const digits = id.toString(32);
+  let text = idPrefixes[kind] + "0".repeat(LENGTH - digits.length);
+  for (let index = 0; index < digits.length; index++) text += LETTERS[digits.charCodeAt(index)];
+  return text;
 }
 
 /** Null for anything that `formatId` would not have written, which callers answer with 404. */
