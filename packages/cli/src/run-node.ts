@@ -54,15 +54,16 @@ function stopSignals(): Promise<NodeJS.Signals> {
 }
 
 async function startOnFreePort(options: RunNodeOptions): Promise<CarillonNode> {
-  const { host, port } = options.config;
+  // What the node does not read stays here: it refuses options that it does not know.
+  const { host, port, auth: _auth, httpAllow, origins: _origins, ...config } = options.config;
   const last = options.nextFreePort && port !== 0 ? Math.min(port + PORTS_TO_TRY, 65_535) : port;
   for (let candidate = port; ; candidate++) {
     try {
       const node = await startNode({
-        ...options.config,
+        ...config,
         databaseUrl: options.databaseUrl,
         listen: { host, port: candidate },
-        tasks: [httpTask([...options.config.httpAllow, ...options.httpAllow]), noop, sleep, ...options.tasks],
+        tasks: [httpTask([...httpAllow, ...options.httpAllow]), noop, sleep, ...options.tasks],
         concurrency: options.concurrency,
         logStream: options.jsonLogs ? process.stderr : readableLog(),
       });

@@ -317,6 +317,11 @@ test("a result that cannot be kept fails the task for good", async () => {
   expect(await outcomeOf(() => () => 1)).toEqual({ kind: "succeeded", result: null });
 });
 
+test("an option that there is not is refused, with the one that may have been meant", () => {
+  const options = { tasks: [], concurency: 5 } as never;
+  expect(() => new Worker(options)).toThrow('there is no option "concurency"; did you mean concurrency?');
+});
+
 test("durations that are none are refused where they are written", () => {
   expect(() => new Snooze("soon")).toThrow(/not a duration/);
   expect(() => new RetryAfter("5")).toThrow(/not a duration/);

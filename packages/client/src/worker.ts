@@ -11,6 +11,7 @@ import type { AttemptReport, Clock } from "@carillon/core";
 import { delay } from "@carillon/core/clock";
 import { invalid } from "@carillon/core/errors";
 import { isName } from "@carillon/core/limits";
+import { checkOptions } from "@carillon/core/suggest";
 import { Attempt } from "./attempt.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { grpcTransport } from "./grpc-transport.ts";
@@ -53,6 +54,21 @@ export interface WorkerOptions {
   random?: () => number;
 }
 
+const knownOptions = Object.keys({
+  url: true,
+  apiKey: true,
+  tasks: true,
+  concurrency: true,
+  queues: true,
+  labels: true,
+  name: true,
+  signals: true,
+  drainTimeout: true,
+  transport: true,
+  clock: true,
+  random: true,
+} satisfies Record<keyof WorkerOptions, true>);
+
 interface Held {
   attempt: Attempt;
   receivedAt: number;
@@ -86,6 +102,7 @@ export class Worker {
   #closing: Promise<void> | null = null;
 
   constructor(options: WorkerOptions) {
+    checkOptions(options, knownOptions);
     this.name =
       options.name ?? `${hostname().replaceAll(/[^A-Za-z0-9._-]/g, "-")}-${process.pid}-${randomUUID().slice(0, 4)}`;
     checkName(this.name, "/name");

@@ -16,5 +16,6 @@ export * from "./retry.ts";
 export * from "./rule.ts";
 export * from "./schedule.ts";
 export * from "./states.ts";
+export * from "./suggest.ts";
 export * from "./words.ts";
 export * from "./zone.ts";

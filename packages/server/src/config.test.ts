@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CarillonError, type FieldError } from "@carillon/core";
+import { CarillonError, type FieldError, suggest } from "@carillon/core";
 import { expect, onTestFinished, test } from "vitest";
-import { type ConfigSources, isLoopback, loadConfig, suggest } from "./config.ts";
+import { type ConfigSources, isLoopback, loadConfig } from "./config.ts";
+import { startNode } from "./node.ts";
 
 const load = (sources: Partial<ConfigSources> = {}) =>
   loadConfig({ flags: {}, environment: {}, isRoot: false, ...sources });
@@ -242,6 +243,16 @@ test("a suggestion is made when a name is near, and not otherwise", () => {
   expect(suggest("prot", ["port", "host"])).toBe("; did you mean port?");
   expect(suggest("zzzzzz", ["port", "host"])).toBe("");
   expect(suggest("x", [])).toBe("");
+});
+
+test("a node refuses options and roles that there are not, before it does anything", async () => {
+  await expect(startNode({ dataDirectory: "x" } as never)).rejects.toMatchObject({
+    code: "invalid_request",
+    message: 'there is no option "dataDirectory"',
+    errors: [{ pointer: "/dataDirectory", code: "unknown_option" }],
+  });
+  await expect(startNode({ role: ["api"] } as never)).rejects.toThrow("did you mean roles?");
+  await expect(startNode({ roles: ["apo"] as never })).rejects.toThrow("did you mean api?");
 });
 
 test("what is refused is said in words, with what there is", () => {

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { CarillonError, type FieldError } from "@carillon/core";
+import { CarillonError, type FieldError, suggest } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { z } from "zod";
 import { parseAllowEntry } from "./egress/address-guard.ts";
@@ -251,26 +251,4 @@ function readConfigFile(path: string, errors: FieldError[]): Partial<Record<Sett
     errors.push({ parameter: path, code: "unreadable", message: (error as Error).message });
     return {};
   }
-}
-
-/** `; did you mean X?` for the nearest name, when one is near. */
-export function suggest(name: string, names: readonly string[]): string {
-  const ranked = names
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .sort((a, b) => a.distance - b.distance);
-  const [best] = ranked;
-  return best && best.distance <= Math.max(2, name.length / 4) ? `; did you mean ${best.candidate}?` : "";
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((next[j - 1] as number) + 1, (row[j] as number) + 1, substitution));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }

@@ -2,11 +2,11 @@
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type AnyTask, Carillon, processClock, version, Worker } from "@carillon/client";
-import { CarillonError } from "@carillon/core";
+import { CarillonError, checkOptions, invalid } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { createPostgresStore, migrate, type Store } from "@carillon/store";
 import { followDatabase } from "./clock.ts";
-import type { Config, Role } from "./config.ts";
+import { type Config, roles as knownRoles, type Role, unknownRole } from "./config.ts";
 import { type NodeDatabase, openDatabase } from "./database.ts";
 import { directTransport } from "./direct-transport.ts";
 import { guardOf } from "./egress/http-task.ts";
@@ -52,6 +52,23 @@ export interface NodeOptions {
   logStream?: { write(line: string): void };
 }
 
+const knownOptions = Object.keys({
+  databaseUrl: true,
+  databaseDirectUrl: true,
+  dataDir: true,
+  postgresBin: true,
+  tasks: true,
+  concurrency: true,
+  roles: true,
+  listen: true,
+  advertiseUrl: true,
+  name: true,
+  retention: true,
+  logRetention: true,
+  logLevel: true,
+  logStream: true,
+} satisfies Record<keyof NodeOptions, true>);
+
 export interface CarillonNode {
   readonly name: string;
   /** Null when it listens nowhere. */
@@ -70,6 +87,9 @@ const DAY_MS = 86_400_000;
 const DASHBOARD = fileURLToPath(new URL("../../dashboard/dist", import.meta.url));
 
 export async function startNode(options: NodeOptions = {}): Promise<CarillonNode> {
+  checkOptions(options, knownOptions);
+  for (const role of options.roles ?? [])
+    if (!knownRoles.includes(role)) throw invalid("/roles", "invalid_choice", unknownRole(role));
   const log = createLog(
     { level: options.logLevel ?? "warn", stream: options.logStream ?? process.stderr },
     processClock(),
