@@ -1,5 +1,6 @@
 /** Real processes. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -333,6 +334,23 @@ test("one that ignores SIGTERM is killed, and what it leaves behind too", async 
   await outcome;
   expect(performance.now() - abortedAt).toBeGreaterThan(4_500);
   await expect.poll(() => running(`sleep ${mark}`), { timeout: 5_000 }).toBe(false);
+});
+
+test("a command ends with its worker, also when that is killed", async () => {
+  const mark = `31337${process.pid}4`;
+  const module = new URL("../dist/command-task.js", import.meta.url).href;
+  const script = `sleep ${mark} & echo started; wait`;
+  const worker = spawn(process.execPath, [
+    "--input-type=module",
+    "--eval",
+    `import { commandTask } from ${JSON.stringify(module)};
+     const context = { log: { info: console.log, warn() {} }, signal: new AbortController().signal };
+     await commandTask(["/bin/sh"]).run({ argv: ["/bin/sh", "-c", ${JSON.stringify(script)}] }, context);`,
+  ]);
+  await once(worker.stdout, "data");
+  expect(running(`sleep ${mark}`)).toBe(true);
+  worker.kill("SIGKILL");
+  await expect.poll(() => running(mark), { timeout: 5_000 }).toBe(false);
 });
 
 test("what a command leaves running in the background does not hold it up, and ends with it", async () => {

@@ -104,6 +104,7 @@ function runCommand(
     );
     // Its own process group, so that what it started ends with it.
     const child = spawn(executable, args, { cwd, env: { ...passed, ...env }, detached: true, stdio: "pipe" });
+    const watchdog = startWatchdog(child);
     const quota = createLogQuota();
     const stdout = keepTail(child.stdout, quota, (line) => log.info(line));
     const stderr = keepTail(child.stderr, quota, (line) => log.warn(line));
@@ -133,6 +134,7 @@ function runCommand(
       signal.removeEventListener("abort", stop);
       for (const timer of timers) clearTimeout(timer);
       signalGroup(child, "SIGKILL");
+      watchdog?.kill("SIGKILL");
       const result = fit({ exitCode, signal: endedBy, stdout: stdout.end(), stderr: stderr.end() });
       if (signal.aborted) reject(signal.reason as Error);
       else if (exitCode === 0) resolve(result);
@@ -142,6 +144,26 @@ function runCommand(
     child.stdin.on("error", () => {});
     child.stdin.end(stdin ?? "");
   });
+}
+
+/**
+ * A shell that waits for the end of a pipe whose other end only we hold: when this process ends, `kill -9` included, the command's group
+ * ends with it. It is gone before the group's number can belong to others.
+ */
+function startWatchdog({ pid }: ChildProcess): ChildProcess | null {
+  if (pid === undefined) return null;
+  const script = 'read -r _; kill -s TERM -- "-$1" && sleep "$2" && kill -s KILL -- "-$1"';
+  const words = ["carillon-watchdog", String(pid), String(KILL_AFTER_MS / 1_000)];
+  const watchdog = spawn("/bin/sh", ["-c", script, ...words], {
+    cwd: "/",
+    env: { PATH: "/usr/bin:/bin" },
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  watchdog.on("error", () => {}); // A machine without a shell does without it.
+  watchdog.stdin?.on("error", () => {});
+  watchdog.unref();
+  return watchdog;
 }
 
 function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
