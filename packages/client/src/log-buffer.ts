@@ -13,7 +13,7 @@ export class LogBuffer {
   #bytes = 0;
 
   has(task: TaskRef): boolean {
-    return this.#waiting.has(keyOf(task));
+    return this.#waiting.size > 0 && this.#waiting.has(keyOf(task));
   }
 
   add(line: ReportedLogLine): void {

@@ -179,7 +179,8 @@ export function createAdoption(
       return true;
     },
     ended(worker, ref) {
-      const entry = presented.get(keyOf(worker, ref));
+      // Asked about every outcome, and mostly nothing waits here.
+      const entry = presented.size > 0 && presented.get(keyOf(worker, ref));
       if (entry) drop(entry);
     },
     pending: () => new Set([...presented.values()].map(({ ref }) => refKey(ref))),
