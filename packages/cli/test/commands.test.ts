@@ -203,14 +203,16 @@ test("what a node refuses is exit code 2 and names the field; wrong usage too, w
 });
 
 test("what is not there is exit code 3, and a node that does not answer exit code 6", async () => {
-  const [task, schedule, unreachable] = await Promise.all([
+  const [task, schedule, unreachable, unseen] = await Promise.all([
     run(["tasks", "get", "task_0000000000000"]),
     run(["schedules", "trigger", "nothing"]),
     run(["--url", "http://127.0.0.1:1", "tasks", "ls"]),
+    run(["--url", "http://127.0.0.1:1", "events", "--follow"]),
   ]);
   expect(task).toMatchObject({ code: 3, stdout: "", stderr: "error: There is no task task_0000000000000.\n" });
   expect(schedule).toMatchObject({ code: 3, stdout: "", stderr: "error: There is no schedule nothing.\n" });
-  expect(unreachable).toMatchObject({ code: 6, stdout: "", stderr: "error: no answer from http://127.0.0.1:1\n" });
+  for (const failed of [unreachable, unseen])
+    expect(failed).toMatchObject({ code: 6, stdout: "", stderr: "error: no answer from http://127.0.0.1:1\n" });
 });
 
 test("the reference of the REST API is what the node says about itself", async () => {
