@@ -56,12 +56,23 @@ export function sayError(error: unknown): void {
   for (const detail of details) say(`  ${detail}`);
 }
 
+/** Why a database does not answer is in the cause. (A client's cause, a TypeError of `fetch`, says nothing.) */
+export function withReason(error: Error): string {
+  const { message, cause } = error;
+  if (!CarillonError.is(error) || error.code !== "unavailable" || !(cause instanceof Error)) return message;
+  if (cause instanceof TypeError) return message;
+  return message.includes(cause.message) ? message : `${message.replace(/\.$/, "")}: ${cause.message}`;
+}
+
 function explain(error: unknown): string[] {
   if (CarillonError.is(error)) {
     if (error.code === "internal" && error.cause !== undefined) return explain(error.cause);
     // One field's message is the error's own.
     const fields = error.errors.length > 1 ? error.errors : [];
-    return [error.message, ...fields.map(({ pointer, parameter, message }) => `${pointer ?? parameter}: ${message}`)];
+    return [
+      withReason(error),
+      ...fields.map(({ pointer, parameter, message }) => `${pointer ?? parameter}: ${message}`),
+    ];
   }
   if (error instanceof AggregateError && error.errors.length > 0) return explain(error.errors[0]);
   if (!(error instanceof Error)) return [String(error)];

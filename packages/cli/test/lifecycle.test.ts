@@ -77,6 +77,29 @@ test("a server in production without a database refuses to start", async () => {
   expect(refused.stderr).toContain("CARILLON_DATABASE_URL");
 });
 
+test("a database that cannot be reached is said to be, with the reason and without the password", async () => {
+  const plain = createServer((socket) => socket.once("data", () => socket.end("N")));
+  await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
+  const { port } = plain.address() as { port: number };
+  const cases: [string, number, RegExp][] = [
+    ["postgres://me:secret@127.0.0.1:1/x", 6, /does not answer: connect ECONNREFUSED 127\.0\.0\.1:1$/m],
+    ["postgres://me:secret@no-such-host.invalid/x", 6, /does not answer: getaddrinfo \w+ no-such-host\.invalid$/m],
+    [`postgres://me:secret@127.0.0.1:${port}/x?sslmode=require`, 6, /does not answer: .*does not support SSL/],
+    ["postgres://me:secret/@127.0.0.1:1/x", 2, /CARILLON_DATABASE_URL.*percent-encoded/],
+  ];
+  for (const [url, code, words] of cases) {
+    const env = { CARILLON_DATABASE_URL: url };
+    for (const args of [["server", "--port", "0"], ["migrate"]]) {
+      const refused = await run(args, { env });
+      expect(refused, url).toMatchObject({ code, stdout: "", stderr: expect.stringMatching(words) });
+      expect(refused.stderr).not.toMatch(/secret|\bat .*:\d+:\d+/);
+    }
+  }
+  const foreign = await run(["server", "--port", "0"], { env: { DATABASE_URL: "postgres://me:secret/@h/x" } });
+  expect(foreign).toMatchObject({ code: 2, stderr: expect.stringMatching(/DATABASE_URL: .*percent-encoded/) });
+  plain.close();
+});
+
 test("migrations are shown, applied, and then there is nothing to do; two servers share that database", {
   timeout: 90_000,
 }, async () => {

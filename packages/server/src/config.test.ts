@@ -97,6 +97,21 @@ test("variables are read as text, a file as JSON", () => {
   expect(load({ file: asFile })).toMatchObject(read);
 });
 
+test("a database's URL that the driver could not read is refused without repeating it", () => {
+  for (const url of ["postgres://me:pa#ss@db/x", "postgres://me:se/cret@db/x", "postgres://me:p@[db/x"]) {
+    const refused = () => load({ environment: { CARILLON_DATABASE_URL: url } });
+    expect(refused, url).toThrow(/^CARILLON_DATABASE_URL \(environment\): .*percent-encoded/);
+  }
+  expect(() => load({ flags: { databaseUrl: "mysql://me:secret@db/x" } })).toThrow(/not a URL such as postgres/);
+  for (const url of [
+    "postgres://me:pa%23ss@db:5433/x?sslmode=require",
+    "postgres:///x?host=/run/postgresql&user=me",
+    "postgres://me:secret@/x?host=/run/postgresql",
+    "postgresql://me@%2Frun%2Fpostgresql/x",
+  ])
+    expect(load({ environment: { CARILLON_DATABASE_URL: url } }).databaseUrl, url).toBe(url);
+});
+
 test("an empty variable is one that was not set", () => {
   const environment = {
     CARILLON_PORT: "",

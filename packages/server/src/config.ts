@@ -37,7 +37,10 @@ const integer = (min: number, max: number) =>
       `a whole number from ${min} to ${max}`,
     )
     .refine((value) => value >= min && value <= max, `a whole number from ${min} to ${max}`);
-const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, "not a URL such as postgres://user@host/database");
+const postgresUrl = z.string().superRefine((text, context) => {
+  const message = postgresUrlProblem(text);
+  if (message !== null) context.addIssue({ code: "custom", message });
+});
 /** Hosts, addresses and CIDRs; a slip in this list could open more than was meant. */
 const allowList = list.pipe(
   z.array(
@@ -189,6 +192,14 @@ export function loadConfig({ flags, environment, file, isRoot }: ConfigSources):
     throw new CarillonError("invalid_request", { detail, errors });
   }
   return { ...(values as Settings), origins: origins as Record<SettingKey, Origin> };
+}
+
+/** What is wrong with the form of a database's URL, in words that do not repeat it: it may hold a password. Null: nothing. */
+export function postgresUrlProblem(text: string): string | null {
+  if (!/^postgres(ql)?:\/\//.test(text)) return "not a URL such as postgres://user@host/database";
+  // The driver takes one without a host, too: `postgres://user@/database?host=/run/postgresql`.
+  if (URL.canParse(text.replace("@/", "@localhost/"))) return null;
+  return "no usable URL; special characters of a user name or password are percent-encoded in it (/ as %2F, # as %23, @ as %40)";
 }
 
 export function isLoopback(host: string): boolean {

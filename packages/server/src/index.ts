@@ -1,5 +1,13 @@
 export { followDatabase } from "./clock.ts";
-export { type Config, isLoopback, loadConfig, type Role, type SettingKey, settings } from "./config.ts";
+export {
+  type Config,
+  isLoopback,
+  loadConfig,
+  postgresUrlProblem,
+  type Role,
+  type SettingKey,
+  settings,
+} from "./config.ts";
 export { directTransport } from "./direct-transport.ts";
 export { guardOf, type HttpPayload, type HttpResult, httpTask } from "./egress/http-task.ts";
 export { createChangeFeed } from "./feed.ts";

@@ -4,7 +4,7 @@ import { connect as connectTcp } from "node:net";
 import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { wantsJson } from "../connect.ts";
-import { FAILED } from "../exit.ts";
+import { FAILED, withReason } from "../exit.ts";
 import { printRows } from "../output.ts";
 
 interface Finding {
@@ -23,9 +23,9 @@ export function doctorCommand(program: Command): void {
     .description("Check what a node started here would need")
     .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
     .action(async ({ config: file }: { config?: string }, command: Command) => {
-      const { nodeConfig } = await import("../node-config.ts");
+      const { foreignDatabaseUrl, nodeConfig } = await import("../node-config.ts");
       const config = nodeConfig({}, file);
-      const databaseUrl = config.databaseUrl ?? process.env.DATABASE_URL;
+      const databaseUrl = config.databaseUrl ?? foreignDatabaseUrl();
       const findings = [
         checkNode(),
         checkZones(),
@@ -82,7 +82,7 @@ async function checkDatabase(url: string): Promise<Finding[]> {
       },
     ];
   } catch (error) {
-    return [{ check: "database", ok: false, detail: (error as Error).message }];
+    return [{ check: "database", ok: false, detail: withReason(error as Error) }];
   }
 }
 

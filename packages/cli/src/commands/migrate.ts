@@ -17,11 +17,11 @@ export function migrateCommand(program: Command): void {
     .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
     .option("--dry-run", "only print what is missing")
     .action(async ({ databaseUrl, config: file, dryRun = false }: MigrateFlags, command: Command) => {
-      const { nodeConfig } = await import("../node-config.ts");
+      const { foreignDatabaseUrl, nodeConfig } = await import("../node-config.ts");
       const { migrate } = await import("@carillon/store");
       const config = nodeConfig({ databaseUrl }, file);
       // A flag names the database that is meant, also where the environment knows a way past a pooler of another one.
-      const url = databaseUrl ?? config.databaseDirectUrl ?? config.databaseUrl ?? process.env.DATABASE_URL;
+      const url = databaseUrl ?? config.databaseDirectUrl ?? config.databaseUrl ?? foreignDatabaseUrl();
       if (url === undefined) throw usageError("which database? Give --database-url or CARILLON_DATABASE_URL");
       const steps = await migrate({ connectionString: url }, { dryRun });
       const rows = steps.map((step) => ({ migration: step, state: dryRun ? "missing" : "applied" }));

@@ -35,11 +35,11 @@ export function serverCommand(program: Command): void {
     .option("--config <file>", "JSON file of settings (CARILLON_CONFIG)")
     .option("--json-logs", "the ready line and the log as JSON")
     .action(async (flags: ServerFlags, command: Command) => {
-      const { nodeConfig } = await import("../node-config.ts");
+      const { foreignDatabaseUrl, nodeConfig } = await import("../node-config.ts");
       const { runNode } = await import("../run-node.ts");
       const { concurrency, drainTimeout, embedded, config: file, jsonLogs, ...settings } = flags;
       const config = nodeConfig(settings, file);
-      const databaseUrl = config.databaseUrl ?? process.env.DATABASE_URL;
+      const databaseUrl = config.databaseUrl ?? foreignDatabaseUrl();
       if (databaseUrl === undefined && process.env.NODE_ENV === "production" && !embedded) {
         throw usageError(
           "no database: set CARILLON_DATABASE_URL, or say --embedded to use one of its own on this machine",

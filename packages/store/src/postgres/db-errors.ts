@@ -51,7 +51,9 @@ interface Cause {
 }
 
 export function unavailable(error: unknown, cause: Cause): CarillonError {
-  const reason = error instanceof Error && error.message ? error.message : String(error);
+  // A name with several addresses fails with an error for each.
+  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
+  const reason = first instanceof Error && first.message ? first.message : String(first);
   return new CarillonError("unavailable", {
     detail: "The database does not answer.",
     retryAfterMs: 1_000,
