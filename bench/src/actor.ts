@@ -1,7 +1,8 @@
 /** A process of a contender: does what the measurement says over IPC, and counts. */
-
+import autocannon from "autocannon";
 import type { Closable, Contender, Producer, WorkerOptions } from "./contenders/contender.ts";
 import { type ContenderName, contenders } from "./contenders/index.ts";
+import type { RestAnswer } from "./rest.ts";
 
 const now = () => performance.timeOrigin + performance.now();
 const REPORT_MS = 10;
@@ -88,6 +89,28 @@ const commands = {
     );
     const timer = setInterval(() => process.send?.({ kind: "started", count: started }), REPORT_MS);
     opened.push({ close: async () => clearInterval(timer) });
+  },
+  /** Creates tasks over HTTP for so long. */
+  async post({
+    url,
+    connections,
+    seconds,
+  }: {
+    url: string;
+    connections: number;
+    seconds: number;
+  }): Promise<RestAnswer> {
+    const body = JSON.stringify({ type: "bench", payload: { n: 1, due: null } });
+    const headers = { "content-type": "application/json" };
+    const { requests, latency, non2xx, errors } = await autocannon({
+      url,
+      connections,
+      duration: seconds,
+      method: "POST",
+      headers,
+      body,
+    });
+    return { perSecond: requests.average, p50Ms: latency.p50, p99Ms: latency.p99, refused: non2xx + errors };
   },
   async measured() {
     const answer = { started, firstAt, lastAt, lateness };

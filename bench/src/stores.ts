@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type EmbeddedPostgres, startEmbedded } from "@carillon/store";
 import pg from "pg";
 import { type ContenderName, contenders } from "./contenders/index.ts";
-import { cpuSeconds, cpuSecondsOfTree } from "./processor-time.ts";
+import { cpuSeconds, cpuSecondsOfTree } from "./processes.ts";
 
 /** What the actors of one run need to know of their store. */
 export interface Backing {

@@ -1,6 +1,6 @@
 import { type Actor, startActor } from "./actors.ts";
 import type { ContenderName } from "./contenders/index.ts";
-import { cpuSeconds } from "./processor-time.ts";
+import { cpuSeconds } from "./processes.ts";
 import type { Backing, Stores } from "./stores.ts";
 
 /** One thing to measure. */

@@ -1,7 +1,9 @@
 /** Everything that `npm run bench` measures, in order. */
 import { drainBehind, latenessBehind } from "./backlog.ts";
+import { pinned, soak } from "./endurance.ts";
 import { burst, everySecond, latenessAt } from "./lateness.ts";
 import { nodeKilled, workerKilled } from "./recovery.ts";
+import { rest } from "./rest.ts";
 import { drainOne, drainTwo, enqueueBulk, enqueueSingle, sustained } from "./throughput.ts";
 import type { Workload } from "./workload.ts";
 
@@ -22,4 +24,7 @@ export const workloads: readonly Workload[] = [
   latenessBehind(10),
   workerKilled,
   nodeKilled,
+  rest,
+  pinned,
+  soak,
 ];
