@@ -9,6 +9,7 @@ import { followDatabase } from "./clock.ts";
 import { type Config, roles as knownRoles, type Role, unknownRole } from "./config.ts";
 import { type NodeDatabase, openDatabase } from "./database.ts";
 import { directTransport } from "./direct-transport.ts";
+import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { guardOf } from "./egress/http-task.ts";
 import { createChangeFeed } from "./feed.ts";
 import { createHttpApp } from "./http/app.ts";
@@ -107,13 +108,15 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     const database = await openDatabase(options, { log, onLost: (reason) => ended.reject(reason) });
     undo.push(() => database.close());
     await migrate(database.directUrl);
-    const store = await createPostgresStore({
+    const postgres = await createPostgresStore({
       connectionString: database.url,
       directUrl: database.directUrl,
       statementTimer: metrics.statementTook,
       log: (message) => log.warn(message),
     });
-    undo.push(() => store.close());
+    undo.push(() => postgres.close());
+    const disk = watchDisk(postgres, { clock: processClock(), log });
+    const { store } = disk;
 
     const clock = followDatabase(() => store.databaseTime(), processClock());
     const feed = createChangeFeed({ store, clock });
@@ -152,7 +155,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       ...deps,
       version,
       metrics,
-      readiness: () => readiness(store, draining.signal),
+      readiness: () => readiness(disk, draining.signal),
       draining: draining.signal,
       dashboard: DASHBOARD,
     });
@@ -168,7 +171,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
         gate: engine.dispatcher,
         clock,
         authenticate: () => DEFAULT_NAMESPACE,
-        ready: async () => (await readiness(store, draining.signal)).every(({ ok }) => ok),
+        ready: async () => (await readiness(disk, draining.signal)).every(({ ok }) => ok),
       }),
     });
 
@@ -228,13 +231,14 @@ async function queueDepths(store: Store, now: number): Promise<QueueDepth[]> {
   }));
 }
 
-async function readiness(store: Store, draining: AbortSignal) {
+async function readiness({ store, full }: DiskWatch, draining: AbortSignal) {
   const answer = await store.databaseTime().then(
     () => ({ ok: true, detail: null }),
     (error: Error) => ({ ok: false, detail: error.message }),
   );
   return [
     { name: "database", ...answer },
+    { name: "disk", ok: !full(), detail: full() ? "the database's disk is full" : null },
     { name: "serving", ok: !draining.aborted, detail: draining.aborted ? "the node is draining" : null },
   ];
 }

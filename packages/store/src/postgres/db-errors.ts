@@ -22,6 +22,11 @@ export function isLockTimeout(error: unknown): boolean {
   return CarillonError.is(error) && error.cause instanceof Error && sqlState(error.cause.cause) === "55P03";
 }
 
+/** Whether the database had no room left to write. */
+export function isDiskFull(error: unknown): boolean {
+  return CarillonError.is(error) && error.cause instanceof Error && sqlState(error.cause.cause) === DISK_FULL;
+}
+
 /** Two transactions were in each other's way, and this one gave in. */
 export function isDeadlock(error: unknown): boolean {
   const state = sqlState(error);
@@ -32,6 +37,7 @@ export function isDeadlock(error: unknown): boolean {
 const unavailableStates = /^(08|53|58|57P|57014|55P03|25006|25P03)/;
 /** Of these, those after which nothing of the statement remains. */
 const refusedStates = /^(53|58|57014|55P03|25006)/;
+const DISK_FULL = "53100";
 /** Of those, the one after which the connection leads nowhere either. */
 const STANDBY = "25006";
 
@@ -55,7 +61,7 @@ export function unavailable(error: unknown, cause: Cause): CarillonError {
   const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
   const reason = first instanceof Error && first.message ? first.message : String(first);
   return new CarillonError("unavailable", {
-    detail: "The database does not answer.",
+    detail: sqlState(error) === DISK_FULL ? "The database's disk is full." : "The database does not answer.",
     retryAfterMs: 1_000,
     cause: Object.assign(new Error(reason, { cause: error }), cause),
   });

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { testServers } from "../embedded/test-database.ts";
 import { type Db, isUnknown, openPools } from "./db.ts";
+import { isDiskFull } from "./db-errors.ts";
 import { migrate } from "./migrate.ts";
 import { openProxy } from "./test-proxy.ts";
 import { setup } from "./test-store.ts";
@@ -48,6 +49,15 @@ test("a database that is not there is unavailable, and nothing was sent", async 
     (reason: unknown) => reason,
   );
   expect(error).toMatchObject({ code: "unavailable" });
+  expect(isUnknown(error)).toBe(false);
+});
+
+test("a full disk is named, and nothing of the statement remains", async () => {
+  await using s = await setupPools();
+  const fail = "do $$ begin raise exception 'could not extend file' using errcode = 'disk_full'; end $$";
+  const error = await s.pools.inserts.query(text(fail), []).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: "unavailable", message: "The database's disk is full." });
+  expect(isDiskFull(error)).toBe(true);
   expect(isUnknown(error)).toBe(false);
 });
 

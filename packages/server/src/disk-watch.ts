@@ -1,0 +1,46 @@
+/** Notices a database whose disk is full: it answers reads, and its time, as if nothing were wrong. */
+import type { Clock } from "@carillon/core";
+import { isDiskFull, type Store } from "@carillon/store";
+
+/** A node that nobody sends anything to may have no write that succeeds; after so long it is worth another try. */
+const REMEMBERED_MS = 30_000;
+
+export interface DiskWatch {
+  /** The same, watched. */
+  store: Store;
+  /** The last write found no room. */
+  full(): boolean;
+}
+
+export function watchDisk(
+  store: Store,
+  { clock, log }: { clock: Pick<Clock, "monotonic">; log: { error(text: string): void; info(text: string): void } },
+): DiskWatch {
+  let failedAt: number | null = null;
+  const watched =
+    <Args extends unknown[], Answer>(write: (...args: Args) => Promise<Answer>) =>
+    async (...args: Args): Promise<Answer> => {
+      try {
+        const answer = await write(...args);
+        if (failedAt !== null) log.info("the database's disk has room again");
+        failedAt = null;
+        return answer;
+      } catch (error) {
+        if (isDiskFull(error)) {
+          if (failedAt === null)
+            log.error("the database's disk is full: nothing can be stored until it has room again");
+          failedAt = clock.monotonic();
+        }
+        throw error;
+      }
+    };
+  return {
+    store: {
+      ...store,
+      createTasks: watched(store.createTasks),
+      recordOutcomes: watched(store.recordOutcomes),
+      putSchedule: watched(store.putSchedule),
+    },
+    full: () => failedAt !== null && clock.monotonic() - failedAt < REMEMBERED_MS,
+  };
+}
