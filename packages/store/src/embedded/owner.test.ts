@@ -67,10 +67,25 @@ test("a lock from before the machine was restarted does not count, whoever has t
   await own(dataDir);
 });
 
-test("a lock file that a power cut emptied does not count", async () => {
-  const dataDir = temporaryFolder();
-  writeFileSync(join(dataDir, "carillon.lock"), "");
-  await own(dataDir);
+test("a lock file that a power cut emptied, or that is none, does not count", async () => {
+  const whole = {
+    pid: process.ppid,
+    startedAt: "x",
+    identity: "hidden",
+    host: hostname(),
+    ...processSpace(),
+    socketDir,
+  };
+  for (const [name, value] of Object.entries({ socketDir: undefined, host: 5, boot: {}, pid: "1", identity: null })) {
+    const dataDir = temporaryFolder();
+    writeFileSync(join(dataDir, "carillon.lock"), JSON.stringify({ ...whole, [name]: value }));
+    expect((await own(dataDir)).previous).toBeNull();
+  }
+  for (const text of ["", "null", "5", "[]", "{"]) {
+    const dataDir = temporaryFolder();
+    writeFileSync(join(dataDir, "carillon.lock"), text);
+    expect((await own(dataDir)).previous).toBeNull();
+  }
 });
 
 test("an owner on another machine keeps the folder while it refreshes the lock, and loses it when it stops", async () => {

@@ -185,8 +185,11 @@ function readText(path: string): string | null {
 /** Null: not a lock file's text, for example emptied by a power cut; nobody holds it. */
 function parseOwner(text: string): Owner | null {
   try {
-    const owner = JSON.parse(text) as Owner;
-    return Number.isInteger(owner.pid) ? owner : null;
+    const owner = JSON.parse(text) as Record<keyof Owner, unknown> | null;
+    if (owner === null || typeof owner !== "object") return null;
+    const { pid, boot, namespace, startedAt, identity, host, socketDir } = owner;
+    const texts = [startedAt, identity, host, socketDir, boot ?? "", namespace ?? ""];
+    return Number.isInteger(pid) && texts.every((value) => typeof value === "string") ? (owner as Owner) : null;
   } catch {
     return null;
   }
