@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   chownSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -16,7 +18,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { chooseAccount } from "./account.ts";
 import { findBinaries } from "./binaries.ts";
 import { diskWarnings } from "./disk.ts";
-import { type EmbeddedOptions, startEmbedded } from "./start.ts";
+import { type EmbeddedOptions, removeSocketFolder, startEmbedded } from "./start.ts";
 import { isRoot, madeFolder, noPg15, pg15Bin, query, supervise, temporaryFolder } from "./test/supervise.ts";
 
 async function start(options: EmbeddedOptions) {
@@ -126,6 +128,23 @@ test.runIf(isRoot)("a normal user is told whose the data is", async () => {
     code: "unavailable",
     message: expect.stringMatching(/belongs to the user with uid \d+\. Start Carillon as that user or as root/),
   });
+});
+
+test("of what a lock file calls a socket folder, only one of ours is removed, and only what is ours in it", () => {
+  const make = (parent: string, name: string, ...files: string[]) => {
+    const folder = join(parent, name);
+    mkdirSync(folder);
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    for (const file of files) writeFileSync(join(folder, file), "");
+    removeSocketFolder(folder);
+    return existsSync(folder) ? readdirSync(folder) : null;
+  };
+  const unique = () => randomBytes(3).toString("hex");
+  expect(make(tmpdir(), `carillon-${unique()}`, ".s.PGSQL.5432", ".s.PGSQL.5432.lock")).toBeNull();
+  expect(make(tmpdir(), `carillon-${unique()}`, ".s.PGSQL.5432", "precious")).toEqual(["precious"]);
+  expect(make(tmpdir(), `carillon-${unique()}-data`, "precious")).toEqual(["precious"]);
+  expect(make(temporaryFolder(), `carillon-${unique()}`, ".s.PGSQL.5432")).toEqual([".s.PGSQL.5432"]);
+  expect(() => removeSocketFolder(join(tmpdir(), `carillon-${unique()}`))).not.toThrow();
 });
 
 test("a data folder with a long path works, although socket paths are short", async () => {

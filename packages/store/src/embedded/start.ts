@@ -1,6 +1,6 @@
-import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { CarillonError } from "@carillon/core";
 import pg from "pg";
 import { type Account, chooseAccount, isReachable } from "./account.ts";
@@ -174,13 +174,29 @@ async function createDatabase(connection: EmbeddedPostgres["connection"]): Promi
 function makeSocketFolder(account: Account | null): string {
   const fits = (folder: string) =>
     Buffer.byteLength(join(folder, "carillon-XXXXXX", ".s.PGSQL.5432")) <= 103 && (!account || isReachable(folder));
-  const folder = mkdtempSync(join([tmpdir(), "/tmp"].find(fits) ?? "/var/tmp", "carillon-"));
+  const folder = mkdtempSync(join(socketParents().find(fits) ?? "/var/tmp", "carillon-"));
   if (account) chownSync(folder, account.uid, account.gid);
   return folder;
 }
 
-function removeSocketFolder(folder: string): void {
-  if (basename(folder).startsWith("carillon-")) rmSync(folder, { recursive: true, force: true });
+const socketParents = () => [tmpdir(), "/tmp", "/var/tmp"];
+
+/**
+ * What a killed owner left, if it is one of ours: the name comes from a file that anybody may have written, so nothing but a socket goes,
+ * and the folder only when nothing else is in it.
+ */
+export function removeSocketFolder(folder: string): void {
+  if (!isSocketFolder(folder)) return;
+  try {
+    for (const name of readdirSync(folder)) if (name.startsWith(".s.PGSQL.5432")) rmSync(join(folder, name));
+    rmdirSync(folder);
+  } catch {
+    // Gone already, or not ours.
+  }
+}
+
+function isSocketFolder(folder: string): boolean {
+  return socketParents().includes(dirname(folder)) && /^carillon-[A-Za-z0-9]{6}$/.test(basename(folder));
 }
 
 function whatSurvives(settings: Record<string, string>): string {
