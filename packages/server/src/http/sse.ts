@@ -1,4 +1,5 @@
 /** Server-sent events. A reader that does not keep up is cut: it comes back and reads again, and nothing is buffered without bound. */
+import { setMaxListeners } from "node:events";
 import { CarillonError, type Clock } from "@carillon/core";
 import type { FastifyReply } from "fastify";
 
@@ -17,6 +18,8 @@ export interface EventStream {
 /** Opens streams of one node, until `draining` aborts. */
 export function createEventStreams({ clock, draining }: { clock: Clock; draining: AbortSignal }) {
   let open = 0;
+  // Each stream listens to it; their number is bounded here.
+  setMaxListeners(0, draining);
   return function openStream(reply: FastifyReply): EventStream {
     if (draining.aborted) throw new CarillonError("unavailable", { detail: "This node is leaving." });
     if (open >= MAX_STREAMS) throw new CarillonError("unavailable", { detail: "Too many event streams are open." });

@@ -66,6 +66,17 @@ async function open(app: TestApp, url: string, headers = {}): Promise<Stream> {
   return stream;
 }
 
+test("many streams are no leak that Node.js has to warn of", async () => {
+  const warnings: Error[] = [];
+  const notice = (warning: Error) => void warnings.push(warning);
+  process.on("warning", notice);
+  const streams = await Promise.all(Array.from({ length: 15 }, () => open(t, "/api/v1/events")));
+  for (const { source } of streams) source.destroy();
+  await new Promise(setImmediate);
+  process.off("warning", notice);
+  expect(warnings).toEqual([]);
+});
+
 async function finish(app: TestApp, state: FinalState): Promise<void> {
   const { session, refs } = await app.claim();
   await app.store.recordOutcomes(
