@@ -181,10 +181,11 @@ test("the payload's form is checked: scheme, credentials, method, header injecti
 });
 
 test("what carries commands over other ports than HTTP's is refused", async () => {
-  for (const port of [22, 25, 5432, 6379])
+  for (const port of [22, 25, 445, 5432, 6000, 6379, 9200, 27017])
     expect(await failure({ url: `http://127.0.0.1:${port}/` })).toMatchObject({
       taskErrorCode: "address_not_allowed",
       retryable: false,
+      message: `port ${port} is not called: other things than web servers listen there, and no setting allows it`,
     });
 });
 

@@ -5,13 +5,7 @@ import { limits } from "@carillon/core";
 import { Agent, type Dispatcher, request } from "undici";
 import type { z } from "zod";
 import { httpPayload } from "../http/schemas/builtin.ts";
-import {
-  type Address,
-  type AddressGuard,
-  AddressNotAllowedError,
-  createAddressGuard,
-  type Resolve,
-} from "./address-guard.ts";
+import { type Address, type AddressGuard, createAddressGuard, type Resolve } from "./address-guard.ts";
 
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_RETRY_AFTER_MS = 3_600_000;
@@ -20,23 +14,16 @@ const RETRIED = new Set([408, 425, 429]);
 /** What the connection and Carillon say themselves. */
 const RESERVED_HEADERS =
   /^(host|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|proxy-.*|idempotency-key|webhook-.*|carillon-.*)$/i;
-/** Where other things than HTTP listen, which would take a request for commands: ssh, telnet, mail, databases. */
-const OTHER_PORTS = new Set([
-  "21",
-  "22",
-  "23",
-  "25",
-  "110",
-  "143",
-  "465",
-  "587",
-  "993",
-  "995",
-  "3306",
-  "5432",
-  "6379",
-  "11211",
-]);
+/**
+ * Where other things than HTTP listen, which would take a request for commands, and databases that take commands over HTTP: ftp, ssh,
+ * telnet, mail, rpc, Windows, ldap, shells, rsync, NFS, databases, Docker, remote desktops, X11, chat, brokers.
+ */
+const OTHER_PORTS = new Set(
+  (
+    "21 22 23 25 110 111 135 139 143 389 445 465 512 513 514 587 636 873 993 995 1433 1521 2049 2375 2376 3306 3389 " +
+    "5432 5672 5900 6000 6379 6667 9042 9092 9200 9300 11211 27017 27018 27019"
+  ).split(" "),
+);
 
 export type HttpPayload = z.output<typeof httpPayload>;
 
@@ -58,6 +45,15 @@ class HttpStatusError extends Error {
     this.name = "HttpStatusError";
     this.retryable = RETRIED.has(status) || status >= 500;
     this.retryAfterMs = this.retryable ? retryAfterMs(headers) : null;
+  }
+}
+
+class PortNotAllowedError extends Error {
+  readonly taskErrorCode = "address_not_allowed";
+  readonly retryable = false;
+  constructor(port: string) {
+    super(`port ${port} is not called: other things than web servers listen there, and no setting allows it`);
+    this.name = "PortNotAllowedError";
   }
 }
 
@@ -83,7 +79,7 @@ export function guardOf(tasks: readonly AnyTask[]): AddressGuard {
 
 async function call(guard: AddressGuard, payload: HttpPayload, context: TaskContext): Promise<HttpResult> {
   const url = new URL(payload.url);
-  if (OTHER_PORTS.has(url.port)) throw new AddressNotAllowedError(`port ${url.port} of ${url.hostname}`);
+  if (OTHER_PORTS.has(url.port)) throw new PortNotAllowedError(url.port);
   const addresses = await unlessAborted(guard.resolve(url.hostname), context.signal);
   const agent = agentFor(addresses);
   const method = payload.method ?? "POST";
