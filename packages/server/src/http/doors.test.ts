@@ -17,13 +17,13 @@ async function started(options: Parameters<typeof startApp>[0] = {}): Promise<Te
 }
 
 /** The application behind a plain port that hands connections over, as a node's port does. */
-async function behindPort(t: TestApp): Promise<number> {
+async function behindPort(t: TestApp, host = "127.0.0.1"): Promise<number> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
     sockets.add(socket);
     t.app.server.emit("connection", socket);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   closing.push(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
@@ -32,10 +32,10 @@ async function behindPort(t: TestApp): Promise<number> {
 }
 
 /** Sends bytes and reads until the other side closes, or until it has said this. */
-function exchange(port: number, text: string, until?: RegExp): Promise<string> {
+function exchange(port: number, text: string, until?: RegExp, host = "127.0.0.1"): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";
-    const socket = connect(port, "127.0.0.1", () => socket.write(text));
+    const socket = connect(port, host, () => socket.write(text));
     socket.setEncoding("latin1").on("data", (data) => {
       const chunk = String(data);
       answer += chunk;
@@ -72,6 +72,19 @@ test("a request without a host, or with an expectation that cannot be met, is re
   const demanding = await exchange(port, `${head}Expect: miracles\r\n\r\n`);
   expect(demanding).toMatch(/^HTTP\/1.1 400 .*"errors":\[{"parameter":"Expect","code":"unsupported"/s);
   expect(await exchange(port, `${head}Expect: 100-continue\r\n\r\n`)).toMatch(/HTTP\/1.1 200 /);
+});
+
+test.runIf(process.platform === "linux")("a node on another loopback address answers to that one", async () => {
+  const t = await started();
+  const port = await behindPort(t, "127.0.0.2");
+  const status = async (host: string) => {
+    const request = `GET /api/v1/tasks HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    return (await exchange(port, request, undefined, "127.0.0.2")).split(" ")[1];
+  };
+  expect(await status(`127.0.0.2:${port}`)).toBe("200");
+  expect(await status(`localhost:${port}`)).toBe("200");
+  expect(await status(`127.0.0.3:${port}`)).toBe("403");
+  expect(await status("evil.example")).toBe("403");
 });
 
 test("a connection is told to close after a thousand requests", async () => {

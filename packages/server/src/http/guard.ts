@@ -20,14 +20,17 @@ export function checkRequest(request: IncomingMessage): void {
   if (request.headers.expect !== undefined && !/^100-continue$/i.test(request.headers.expect)) {
     throw invalid("Expect", "unsupported", "No expectation but 100-continue can be met.");
   }
-  checkOrigin(request.headers);
+  checkOrigin(request.headers, request.socket.localAddress ?? "");
   checkEncoding(request.headers);
 }
 
-function checkOrigin({ host = "", origin }: IncomingHttpHeaders): void {
-  if (!LOOPBACK.test(host)) {
+/** @param ownAddress the address that the connection came to; a page from elsewhere has no such name */
+function checkOrigin({ host = "", origin }: IncomingHttpHeaders, ownAddress: string): void {
+  const isOwnAddress = ownAddress.startsWith("127.") && host.replace(/:\d{1,5}$/, "") === ownAddress;
+  if (!LOOPBACK.test(host) && !isOwnAddress) {
     throw new CarillonError("permission_denied", {
-      detail: "Without API keys only the host names localhost, 127.0.0.1 and [::1] are answered.",
+      detail:
+        "Without API keys only the host names localhost, 127.0.0.1, [::1] and the loopback address that the node listens on are answered.",
       errors: [{ parameter: "Host", code: "host_not_allowed", message: "This host name is not answered." }],
     });
   }
