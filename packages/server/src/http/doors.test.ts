@@ -74,6 +74,19 @@ test("a request without a host, or with an expectation that cannot be met, is re
   expect(await exchange(port, `${head}Expect: 100-continue\r\n\r\n`)).toMatch(/HTTP\/1.1 200 /);
 });
 
+test("a request with two Host headers is refused, whichever comes first", async () => {
+  const port = await behindPort(await started());
+  for (const hosts of [
+    ["localhost", "evil.example"],
+    ["evil.example", "localhost"],
+    ["localhost", "localhost"],
+  ]) {
+    const head = hosts.map((host, i) => `${i ? "host" : "Host"}: ${host}\r\n`).join("");
+    const answer = await exchange(port, `GET /livez HTTP/1.1\r\n${head}Connection: close\r\n\r\n`);
+    expect(answer, hosts.join()).toMatch(/^HTTP\/1.1 400 /);
+  }
+});
+
 test.runIf(process.platform === "linux")("a node on another loopback address answers to that one", async () => {
   const t = await started();
   const port = await behindPort(t, "127.0.0.2");

@@ -14,6 +14,7 @@ export function checkRequest(request: IncomingMessage): void {
   if (request.rawHeaders.length > 2 * MAX_HEADERS) {
     throw invalid("headers", "too_many", `A request has at most ${MAX_HEADERS} headers.`);
   }
+  checkHosts(request.rawHeaders);
   if (request.headers.host === undefined && request.httpVersionMinor >= 1) {
     throw invalid("Host", "required", "An HTTP/1.1 request names its host.");
   }
@@ -22,6 +23,12 @@ export function checkRequest(request: IncomingMessage): void {
   }
   checkOrigin(request.headers, request.socket.localAddress ?? "");
   checkEncoding(request.headers);
+}
+
+/** Whoever stands in front may have looked at the other one. */
+function checkHosts(rawHeaders: readonly string[]): void {
+  const hosts = rawHeaders.filter((header, i) => i % 2 === 0 && header.toLowerCase() === "host");
+  if (hosts.length > 1) throw invalid("Host", "too_many", "A request has one Host header.");
 }
 
 /** @param ownAddress the address that the connection came to; a page from elsewhere has no such name */
