@@ -2,7 +2,13 @@
 import autocannon from "autocannon";
 import type { Closable, Contender, Producer, WorkerOptions } from "./contenders/contender.ts";
 import { type ContenderName, contenders } from "./contenders/index.ts";
-import type { RestAnswer } from "./rest.ts";
+
+export interface RestAnswer {
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  refused: number;
+}
 
 const now = () => performance.timeOrigin + performance.now();
 const REPORT_MS = 10;

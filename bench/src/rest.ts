@@ -1,12 +1,6 @@
 /** The API over HTTP, under load. */
+import type { RestAnswer } from "./actor.ts";
 import type { Workload } from "./workload.ts";
-
-export interface RestAnswer {
-  perSecond: number;
-  p50Ms: number;
-  p99Ms: number;
-  refused: number;
-}
 
 export const rest: Workload = {
   id: "W10",
