@@ -11,7 +11,7 @@ import { onStage, type Workload } from "./workload.ts";
 import { workloads } from "./workloads.ts";
 
 const usage = `npm run bench -- [options]
-  --only W1,W4         workloads whose id begins so; default: ${workloads.map(({ id }) => id).join(", ")}
+  --only W1,W4         workloads by id, or by its first word; default: ${workloads.map(({ id }) => id).join(", ")}
   --contenders a,b     default: carillon, raw-sql
   --peers a,b          beside them: graphile-worker, pg-boss, bullmq (with and without fsync), or all
   --rounds N           default 3
@@ -39,7 +39,7 @@ const wanted = [...list(flags.contenders), ...peersOf(list(flags.peers))] as Con
 for (const name of wanted) if (!(name in contenders)) fail(`There is no contender "${name}".\n${usage}`);
 const prefixes = list(flags.only ?? "");
 const chosen = workloads.filter(({ id, extra }) =>
-  prefixes.length > 0 ? prefixes.some((prefix) => id.startsWith(prefix)) : !extra,
+  prefixes.length > 0 ? prefixes.some((prefix) => id === prefix || id.startsWith(`${prefix} `)) : !extra,
 );
 if (wanted.some((name) => contenders[name].peer)) installPeers();
 
