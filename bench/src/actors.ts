@@ -41,7 +41,8 @@ export async function startActor(
 ): Promise<Actor> {
   const child = fork(fileURLToPath(new URL("./actor.js", import.meta.url)), [name], {
     execPath: nodeFor(name),
-    execArgv: [],
+    // For everybody: with V8's default of 16 MB a fifth of the time at these rates goes into collecting short-lived objects.
+    execArgv: ["--max-semi-space-size=32"],
     serialization: "advanced",
     env: { ...process.env, ...backing.env, ...env },
     stdio: ["ignore", "inherit", "inherit", "ipc"],

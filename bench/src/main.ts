@@ -117,7 +117,10 @@ function list(text: string): string[] {
 function installPeers(): void {
   if (existsSync(`${PEERS}node_modules/bullmq`)) return;
   console.error("installing the peers into bench/peers");
-  execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: PEERS, stdio: "inherit" });
+  execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"], {
+    cwd: PEERS,
+    stdio: "inherit",
+  });
 }
 
 function fail(message: string): never {

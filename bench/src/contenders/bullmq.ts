@@ -2,7 +2,11 @@
 import { type Contender, type Payload, redisPort } from "./contender.ts";
 import { peer } from "./peer.ts";
 
-const connection = () => ({ host: "127.0.0.1", port: redisPort(), maxRetriesPerRequest: null });
+async function connection() {
+  const { Redis } = await peer("ioredis");
+  return new Redis({ host: "127.0.0.1", port: redisPort(), maxRetriesPerRequest: null });
+}
+
 const options = (due: number | null) => ({
   removeOnComplete: true,
   removeOnFail: true,
@@ -14,7 +18,7 @@ export const bullmq: Contender = {
   prepare: async () => {},
   async openProducer() {
     const { Queue } = await peer("bullmq");
-    const queue = new Queue("bench", { connection: connection() });
+    const queue = new Queue("bench", { connection: await connection() });
     let sent = 0;
     return {
       async bulk(dueAts) {
@@ -47,7 +51,7 @@ export const bullmq: Contender = {
         // A scheduler's job is called `repeat:NAME:INSTANT`.
         onStart(data.due ?? (id.startsWith("repeat:") ? Number(id.split(":").at(-1)) : null));
       },
-      { connection: connection(), concurrency: Math.min(concurrency, 500) },
+      { connection: await connection(), concurrency: Math.min(concurrency, 500) },
     );
     await worker.waitUntilReady();
     return { close: () => worker.close(true) };
