@@ -38,7 +38,7 @@ export async function openStores(names: readonly ContenderName[]): Promise<Store
       node: process.version,
       ...(postgres ? { postgresql: postgres.version } : {}),
       ...(redis.size > 0
-        ? { redis: execFileSync("redis-server", ["--version"], { encoding: "utf8" }).split(" ")[2]! }
+        ? { redis: execFileSync("redis-server", ["--version"], { encoding: "utf8" }).match(/v=(\S+)/)?.[1] ?? "?" }
         : {}),
     },
     async open(name) {
