@@ -35,7 +35,7 @@ if (flags.help) {
   process.exit(0);
 }
 
-const wanted = [...list(flags.contenders), ...peersOf(list(flags.peers))] as ContenderName[];
+const wanted = [...new Set([...list(flags.contenders), ...peersOf(list(flags.peers))])] as ContenderName[];
 for (const name of wanted) if (!(name in contenders)) fail(`There is no contender "${name}".\n${usage}`);
 const prefixes = list(flags.only ?? "");
 const chosen = workloads.filter(({ id, extra }) =>
