@@ -22,7 +22,7 @@ module.exports = {
     room("dashboard", "packages/dashboard", []),
     room("testkit", "packages/testkit", ["server", "store", "core", "client", "proto"]),
     room("cli", "packages/cli", ["server", "store", "core", "client", "testkit", "proto"]),
-    room("bench", "bench", ["store", "client", "cli", "server", "core"]),
+    room("bench", "bench", ["store", "client", "cli"]),
     room("examples", "examples", ["client", "cli"]),
     {
       name: "examples-import-published-packages",

@@ -12,30 +12,34 @@ async function fill(stage: Stage, full: number): Promise<void> {
   await producer.close();
 }
 
-export const drainBehind = (millions: number): Workload => ({
-  id: `W7 drain ${millions}M`,
-  title: `Drain 50,000 with ${millions},000,000 due tomorrow`,
-  unit: "tasks/s",
-  better: "higher",
+type Measure = Pick<Workload, "title" | "unit" | "better" | "run">;
+
+const behind = (millions: number, name: string, { title, unit, better, run }: Measure): Workload => ({
+  id: `W7 ${name} ${millions}M`,
+  title: `${title} with ${millions},000,000 due tomorrow`,
+  unit,
+  better,
   extra: millions > 1,
   once: millions > 1,
   only: ["carillon", "raw-sql", "graphile-worker", "pg-boss", "bullmq"],
   async run(stage) {
     await fill(stage, millions * 1_000_000);
-    return drain(stage, 1);
+    return run(stage);
   },
 });
 
-export const latenessBehind = (millions: number): Workload => ({
-  id: `W7 lateness ${millions}M`,
-  title: `Lateness at 2,000/s with ${millions},000,000 due tomorrow`,
-  unit: "ms late, p99",
-  better: "lower",
-  extra: millions > 1,
-  once: millions > 1,
-  only: ["carillon", "raw-sql", "graphile-worker", "pg-boss", "bullmq"],
-  async run(stage) {
-    await fill(stage, millions * 1_000_000);
-    return atRandomInstants(stage, 2_000);
-  },
-});
+export const drainBehind = (millions: number): Workload =>
+  behind(millions, "drain", {
+    title: "Drain 50,000",
+    unit: "tasks/s",
+    better: "higher",
+    run: (stage) => drain(stage, 1),
+  });
+
+export const latenessBehind = (millions: number): Workload =>
+  behind(millions, "lateness", {
+    title: "Lateness at 2,000/s",
+    unit: "ms late, p99",
+    better: "lower",
+    run: (stage) => atRandomInstants(stage, 2_000),
+  });

@@ -1,57 +1,37 @@
 /** After `kill -9`: how long until the tasks of a dead process run again. */
 import type { Actor, Measured } from "./actors.ts";
-import { now, until } from "./waiting.ts";
+import type { ContenderName } from "./contenders/index.ts";
+import { now, sleep, until } from "./waiting.ts";
 import type { Stage, Workload } from "./workload.ts";
 
 const TASKS = 10;
 
 /** With the settings that each has when nobody chose any. */
-export const workerKilled: Workload = {
-  id: "W8 worker",
-  title: `A worker process with ${TASKS} running tasks is killed`,
+const killed = (id: string, what: string, only: ContenderName): Workload => ({
+  id,
+  title: `${what} ${TASKS} tasks is killed`,
   unit: "ms until the last of them runs again",
   better: "lower",
-  only: ["carillon-grpc"],
-  async run(stage) {
-    const { producer, workers } = await twoWorkers(stage);
-    return runAgain(producer, workers, async (victim) => victim.kill("SIGKILL"));
-  },
-};
+  only: [only],
+  run: runAgain,
+});
 
-export const nodeKilled: Workload = {
-  id: "W8 node",
-  title: `A node whose own worker runs ${TASKS} tasks is killed`,
-  unit: "ms until the last of them runs again",
-  better: "lower",
-  only: ["carillon"],
-  async run(stage) {
-    const { producer, workers } = await twoWorkers(stage);
-    return runAgain(producer, workers, async (victim) => victim.kill("SIGKILL"));
-  },
-};
-
-async function twoWorkers(stage: Stage): Promise<{ producer: Actor; workers: Actor[] }> {
-  const producer = await stage.actor("producer");
-  const workers = await stage.workers(2);
-  await producer.call("openProducer");
-  return { producer, workers };
-}
+export const workerKilled = killed("W8 worker", "A worker process that runs", "carillon-grpc");
+export const nodeKilled = killed("W8 node", "A node whose own worker runs", "carillon");
 
 /** The victim is the only worker at first; the other one comes when it holds all tasks. */
-async function runAgain(
-  producer: Actor,
-  [victim, other]: Actor[],
-  kill: (victim: Actor) => Promise<void>,
-): Promise<Record<string, number>> {
-  if (!victim || !other) throw new Error("two workers are needed");
+async function runAgain(stage: Stage): Promise<Record<string, number>> {
+  const producer = await stage.actor("producer");
+  const [victim, other] = (await stage.workers(2)) as [Actor, Actor];
+  await producer.call("openProducer");
   await victim.call("work", { concurrency: 100, tuned: "lateness", holdMs: 600_000 });
   await producer.call("enqueue", { count: TASKS, perCall: TASKS, callers: 1 });
   await until(() => victim.started === TASKS);
   await other.call("work", { concurrency: 100, tuned: "lateness" });
   // Long enough for everybody to know everybody, and for the tasks to be known as running.
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await sleep(3_000);
   const killedAt = now();
-  await kill(victim);
+  await victim.kill("SIGKILL");
   await until(() => other.started >= TASKS, 120_000);
   const { lastAt } = await other.call<Measured>("measured");
   return { last: lastAt - killedAt };
