@@ -30,6 +30,8 @@ export const limits = {
   previewFires: 1_000,
   keptAttempts: 10,
   lostWorkers: 3,
+  /** For how long a recorded outcome that is sent again is known as the same. */
+  repeatedOutcomeMs: 2 * 86_400_000,
 } as const;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;

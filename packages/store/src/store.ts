@@ -400,7 +400,10 @@ export interface Store {
   giveBack(session: Id, tasks: TaskRef[]): Promise<Id[]>;
   /** `running` for people, once a task has outlived about a second. */
   markRunning(tasks: (TaskRef & { startedAt: number; worker: string })[]): Promise<void>;
-  /** In the order sent: true if it was recorded, false if the lease was lost (somebody else decides). */
+  /**
+   * In the order sent: true if it was recorded, false if the lease was lost (somebody else decides). A final one that is sent again
+   * because its answer was lost, at most two days later, is true again.
+   */
   recordOutcomes(outcomes: Outcome[]): Promise<boolean[]>;
   /** A worker came from another node with its running tasks: their leases move here, token and attempt stay. Answers those that moved. */
   adopt(session: Id, namespace: string, tasks: TaskRef[]): Promise<ClaimedTask[]>;

@@ -1,3 +1,4 @@
+import { limits } from "@carillon/core";
 import type { Attempt, Outcome } from "../store.ts";
 import type { MemoryDatabase, TaskRow } from "./database.ts";
 import { endedAttempt, finishTask, heldTask, returnTask, withAttempt } from "./rows.ts";
@@ -14,9 +15,10 @@ export function recordOutcomes(database: MemoryDatabase, outcomes: Outcome[]): b
 }
 
 /** The very outcome that was recorded, sent again because its answer was lost. */
-function isRepetition(database: MemoryDatabase, { id, token, decision }: Outcome): boolean {
+function isRepetition(database: MemoryDatabase, { id, token, decision, finishedAt }: Outcome): boolean {
   const row = database.archive.get(id);
-  return row !== undefined && row.token === token && decision.kind === "final" && row.state === decision.state;
+  if (row === undefined || row.token !== token || decision.kind !== "final") return false;
+  return row.state === decision.state && row.finishedAt! >= finishedAt - limits.repeatedOutcomeMs;
 }
 
 function finish(database: MemoryDatabase, row: TaskRow, outcome: Outcome): void {

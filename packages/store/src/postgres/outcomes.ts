@@ -2,7 +2,7 @@
  * recordOutcomes. `(id, token)` alone decides whether an attempt's end is written; the first one committed wins. Outcomes of the same
  * moment share a statement, on connections where no insert ever waits.
  */
-import type { Id, OutcomeDecision } from "@carillon/core";
+import { type Id, limits, type OutcomeDecision } from "@carillon/core";
 import type { Outcome } from "../store.ts";
 import { float8Array, int2Array, int8Array, textArray } from "./arrays.ts";
 import type { Pools, Statement } from "./db.ts";
@@ -10,7 +10,7 @@ import { refusalOf } from "./db-errors.ts";
 import { attemptsWith, errorText, insertIntoArchive, returned, storable } from "./final.ts";
 import { createGroup, reaches, type Size, settle } from "./group-commit.ts";
 import { isLarge } from "./insert.ts";
-import { DAY_MS, withPartitions } from "./partitions.ts";
+import { withPartitions } from "./partitions.ts";
 
 export function createRecordOutcomes(pools: Pools): (outcomes: Outcome[]) => Promise<boolean[]> {
   const record = createGroup<Outcome[], boolean[]>({
@@ -118,12 +118,13 @@ async function finish(pools: Pools, items: Decided<"final">[]): Promise<void> {
 /** Those of them that are recorded already, just so: their callers never got the answer, and send again. */
 async function repeated(pools: Pools, items: Decided<"final">[]): Promise<Id[]> {
   const outcomes = items.map((item) => item.outcome);
-  const earliest = outcomes.reduce((least, { finishedAt }) => Math.min(least, finishedAt), Number.POSITIVE_INFINITY);
+  const since = outcomes.map(({ finishedAt }) => finishedAt - limits.repeatedOutcomeMs);
   const rows = await pools.outcomes.query<[Id]>(selectRepeated, [
     int8Array(outcomes.map(({ id }) => id)),
     int8Array(outcomes.map(({ token }) => token)),
     textArray(outcomes.map(({ decision }) => decision.state)),
-    earliest - 2 * DAY_MS,
+    float8Array(since),
+    Math.min(...since),
   ]);
   return rows.map(([id]) => id);
 }
@@ -133,9 +134,9 @@ const selectRepeated = {
   text: `
 select a.id
   from archive a
-  join unnest($1::int8[], $2::int8[], $3::text[]) as x(id, token, state)
-    on x.id = a.id and x.token = a.token and x.state = a.state::text
- where a.id = any($1::int8[]) and a.finished_at >= to_timestamp($4::float8 / 1000)`,
+  join unnest($1::int8[], $2::int8[], $3::text[], $4::float8[]) as x(id, token, state, since)
+    on x.id = a.id and x.token = a.token and x.state = a.state::text and a.finished_at >= to_timestamp(x.since / 1000)
+ where a.id = any($1::int8[]) and a.finished_at >= to_timestamp($5::float8 / 1000)`,
 };
 
 /**

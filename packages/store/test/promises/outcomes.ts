@@ -35,6 +35,15 @@ export const outcomes: Promises = {
     expect(await t.record(task, final("succeeded"))).toEqual([true]);
     expect((await t.task(task.id)).state).toBe("succeeded");
   },
+  "a repetition is acknowledged for two days": async (t) => {
+    const task = await t.claimOne();
+    const fresh = await t.claimOne();
+    await t.record(task, final("succeeded"));
+    t.now += 49 * 3_600_000;
+    await t.record(fresh, final("succeeded"));
+    const repeated = await Promise.all([task, fresh].map((one) => t.record(one, final("succeeded"))));
+    expect(repeated).toEqual([[false], [true]]);
+  },
   "what a node decides about a worker that is gone is void once the worker is elsewhere": async (t) => {
     const task = await t.claimOne();
     const other = await t.openSession();
