@@ -60,8 +60,8 @@ const commands = {
       ),
     );
   },
-  async everySecond({ count }: { count: number }) {
-    await (await openProducer()).everySecond?.(count);
+  async schedules({ count, seconds }: { count: number; seconds: number }) {
+    await (await openProducer()).schedules?.(count, seconds);
   },
   /** Inserts as fast as the workers work, until told to stop. Answers how many. */
   async sustain({ perCall }: { perCall: number }) {

@@ -1,7 +1,7 @@
 /** Everything that `npm run bench` measures, in order. */
 import { drainBehind, latenessBehind } from "./backlog.ts";
 import { pinned, soak } from "./endurance.ts";
-import { burst, everySecond, latenessAt } from "./lateness.ts";
+import { burst, everyMinute, everySecond, latenessAt } from "./lateness.ts";
 import { nodeKilled, workerKilled } from "./recovery.ts";
 import { rest } from "./rest.ts";
 import { drainOne, drainTwo, enqueueBulk, enqueueSingle, sustained } from "./throughput.ts";
@@ -18,6 +18,7 @@ export const workloads: readonly Workload[] = [
   latenessAt(10_000),
   burst,
   everySecond,
+  everyMinute,
   drainBehind(1),
   latenessBehind(1),
   drainBehind(10),

@@ -27,13 +27,13 @@ export const bullmq: Contender = {
       async single() {
         await queue.add("bench", { n: sent++, due: null }, options(null));
       },
-      async everySecond(count) {
+      async schedules(count, seconds) {
         for (let i = 0; i < count; i += 20) {
           await Promise.all(
             Array.from({ length: Math.min(20, count - i) }, (_, j) =>
               queue.upsertJobScheduler(
                 `bench-${i + j}`,
-                { every: 1_000 },
+                { every: seconds * 1_000 },
                 { name: "bench", data: { n: i + j, due: null }, opts: options(null) },
               ),
             ),

@@ -47,12 +47,12 @@ export function producerOn(node: CarillonNode): Producer {
     async single() {
       await node.client.tasks.create(TYPE, { n: sent++, due: null });
     },
-    async everySecond(count) {
+    async schedules(count, seconds) {
       for (let i = 0; i < count; i += 20) {
         await Promise.all(
           Array.from({ length: Math.min(20, count - i) }, (_, j) =>
             node.client.schedules.put(`bench-${i + j}`, {
-              every: "1s",
+              every: `${seconds}s`,
               task: { type: TYPE, payload: { n: i + j, due: null } },
             }),
           ),

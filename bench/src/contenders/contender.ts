@@ -28,8 +28,8 @@ export interface Producer extends Closable {
   /** One call. A due instant in epoch milliseconds, or null: now. */
   bulk(dueAts: (number | null)[]): Promise<void>;
   single(): Promise<void>;
-  /** `count` schedules that fire each second from now on; left out where there are none. */
-  everySecond?(count: number): Promise<void>;
+  /** `count` schedules that fire every `seconds` from now on; left out where there are none. */
+  schedules?(count: number, seconds: number): Promise<void>;
 }
 
 /** Where a contender finds its store, from the actor's environment. */

@@ -9,6 +9,10 @@ export function processClock(): Clock {
     now: () => performance.timeOrigin + performance.now(),
     monotonic: () => performance.now(),
     after(delayMs, callback) {
+      if (delayMs <= 0) {
+        const immediate = setImmediate(callback);
+        return () => clearImmediate(immediate);
+      }
       let timer: NodeJS.Timeout;
       const arm = (remainingMs: number) => {
         timer = setTimeout(

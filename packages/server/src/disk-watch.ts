@@ -17,22 +17,22 @@ export function watchDisk(
   { clock, log }: { clock: Pick<Clock, "monotonic">; log: { error(text: string): void; info(text: string): void } },
 ): DiskWatch {
   let failedAt: number | null = null;
+  function succeeded(): void {
+    if (failedAt !== null) log.info("the database's disk has room again");
+    failedAt = null;
+  }
+  function failed(error: unknown): void {
+    if (!isDiskFull(error)) return;
+    if (failedAt === null) log.error("the database's disk is full: nothing can be stored until it has room again");
+    failedAt = clock.monotonic();
+  }
+  /** The very promise: it stands on the way of every task. */
   const watched =
     <Args extends unknown[], Answer>(write: (...args: Args) => Promise<Answer>) =>
-    async (...args: Args): Promise<Answer> => {
-      try {
-        const answer = await write(...args);
-        if (failedAt !== null) log.info("the database's disk has room again");
-        failedAt = null;
-        return answer;
-      } catch (error) {
-        if (isDiskFull(error)) {
-          if (failedAt === null)
-            log.error("the database's disk is full: nothing can be stored until it has room again");
-          failedAt = clock.monotonic();
-        }
-        throw error;
-      }
+    (...args: Args): Promise<Answer> => {
+      const answer = write(...args);
+      answer.then(succeeded, failed);
+      return answer;
     };
   return {
     store: {

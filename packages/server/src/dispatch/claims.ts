@@ -7,13 +7,17 @@
 import { bandOf, type ClaimedTask } from "@carillon/store";
 import { allot } from "./allot.ts";
 import { type Demand, isComing, isDue, LOOKAHEAD_MS, type Pair, pairKey } from "./demand.ts";
-import { createHeldTask, findHeld, freeCredits, freeSlots, type Hand, type Pool, take } from "./hand.ts";
+import { createHeldTask, findHeld, freeCredits, freeSlots, type Hand, type Pool, slotsOf, take } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Returns } from "./returns.ts";
 
 const MAX_BATCH = 2_000;
 /** A pool's tasks in the heap never exceed this. */
-const MAX_AHEAD = 5_000;
+const MAX_AHEAD = 20_000;
+/** Nor is anything claimed ahead while the payloads of all that is held come to more characters than this. */
+const MAX_PAYLOADS_LENGTH = 64 * 1_024 * 1_024;
+/** Attempts are not taken to be quicker than this. */
+const LEAST_SERVICE_MS = 0.5;
 /** So much work lies ready beyond the free slots, measured in time: about two round trips to the store. */
 const PREFETCH_MS = 25;
 /** An answer older than this may have been reconciled away meanwhile: what it brought goes back. */
@@ -128,7 +132,7 @@ export function createClaims(
           }
         }
         if (!pool.claimingAhead) {
-          const budget = aheadBudget(pool, at);
+          const budget = hand.payloadsLength > MAX_PAYLOADS_LENGTH ? 0 : aheadBudget(pool, at);
           if (budget > 0) {
             const pairs = select(demand, pool, (pair) => isComing(pair, now));
             if (pairs.length > 0) start(pool, "ahead", pairs, budget, now);
@@ -148,9 +152,8 @@ export function createClaims(
  */
 function adapt(pool: Pool, batch: number): void {
   const quick = pool.endedSinceClaim >= pool.lastBatch / 2 && pool.lastBatch > 0;
-  const slots = pool.workers.reduce((sum, worker) => sum + worker.slots, 0);
   const idle = pool.workers.reduce((sum, worker) => sum + freeSlots(worker), 0);
-  if (batch > 0 && quick && idle >= slots / 2) pool.boost = Math.min(MAX_BOOST, Math.max(16, 2 * pool.boost));
+  if (batch > 0 && quick && idle >= slotsOf(pool) / 2) pool.boost = Math.min(MAX_BOOST, Math.max(16, 2 * pool.boost));
   pool.lastBatch = batch;
   pool.endedSinceClaim = 0;
 }
@@ -169,7 +172,9 @@ function dueBudget(pool: Pool, at: number): number {
   return Math.min(MAX_BATCH, free + prefetch);
 }
 
+/** Many may be due at one instant after a quiet time: quick workers get through several slots' worth before a claim is answered. */
 function aheadBudget(pool: Pool, at: number): number {
-  const expected = Math.max(freeCredits(pool), Math.floor(pool.rate.at(at) * LOOKAHEAD_MS));
+  const quick = Math.floor((slotsOf(pool) * PREFETCH_MS) / Math.max(LEAST_SERVICE_MS, pool.serviceMs));
+  const expected = Math.max(freeCredits(pool), Math.floor(pool.rate.at(at) * LOOKAHEAD_MS), quick);
   return Math.min(MAX_BATCH, Math.min(MAX_AHEAD, expected) - pool.ahead);
 }

@@ -92,6 +92,48 @@ test("a task claimed ahead that finds no slot goes back within 50 ms, and anothe
   expect(idle.received[0]!.at - dueAt).toBeLessThanOrEqual(60);
 });
 
+/** Ten slots, and handlers that return at once. */
+async function quickWorker() {
+  const t = await setup({ callMs: 3 });
+  const worker = t.worker({ slots: 10 });
+  worker.onTask = (task) => worker.end(task, undefined, 0);
+  await t.insert([t.task(), t.task(), t.task()]);
+  await t.clock.advance(2_000);
+  worker.received.length = 0;
+  return { t, worker };
+}
+
+test("quick workers start many tasks of one instant at once, although they have few slots", async () => {
+  const { t, worker } = await quickWorker();
+  const dueAt = t.clock.now() + 1_000;
+  await t.insert(Array.from({ length: 200 }, () => t.task({ dueAt })));
+  await t.clock.advance(1_000);
+  expect(worker.received.map(({ at }) => at)).toEqual(Array(200).fill(dueAt));
+});
+
+test("what was claimed for quick workers that turn out slow goes back within 50 ms", async () => {
+  const { t, worker } = await quickWorker();
+  worker.onTask = () => {};
+  const dueAt = t.clock.now() + 1_000;
+  const ids = await t.insert(Array.from({ length: 200 }, () => t.task({ dueAt })));
+  await t.clock.advance(1_060);
+  const states = await Promise.all(ids.map(async (id) => (await t.state(id)).state));
+  expect(states.filter((state) => state === "pending")).toHaveLength(190);
+});
+
+test("large payloads are not piled up in memory ahead of their instant", async () => {
+  const { t, worker } = await quickWorker();
+  const payload = JSON.stringify("x".repeat(250_000));
+  const dueAt = t.clock.now() + 1_000;
+  await t.insert(Array.from({ length: 300 }, () => t.task({ dueAt, payload })));
+  const [later] = await t.insert([t.task({ dueAt: dueAt + 100 })]);
+  await t.clock.advance(950);
+  expect((await t.state(later!)).state).toBe("pending");
+  await t.clock.advance(200);
+  expect(worker.received).toHaveLength(301);
+  expect((await t.state(later!)).state).toBe("succeeded");
+});
+
 test("slots reserved for an insert are given to its tasks without another claim", async () => {
   const t = await setup();
   const worker = t.worker({ slots: 3 });

@@ -1,7 +1,7 @@
 /** Decides what follows the end of an attempt, and hands that to be written. The slot is free from here on. */
 import type { ReportedOutcome } from "@carillon/client";
 import { type AttemptReport, decideLoss, decideOutcome, idCreatedAt, type OutcomeDecision } from "@carillon/core";
-import { type HeldTask, leaveWorker } from "./hand.ts";
+import { type HeldTask, leaveWorker, type Pool } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Outcomes } from "./outcomes.ts";
 
@@ -42,6 +42,7 @@ export function createEndings(
     held.since = clock.monotonic();
     leaveWorker(held);
     if (held.pool) {
+      if (facts.startedAt !== null) learnService(held.pool, facts.finishedAt - facts.startedAt);
       held.pool.rate.add(1);
       held.pool.pace.add(1);
       held.pool.endedSinceClaim++;
@@ -99,6 +100,14 @@ export function createEndings(
       worker?.link.send({ kind: "lost", tasks: [{ id, token }] });
     },
   };
+}
+
+/** Over how many attempts the time that one takes is smoothed. */
+const SERVICE_SAMPLES = 64;
+
+function learnService(pool: Pool, ranMs: number): void {
+  if (pool.serviceMs === Number.POSITIVE_INFINITY) pool.serviceMs = ranMs;
+  else pool.serviceMs += (ranMs - pool.serviceMs) / SERVICE_SAMPLES;
 }
 
 /** Its node had to stop it. */

@@ -50,9 +50,13 @@ export function createHandOut(
     pool.returnAt = Math.min(pool.returnAt, held.since + RETURN_AFTER_MS);
   }
 
-  /** What has waited too long for a slot. Looked for only when there may be some. */
+  /** What has waited too long for a slot, unless its turn is about to come. Looked for only when there may be some. */
   function takeLate(pool: Pool, now: number): HeldTask[] {
     if (now < pool.returnAt) return [];
+    if (pool.ready.size <= pool.pace.at(now) * RETURN_AFTER_MS) {
+      pool.returnAt = now + RETURN_AFTER_MS;
+      return [];
+    }
     const late = pool.ready.remove((held) => held.phase !== "ready" || now - held.since >= RETURN_AFTER_MS);
     pool.returnAt = pool.ready
       .values()

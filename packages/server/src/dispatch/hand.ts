@@ -100,6 +100,8 @@ export interface Pool {
   readonly pace: Rate;
   /** How much lies ready beyond the free slots because its workers have proved quicker than the store. */
   boost: number;
+  /** How long an attempt takes, smoothed over the last ones; Infinity before the first. */
+  serviceMs: number;
   /** What the last claim brought, if it brought as much as it could, and how many tasks have ended since. */
   lastBatch: number;
   endedSinceClaim: number;
@@ -109,6 +111,8 @@ export interface Hand {
   readonly tasks: Map<Id, HeldTask>;
   readonly workers: Set<ConnectedWorker>;
   readonly pools: Map<string, Pool>;
+  /** Characters of the payloads of all of them. */
+  payloadsLength: number;
   /** Claimed ahead: by due instant. */
   readonly ahead: Heap<HeldTask>;
 }
@@ -118,6 +122,7 @@ export function createHand(): Hand {
     tasks: new Map(),
     workers: new Set(),
     pools: new Map(),
+    payloadsLength: 0,
     ahead: new Heap((a, b) => a.claimed.dueAt < b.claimed.dueAt),
   };
 }
@@ -161,6 +166,7 @@ export function createPool(key: string, namespace: string, queues: string[], typ
     rate: createRate(1_000),
     pace: createRate(50),
     boost: 0,
+    serviceMs: Number.POSITIVE_INFINITY,
     lastBatch: 0,
     endedSinceClaim: 0,
   };
@@ -179,9 +185,13 @@ export function take(hand: Hand, held: HeldTask): boolean {
     }
     forget(hand, earlier);
   }
+  const ending = hand.tasks.get(id);
   hand.tasks.set(id, held);
+  hand.payloadsLength += lengthOf(held) - (ending ? lengthOf(ending) : 0);
   return true;
 }
+
+const lengthOf = ({ claimed }: HeldTask): number => claimed.payload?.length ?? 0;
 
 /** Tells attempts apart, in a map. */
 export const refKey = ({ id, token }: TaskRef): string => `${id}/${token}`;
@@ -196,7 +206,10 @@ export function findHeld(hand: Hand, id: Id, token: bigint): HeldTask | null {
 export function forget(hand: Hand, held: HeldTask): void {
   if (held.phase === "ahead" && held.pool) held.pool.ahead--;
   held.phase = "gone";
-  if (hand.tasks.get(held.claimed.id) === held) hand.tasks.delete(held.claimed.id);
+  if (hand.tasks.get(held.claimed.id) === held) {
+    hand.tasks.delete(held.claimed.id);
+    hand.payloadsLength -= lengthOf(held);
+  }
   leaveWorker(held);
   // A worker may have been kept empty for it.
   if (isSuspect(held)) for (const worker of hand.workers) if (worker.suspect === held) worker.suspect = null;
@@ -226,6 +239,12 @@ export function leaveWorker(held: HeldTask): void {
 export function freeSlots(worker: ConnectedWorker): number {
   if (worker.state !== "open" || worker.suspect) return 0;
   return Math.max(0, worker.slots - worker.tasks.size - worker.presented);
+}
+
+export function slotsOf(pool: Pool): number {
+  let slots = 0;
+  for (const worker of pool.workers) slots += worker.slots;
+  return slots;
 }
 
 /** Slots that nobody has a claim on. May be negative. */

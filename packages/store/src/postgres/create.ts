@@ -7,6 +7,7 @@ import {
   allCreated,
   type CreateCall,
   FLIGHT_BYTES,
+  isCreated,
   recover,
   sessionsOf,
   sizeOfCreate,
@@ -59,6 +60,8 @@ async function insertPlain(pools: Pools, catalog: Catalog, calls: CreateCall[]):
   const rows = await withPartitions(pools.control, () =>
     pools.inserts.query<InsertedRow>(statement, values, { deadlineMs }),
   );
+  if (rows.length === 0)
+    return calls.map(({ tasks }) => ({ kind: "created", tasks: tasks.map(isCreated), claimed: [] }));
   const claimed = new Set(rows.map(([id]) => id));
   return Promise.all(calls.map((call) => allCreated(catalog, call, claimed)));
 }

@@ -32,10 +32,12 @@ export function sessionsOf(calls: CreateCall[]): (Id | null)[] | undefined {
   );
 }
 
+export const isCreated = ({ id }: NewTask) => ({ id, created: true });
+
 export async function allCreated(catalog: Catalog, { tasks }: CreateCall, claimed: Set<Id>): Promise<CreateAnswer> {
   return {
     kind: "created",
-    tasks: tasks.map((task) => ({ id: task.id, created: true })),
+    tasks: tasks.map(isCreated),
     claimed: await claimedTasks(
       catalog,
       tasks.filter((task) => claimed.has(task.id)),

@@ -109,6 +109,7 @@ export function createGroup<Call, Answer>(options: GroupOptions<Call, Answer>): 
     const oldest = waiting.timers.monotonic() - waiting.patienceMs;
     let late = 0;
     while (late < queue.length && queue[late]!.since <= oldest) late++;
+    if (late === 0) return;
     const refused = queue.splice(0, late);
     for (const { size } of refused) add(queued, size, -1);
     rejectAll(refused, notSent());
