@@ -2,7 +2,7 @@
 import { drainBehind, latenessBehind } from "./backlog.ts";
 import { pinned, soak } from "./endurance.ts";
 import { burst, everyMinute, everySecond, latenessAt } from "./lateness.ts";
-import { nodeKilled, workerKilled } from "./recovery.ts";
+import { nodeKilled, peersWorkerKilled, workerKilled } from "./recovery.ts";
 import { rest } from "./rest.ts";
 import { drainOne, drainTwo, enqueueBulk, enqueueSingle, sustained } from "./throughput.ts";
 import type { Workload } from "./workload.ts";
@@ -25,6 +25,7 @@ export const workloads: readonly Workload[] = [
   latenessBehind(10),
   workerKilled,
   nodeKilled,
+  peersWorkerKilled,
   rest,
   pinned,
   soak,
