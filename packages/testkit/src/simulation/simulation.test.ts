@@ -53,6 +53,34 @@ test("an undisturbed cluster starts everything on time, and every fire is one ta
   expect(starts.length).toBeGreaterThan(310);
 });
 
+test("without hints, tasks of one node start on another within a second of their instant", async () => {
+  const late: number[] = [];
+  for (let seed = 1; seed <= 5; seed++) {
+    const simulation = createSimulation({ seed, nodes: 3, workers: 2, concurrency: 50, hints: false });
+    const { clock, nodes, workers, random } = simulation;
+    // What the first node takes in has to be found by the others.
+    for (const worker of workers) simulation.cut(worker, nodes[0]!);
+    await clock.advance(15_000);
+    await simulation.schedule("every-second", 1_000);
+    const feeding = (async () => {
+      for (let batch = 0; batch < 100; batch++) {
+        await simulation.submit([{ dueInMs: batch % 2 === 0 ? 0 : random() * 5_000, work: { ms: 3 } }]);
+        await new Promise<void>((resolve) => void clock.after(random() * 600, resolve));
+      }
+    })();
+    await clock.advance(70_500);
+    await feeding;
+    const history = simulation.history();
+    expect(checkHistory(history)).toEqual([]);
+    for (const line of history.journal) if (line.kind === "started") late.push(line.at - line.dueAt);
+  }
+  late.sort((a, b) => a - b);
+  expect(late.length).toBeGreaterThan(800);
+  // A look comes each second, the answer and the way to the worker after it.
+  expect(late[Math.ceil(late.length * 0.99) - 1]).toBeLessThanOrEqual(1_000);
+  expect(late.at(-1)).toBeLessThanOrEqual(1_100);
+});
+
 test("the time in which the only node stood still is a downtime: its fires are missed, and one is caught up", async () => {
   const simulation = createSimulation({ seed: 3, nodes: 1 });
   await simulation.clock.advance(5_000);

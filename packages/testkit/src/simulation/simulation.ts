@@ -23,6 +23,8 @@ export interface SimulationOptions {
   concurrency?: number;
   /** Plants a bug between every node and its database. */
   mutate?: Mutation;
+  /** Default true. False: nodes hear nothing of each other, and find work by looking. */
+  hints?: boolean;
   /** How far the nodes' clocks are ahead of everybody else's. Default 0. */
   clockAheadMs?: number;
 }
@@ -69,6 +71,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
   const world = createWorld(options.seed);
   const { clock, random, database, journal } = world;
   const bugs = { mutate: options.mutate ?? null, clockAheadMs: options.clockAheadMs ?? 0 };
+  const loseHint = options.hints === false ? 1 : 0;
   const nodes = numbered("node", options.nodes ?? 2, (name) => new SimulatedNode(name, world, bugs));
   const workers = numbered("worker", options.workers ?? 3, (name) => {
     return new SimulatedWorker(name, world, options.concurrency ?? 4);
@@ -78,7 +81,10 @@ export function createSimulation(options: SimulationOptions): Simulation {
   // A slot that no session gets.
   const ids = createIdSource({ cell: 0, slot: 0 });
   const schedules: { name: string; everyMs: number; from: number }[] = [];
-  for (const node of nodes) node.start();
+  for (const node of nodes) {
+    node.faults.loseHint = loseHint;
+    node.start();
+  }
   for (const worker of workers) worker.start();
 
   return {
@@ -137,7 +143,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
     heal() {
       world.cuts.clear();
       for (const node of nodes) {
-        Object.assign(node.faults, { failBefore: 0, failAfter: 0, slow: 0, loseHint: 0, cutOff: false });
+        Object.assign(node.faults, { failBefore: 0, failAfter: 0, slow: 0, loseHint, cutOff: false });
         if (!node.alive) node.start();
       }
       for (const worker of workers) if (!worker.alive) worker.start();
