@@ -69,7 +69,7 @@ export const settings = {
     env: "CARILLON_DATABASE_DIRECT_URL",
     secret: true,
     schema: postgresUrl.optional(),
-    help: "the same past a pooler, for hints between nodes",
+    help: "the same past a pooler, for hints between nodes; absent: behind a pooler there are none",
   },
   postgresBin: {
     env: "CARILLON_POSTGRES_BIN",

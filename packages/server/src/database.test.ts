@@ -10,7 +10,7 @@ test("a server that exists is used as it is, and its password is not shown", asy
   const database = await openDatabase({ databaseUrl }, { log, onLost });
   expect(database).toMatchObject({
     url: databaseUrl,
-    directUrl: databaseUrl,
+    directUrl: undefined,
     description: { kind: "server", warnings: [] },
   });
   expect(database.description.place).toMatch(/^PostgreSQL at postgres:\/\/app:\*\*\*@db\.example:5433\/tasks/);

@@ -4,8 +4,8 @@ import type { Logger } from "pino";
 
 export interface NodeDatabase {
   url: string;
-  /** Past a pooler. */
-  directUrl: string;
+  /** Past a pooler, where one was told of. */
+  directUrl?: string | undefined;
   /** For the banner. */
   description: {
     kind: "embedded" | "server";
@@ -33,7 +33,7 @@ export async function openDatabase(
   if (databaseUrl !== undefined) {
     return {
       url: databaseUrl,
-      directUrl: databaseDirectUrl ?? databaseUrl,
+      directUrl: databaseDirectUrl,
       description: {
         kind: "server",
         place: `PostgreSQL at ${withoutPassword(databaseUrl)}`,
@@ -52,7 +52,6 @@ export async function openDatabase(
   });
   return {
     url: embedded.connectionString,
-    directUrl: embedded.connectionString,
     description: {
       kind: "embedded",
       place: `embedded PostgreSQL ${embedded.version} in ${embedded.dataDir}`,

@@ -26,7 +26,7 @@ import { listen } from "./rpc/port.ts";
 export interface NodeOptions {
   /** PostgreSQL 15 or newer. Left out: an embedded one in `dataDir`. */
   databaseUrl?: string | undefined;
-  /** The same past a pooler, for hints between nodes and migrations. */
+  /** The same past a pooler in transaction mode, for hints between nodes. Without it they find each other's work by looking. */
   databaseDirectUrl?: string | undefined;
   /** Default `./.carillon`. */
   dataDir?: string | undefined;
@@ -107,7 +107,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     if (port) undo.push(() => port.close(0));
     const database = await openDatabase(options, { log, onLost: (reason) => ended.reject(reason) });
     undo.push(() => database.close());
-    await migrate(database.directUrl);
+    await migrate(database.directUrl ?? database.url);
     const postgres = await createPostgresStore({
       connectionString: database.url,
       directUrl: database.directUrl,

@@ -1,6 +1,7 @@
 import { createPostgresStore, migrate, type Store } from "@carillon/store";
 import pg from "pg";
 import { createTestDatabase, type TestVersion } from "../src/embedded/test-database.ts";
+import { hasPooler, startTestPooler } from "../src/embedded/test-pooler.ts";
 
 export interface OpenPostgres {
   store: Store;
@@ -9,14 +10,23 @@ export interface OpenPostgres {
   close(): Promise<void>;
 }
 
-/** A store over a fresh database; null when that version is not on this machine. */
-export async function openPostgres(version: TestVersion): Promise<OpenPostgres | null> {
+/** Something that stands between the store and its database. */
+type Through = (connectionString: string) => Promise<{ connectionString: string; close(): Promise<void> }>;
+
+/** A store over a fresh database; null when that version, or the pooler that shall stand before it, is not on this machine. */
+export async function openPostgres(
+  version: TestVersion,
+  { pooled = false, through = null as Through | null } = {},
+): Promise<OpenPostgres | null> {
+  if (pooled && !hasPooler()) return null;
   const database = await createTestDatabase({ version });
   if (!database) return null;
-  const { connectionString } = database;
+  const pooler = pooled ? await startTestPooler(database.connectionString, { port: 6_433 }) : null;
+  const proxy = await through?.(database.connectionString);
+  const { connectionString } = proxy ?? pooler ?? database;
   await migrate(connectionString);
   const store = await createPostgresStore({ connectionString });
-  const client = new pg.Client({ connectionString, options: "-c search_path=carillon" });
+  const client = new pg.Client({ connectionString: database.directUrl, options: "-c search_path=carillon" });
   await client.connect();
   return {
     store,
@@ -26,6 +36,8 @@ export async function openPostgres(version: TestVersion): Promise<OpenPostgres |
     async close() {
       await store.close();
       await client.end();
+      await proxy?.close();
+      await pooler?.stop();
       await database.drop();
     },
   };

@@ -7,6 +7,7 @@ import { Carillon } from "@carillon/client";
 import { formatId } from "@carillon/core";
 import { type EmbeddedPostgres, startEmbedded } from "@carillon/store";
 import pg from "pg";
+import { startTestPooler, type TestPooler } from "../../../store/src/embedded/test-pooler.ts";
 import type { History, JournalLine } from "./check.ts";
 import { type Running, type RunningNode, startNodeProcess, startWorkerProcess } from "./processes.ts";
 import { type DatabaseProxy, startProxy } from "./proxy.ts";
@@ -22,6 +23,8 @@ export interface ScenarioOptions {
   holdMs?: number;
   /** Nodes reach the database by an address that outlives it. */
   throughProxy?: boolean;
+  /** Nodes reach it through a pooler in transaction mode, and so without hints. */
+  pooled?: boolean;
   seed: number;
 }
 
@@ -46,20 +49,29 @@ export class Cluster {
   readonly random: () => number;
   readonly #options: ScenarioOptions;
   readonly #proxy: DatabaseProxy;
+  readonly #pooler: TestPooler | null;
   #fires: { first: number; last: number } | null = null;
 
-  private constructor(folder: string, database: EmbeddedPostgres, proxy: DatabaseProxy, options: ScenarioOptions) {
+  private constructor(
+    folder: string,
+    database: EmbeddedPostgres,
+    between: { proxy: DatabaseProxy; pooler: TestPooler | null },
+    options: ScenarioOptions,
+  ) {
     this.folder = folder;
     this.database = database;
     this.#options = options;
-    this.#proxy = proxy;
+    this.#proxy = between.proxy;
+    this.#pooler = between.pooler;
     this.random = seeded(options.seed);
   }
 
   static async start(options: ScenarioOptions): Promise<Cluster> {
     const folder = await mkdtemp(join(tmpdir(), "carillon-cluster-"));
     const database = await startEmbedded({ dataDir: join(folder, "data") });
-    const cluster = new Cluster(folder, database, await startProxy(database.connection.host), options);
+    const proxy = await startProxy(database.connection.host);
+    const pooler = options.pooled ? await startTestPooler(database.connectionString) : null;
+    const cluster = new Cluster(folder, database, { proxy, pooler }, options);
     for (let i = 0; i < options.nodes; i++) cluster.nodes.push(await cluster.startNode());
     for (let i = 0; i < options.workers; i++) cluster.workers.push(cluster.startWorker());
     return cluster;
@@ -69,9 +81,14 @@ export class Cluster {
   startNode(replaced?: RunningNode): Promise<RunningNode> {
     const port = replaced ? Number(new URL(replaced.url).port) : 0;
     return startNodeProcess({
-      databaseUrl: this.#options.throughProxy ? this.#proxy.connectionString : this.database.connectionString,
+      databaseUrl: this.#databaseUrl,
       port,
     });
+  }
+
+  get #databaseUrl(): string {
+    if (this.#pooler) return this.#pooler.connectionString;
+    return this.#options.throughProxy ? this.#proxy.connectionString : this.database.connectionString;
   }
 
   startWorker(): Running {
@@ -216,6 +233,7 @@ export class Cluster {
   async stop(): Promise<void> {
     await Promise.all([...this.workers, ...this.nodes].map((running) => running.kill("SIGKILL")));
     this.#proxy.close();
+    await this.#pooler?.stop();
     await this.database.stop();
     await rm(this.folder, { recursive: true, force: true });
   }

@@ -7,15 +7,21 @@ import { text } from "node:stream/consumers";
 import pg from "pg";
 import { inspectProcess } from "./process.ts";
 import { type EmbeddedPostgres, startEmbedded } from "./start.ts";
+import { startTestPooler, type TestPooler, throughPooler } from "./test-pooler.ts";
 
 export interface TestDatabase {
   connectionString: string;
+  /** Past the pooler, where all tests go through one: for what a test needs a session of its own. */
+  directUrl: string;
   /** Ends its connections and removes it. */
   drop(): Promise<void>;
 }
 
 /** 18 comes with Carillon; 15, the oldest supported, must be installed on the machine. */
 export type TestVersion = 15 | 18;
+
+/** With `CARILLON_TEST_POOLER=1` all tests reach their databases through a pooler in transaction mode, and thus without hints. */
+const everythingPooled = (): boolean => Boolean(process.env.CARILLON_TEST_POOLER);
 
 /**
  * A fresh, empty database on a server that the whole test run shares. Null: that version is not on this machine; with
@@ -39,8 +45,10 @@ export async function createTestDatabase({
   }
   const name = `test_${randomBytes(8).toString("hex")}`;
   await run(server, `create database ${name}`);
+  const directUrl = server.replace(":///carillon?", `:///${name}?`);
   return {
-    connectionString: server.replace(":///carillon?", `:///${name}?`),
+    connectionString: everythingPooled() ? throughPooler(directUrl) : directUrl,
+    directUrl,
     drop: () => run(server, `drop database if exists ${name} with (force)`),
   };
 }
@@ -54,13 +62,21 @@ export interface TestServers {
 /** Servers in temporary folders. */
 export function testServers(): TestServers {
   const started = new Map<TestVersion, Promise<EmbeddedPostgres | null>>();
+  const poolers: Promise<TestPooler>[] = [];
   const folders: string[] = [];
   const start = async (version: TestVersion) => {
     const bin = version === 15 ? (process.env.CARILLON_TEST_PG15_BIN ?? "/usr/lib/postgresql/15/bin") : undefined;
     if (bin && !existsSync(bin)) return null;
     const dataDir = makeRunFolder();
     folders.push(dataDir);
-    return await startEmbedded({ dataDir, ...(bin && { postgresBin: bin }), settings: { max_connections: "300" } });
+    const server = await startEmbedded({
+      dataDir,
+      ...(bin && { postgresBin: bin }),
+      settings: { max_connections: "300" },
+    });
+    if (everythingPooled()) poolers.push(startTestPooler(server.connectionString));
+    await Promise.all(poolers);
+    return server;
   };
   return {
     async connectionString(version) {
@@ -68,6 +84,7 @@ export function testServers(): TestServers {
       return (await started.get(version)!)?.connectionString ?? null;
     },
     async stop() {
+      await Promise.allSettled(poolers.map(async (pooler) => (await pooler).stop()));
       await Promise.allSettled([...started.values()].map(async (server) => (await server)?.stop()));
       for (const folder of folders) rmSync(folder, { recursive: true, force: true });
     },

@@ -19,7 +19,7 @@ export const settings: Record<string, string> = {
   default_transaction_isolation: "read committed",
 };
 
-/** Everything a connection needs. `startUpOptions: false` is for poolers that refuse them, `extra` are settings of this one. */
+/** Everything a connection needs. `startUpOptions: false` is for what may lead through a pooler, `extra` are settings of this one. */
 export function connectionConfig(
   target: ConnectionTarget,
   { startUpOptions = true, extra = {} }: { startUpOptions?: boolean; extra?: Record<string, string> } = {},
@@ -37,6 +37,12 @@ export function connectionConfig(
     types: { getTypeParser: parserOf } as unknown as NonNullable<pg.ClientConfig["types"]>,
     ...(startUpOptions ? { options: [config.options, ...options].filter(Boolean).join(" ") } : {}),
   };
+}
+
+/** Begins a transaction that has these settings, and leaves none behind: for connections that are no sessions. */
+export function beginWith(local: Record<string, string>): string {
+  const set = Object.entries(local).map(([name, value]) => `set local ${name} = '${value}'`);
+  return ["begin isolation level read committed", ...set].join("; ");
 }
 
 /** bigint for int8; JSON stays text, since values of users only pass through. */

@@ -3,7 +3,6 @@ import { testServers } from "../embedded/test-database.ts";
 import { type Db, isUnknown, openPools } from "./db.ts";
 import { isDiskFull } from "./db-errors.ts";
 import { migrate } from "./migrate.ts";
-import { openProxy } from "./test-proxy.ts";
 import { setup } from "./test-store.ts";
 
 const text = (sql: string) => ({ name: "", text: sql });
@@ -135,19 +134,4 @@ test("a commit that the standby never confirmed is not taken for one", async () 
   } finally {
     await servers.stop();
   }
-});
-
-test("behind a pooler that refuses start-up options, connections have their settings from the role", async () => {
-  await using t = await setup();
-  const proxy = await openProxy(t.connectionString, { refuseOptions: true });
-  const pools = await openPools({ connection: proxy.connectionString, direct: t.connectionString });
-  const [row] = await pools.claims.query(
-    text(
-      "select current_setting('search_path'), current_setting('plan_cache_mode'), current_setting('enable_seqscan')",
-    ),
-    [],
-  );
-  expect(row).toEqual(["carillon", "force_custom_plan", "off"]);
-  await pools.close();
-  await proxy.close();
 });

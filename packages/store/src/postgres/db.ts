@@ -1,11 +1,12 @@
 /**
  * Connections to PostgreSQL, in small separate pools: work that may wait (inserts with keys, lists) never keeps work waiting that must
- * not (outcomes, claims, renewals). No session state is used beyond start-up settings, so a pooler in transaction mode may stand between.
+ * not (outcomes, claims, renewals). A pooler in transaction mode may stand between: then nothing is kept in a session, and each
+ * transaction begins with its settings.
  */
 import pg from "pg";
-import { type ConnectionTarget, connectionConfig } from "./connection.ts";
+import { beginWith, type ConnectionTarget, connectionConfig } from "./connection.ts";
 import { isBroken, translate, unavailable } from "./db-errors.ts";
-import { prepareSettings } from "./role-settings.ts";
+import { CHECK_CLIENT, findPooler, requireSession } from "./pooler.ts";
 import { systemTimers, type Timers } from "./timers.ts";
 
 export { isDeadlock, isLockTimeout, isUnknown, sqlState, translate } from "./db-errors.ts";
@@ -67,6 +68,8 @@ export type Pools = Record<PoolName, Db> & {
   readonly log: (message: string) => void;
   /** For connections of one's own: listening, vacuum, partitions. Direct, past a pooler, where one is known. */
   connect(): Promise<pg.Client>;
+  /** Whether such a connection is a session. Otherwise it has no settings, and what it sets or locks is somebody else's a moment later. */
+  readonly keepsSession: boolean;
   close(): Promise<void>;
 };
 
@@ -82,29 +85,32 @@ export interface PoolOptions {
 }
 
 export async function openPools(options: PoolOptions): Promise<Pools> {
-  const timers = options.timers ?? systemTimers;
-  const startUpOptions = await prepareSettings(options.connection, options.direct ?? options.connection);
+  const { connection, direct, log = () => {}, timers = systemTimers } = options;
+  const pooler = await findPooler(connection);
+  if (direct !== undefined) await requireSession(direct);
+  const keepsSession = direct !== undefined || pooler === null;
+  if (!keepsSession) log(POLLS_ONLY);
   const opened = Object.entries(poolSizes).map(([name, max]) => {
-    const config = connectionConfig(options.connection, {
-      startUpOptions,
-      extra: poolSettings[name as PoolName] ?? {},
-    });
+    const extra = poolSettings[name as PoolName] ?? {};
+    const config = connectionConfig(connection, { startUpOptions: pooler === null, extra });
     const pool = new pg.Pool({ ...config, pipeline: true, max, idleTimeoutMillis: 0 } as pg.PoolConfig);
     pool.on("connect", (client) => {
       watch(client);
-      // What nobody waits for any more shall not go on, as lists that ran out of time do for minutes. Servers on Windows cannot.
-      client.query("set client_connection_check_interval = '1s'").catch(() => {});
+      if (pooler) return;
+      for (const [name, value] of Object.entries(CHECK_CLIENT))
+        client.query(`set ${name} = '${value}'`).catch(() => {});
     });
     pool.on("error", () => {}); // The pool has dropped that connection; the next caller opens another.
-    return { name, pool };
+    return { name, pool, local: pooler && { ...pooler.settings, ...extra } };
   });
-  const dbs = opened.map(({ name, pool }) => [name, createDb(pool, timers, options.statementTimer)]);
+  const dbs = opened.map(({ name, pool, local }) => [name, createDb(pool, { ...options, timers, local })]);
   return {
     ...(Object.fromEntries(dbs) as Record<PoolName, Db>),
     timers,
-    log: options.log ?? (() => {}),
+    log,
+    keepsSession,
     async connect() {
-      const config = connectionConfig(options.direct ?? options.connection);
+      const config = connectionConfig(direct ?? connection, { startUpOptions: keepsSession });
       const client = new pg.Client({ ...config, query_timeout: LONGEST_MS });
       watch(client);
       try {
@@ -120,6 +126,10 @@ export async function openPools(options: PoolOptions): Promise<Pools> {
   };
 }
 
+const POLLS_ONLY =
+  "The database is behind a pooler, which carries no hints between nodes: they find each other's work by looking, up to a second later. " +
+  "Set CARILLON_DATABASE_DIRECT_URL to the PostgreSQL server itself to have hints.";
+
 interface WatchedClient {
   commitWarning?: string;
 }
@@ -134,27 +144,51 @@ function watch(client: pg.ClientBase): void {
   });
 }
 
-function createDb(pool: pg.Pool, timers: Timers, statementTimer: PoolOptions["statementTimer"]): Db {
+interface DbOptions {
+  timers: Timers;
+  statementTimer?: ((name: string, seconds: number) => void) | undefined;
+  /** Settings that each transaction begins with, since its session has none. Null: it has. */
+  local: Record<string, string> | null;
+}
+
+function createDb(pool: pg.Pool, { timers, statementTimer, local }: DbOptions): Db {
+  const begin: Statement = { name: "", text: local ? beginWith(local) : "begin" };
+
   async function run<Row extends unknown[]>(
     client: pg.ClientBase,
     statement: Statement,
     values: unknown[],
-    options?: QueryOptions,
+    { deadlineMs = 5_000 }: QueryOptions = {},
+    how: typeof send = send,
   ): Promise<Row[]> {
     const startedAt = timers.monotonic();
     try {
-      return (await send(client, statement, values, options?.deadlineMs)).rows as Row[];
+      const sent = local ? { ...statement, name: "" } : statement;
+      return (await how(client, sent, values, deadlineMs)).rows as Row[];
     } finally {
       statementTimer?.(statement.name, (timers.monotonic() - startedAt) / 1_000);
     }
   }
+
+  /** In a transaction that is begun and ended in the same round trip. */
+  const sendWithSettings: typeof send = async (client, statement, values, deadlineMs) => {
+    const travelling = [
+      send(client, begin, [], deadlineMs),
+      send(client, statement, values, deadlineMs),
+      send(client, commit, [], deadlineMs),
+    ] as const;
+    // Nothing is used of the connection before all have been answered; what went wrong first says most.
+    await Promise.allSettled(travelling);
+    const [, answer] = await Promise.all(travelling);
+    return answer;
+  };
 
   return {
     async query<Row extends unknown[]>(statement: Statement, values: unknown[], options?: QueryOptions) {
       const client = await acquire(pool);
       let failure: unknown;
       try {
-        return await run<Row>(client, statement, values, options);
+        return await run<Row>(client, statement, values, options, local ? sendWithSettings : send);
       } catch (error) {
         failure = error;
         throw error;
@@ -194,7 +228,6 @@ function createDb(pool: pg.Pool, timers: Timers, statementTimer: PoolOptions["st
   };
 }
 
-const begin: Statement = { name: "", text: "begin" };
 const commit: Statement = { name: "", text: "commit" };
 const rollback: Statement = { name: "", text: "rollback" };
 

@@ -14,7 +14,7 @@ export interface DatabaseFacts {
 
 /** What an operator wants to know about a database before a node uses it. */
 export async function databaseFacts(connection: ConnectionTarget, now: () => number): Promise<DatabaseFacts> {
-  const client = new pg.Client({ ...connectionConfig(connection), connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client(connectionConfig(connection, { startUpOptions: false }));
   client.on("error", () => {});
   await client.connect();
   try {

@@ -1,6 +1,7 @@
 /**
  * NOTIFY between nodes, so that nobody has to wait for a poll. Everything works without: a hint may be lost whenever a connection is.
- * Sent at most once per few milliseconds, over whatever connection is free; heard on one of its own.
+ * Sent at most once per few milliseconds, and heard, on a connection of its own: a commit with a NOTIFY takes a lock of the whole server,
+ * behind which no task shall wait. Behind a pooler there is no such connection, unless its direct address is known; then all is silent.
  */
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
@@ -19,6 +20,7 @@ export interface PostgresHints extends Hints {
 }
 
 export function createHints(pools: Pools): PostgresHints {
+  if (!pools.keepsSession) return { publish() {}, subscribe: () => () => {}, async close() {} };
   const { timers } = pools;
   /** Tells one's own hints, which come back too. */
   const sender = randomUUID().slice(0, 8);
@@ -26,20 +28,24 @@ export function createHints(pools: Pools): PostgresHints {
   let waiting: MergedHints | null = null;
   let client: pg.Client | null = null;
   let heardBefore = false;
+  let sending = false;
   let closed = false;
   let stopTimer = () => {};
 
   function publish(hint: Hint): void {
-    if (!waiting) timers.after(MERGE_MS, () => void send());
+    if (!waiting && !sending) timers.after(MERGE_MS, () => void send());
     waiting = mergeHint(waiting, hint);
   }
 
+  /** One at a time: what comes meanwhile is merged. */
   async function send(): Promise<void> {
     if (!waiting || closed) return;
     const { text, left } = takeText(waiting, sender);
     waiting = left;
-    if (left) timers.after(MERGE_MS, () => void send());
-    await pools.control.query(notify, [CHANNEL, text]).catch(() => {}); // Lost; others poll.
+    sending = true;
+    await client?.query(notify, [CHANNEL, text]).catch(() => {}); // Lost; others poll.
+    sending = false;
+    if (waiting) timers.after(MERGE_MS, () => void send());
   }
 
   function receive({ payload }: { payload?: string | undefined }): void {
@@ -103,4 +109,4 @@ export function createHints(pools: Pools): PostgresHints {
   };
 }
 
-const notify = { name: "notify", text: "select pg_notify($1, $2)" };
+const notify = { name: "notify", text: "select pg_notify($1, $2)", query_timeout: PING_MS };

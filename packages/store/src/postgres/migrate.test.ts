@@ -33,13 +33,16 @@ test("what runs is what the .sql files say", () => {
   }
 });
 
-test.each([18, 15] as const)("PostgreSQL %i is migrated once, by whichever process is first", async (version) => {
-  await using t = await setup(version);
-  if (!t) return;
-  const ran = await Promise.all([1, 2, 3].map(() => migrate(t.url)));
-  expect(ran.sort((a, b) => b.length - a.length)).toEqual([names, [], []]);
-  expect(await migrate(t.url)).toEqual([]);
-});
+test.each([18, 15] as const)(
+  "PostgreSQL %i is migrated once, however many processes try at the same time",
+  async (version) => {
+    await using t = await setup(version);
+    if (!t) return;
+    const ran = await Promise.all([1, 2, 3].map(() => migrate(t.url)));
+    expect(ran.flat().sort()).toEqual(names);
+    expect(await migrate(t.url)).toEqual([]);
+  },
+);
 
 test("a dry run says what is missing and changes nothing", async () => {
   await using t = (await setup())!;
@@ -63,7 +66,7 @@ test("a database that a newer version has migrated is refused", async () => {
 
 test("a migration that fails leaves nothing behind", async () => {
   await using t = (await setup())!;
-  const broken = { version: 3, name: "broken", text: "create table carillon.half (id int); select 1 / 0" };
+  const broken = { version: 99, name: "broken", text: "create table carillon.half (id int); select 1 / 0" };
   await expect(migrate(t.url, { migrations: [...migrations, broken] })).rejects.toThrow("division by zero");
   expect((await t.client.query("select to_regclass('carillon.half') as half")).rows).toEqual([{ half: null }]);
   expect(await migrate(t.url)).toEqual([]);

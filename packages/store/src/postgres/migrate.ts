@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { CarillonError } from "@carillon/core";
 import pg from "pg";
-import { type ConnectionTarget, connectionConfig } from "./connection.ts";
+import { beginWith, type ConnectionTarget, connectionConfig, settings } from "./connection.ts";
 import { translate } from "./db-errors.ts";
 import { type Migration, migrations } from "./migrations/index.ts";
 
@@ -17,18 +17,25 @@ export interface MigrateOptions {
 }
 
 /**
- * Names of the migrations that ran (or would run). Needs a direct connection: a pooler in transaction mode keeps no session for the lock.
- * Refuses a database that a newer version has migrated, and one whose migrations read differently from ours.
+ * Names of the migrations that ran (or would run). Refuses a database that a newer version has migrated, and one whose migrations read
+ * differently from ours. Lock and settings are each transaction's own: a pooler in transaction mode keeps neither.
  */
 export async function migrate(connection: ConnectionTarget, options: MigrateOptions = {}): Promise<string[]> {
-  const client = new pg.Client(connectionConfig(connection));
+  const known = options.migrations ?? migrations;
+  const client = new pg.Client(connectionConfig(connection, { startUpOptions: false }));
   client.on("error", () => {});
+  const applyNext = () =>
+    locked(client, async () => {
+      const [next] = await missingMigrations(client, known);
+      if (next) await apply(client, next);
+      return next;
+    });
   try {
     await client.connect();
-    // Waits for another process that migrates, but not for ever.
-    await client.query("set lock_timeout = '60s'");
-    await client.query("select pg_advisory_lock($1)", [LOCK]);
-    return await migrateLocked(client, options);
+    if (options.dryRun) return (await locked(client, () => missingMigrations(client, known))).map(fullName);
+    const ran: Migration[] = [];
+    for (let next = await applyNext(); next; next = await applyNext()) ran.push(next);
+    return ran.map(fullName);
   } catch (error) {
     throw translate(error);
   } finally {
@@ -36,8 +43,21 @@ export async function migrate(connection: ConnectionTarget, options: MigrateOpti
   }
 }
 
-async function migrateLocked(client: pg.Client, options: MigrateOptions): Promise<string[]> {
-  const known = options.migrations ?? migrations;
+/** In a transaction, while no other process migrates; waits for one that does, but not for ever. */
+async function locked<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
+  await client.query(beginWith({ ...settings, lock_timeout: "60s" }));
+  try {
+    await client.query("select pg_advisory_xact_lock($1)", [LOCK]);
+    const answer = await work();
+    await client.query("commit");
+    return answer;
+  } catch (error) {
+    await client.query("rollback").catch(() => {}); // The connection may be gone; what failed says more.
+    throw error;
+  }
+}
+
+async function missingMigrations(client: pg.Client, known: readonly Migration[]): Promise<Migration[]> {
   const applied = await appliedMigrations(client);
   const newest = Math.max(0, ...known.map((migration) => migration.version));
   for (const { version, name, checksum } of applied) {
@@ -51,9 +71,7 @@ async function migrateLocked(client: pg.Client, options: MigrateOptions): Promis
       throw refused(`Migration ${version} ${name} was applied with another text than this version has.`);
     }
   }
-  const missing = known.filter((migration) => !applied.some(({ version }) => version === migration.version));
-  if (!options.dryRun) for (const migration of missing) await apply(client, migration);
-  return missing.map(({ version, name }) => `${String(version).padStart(4, "0")}_${name}`);
+  return known.filter((migration) => !applied.some(({ version }) => version === migration.version));
 }
 
 async function appliedMigrations(client: pg.Client): Promise<{ version: number; name: string; checksum: string }[]> {
@@ -64,23 +82,20 @@ async function appliedMigrations(client: pg.Client): Promise<{ version: number; 
 }
 
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
-  await client.query("begin");
-  try {
-    await client.query("create schema if not exists carillon");
-    await client.query(`
-      create table if not exists carillon.migration (
-        version int primary key, name text not null, checksum text not null, applied_at timestamptz not null default now())`);
-    await client.query(migration.text);
-    await client.query("insert into carillon.migration (version, name, checksum) values ($1, $2, $3)", [
-      migration.version,
-      migration.name,
-      checksumOf(migration),
-    ]);
-    await client.query("commit");
-  } catch (error) {
-    await client.query("rollback").catch(() => {}); // The connection may be gone; what failed says more.
-    throw error;
-  }
+  await client.query("create schema if not exists carillon");
+  await client.query(`
+    create table if not exists carillon.migration (
+      version int primary key, name text not null, checksum text not null, applied_at timestamptz not null default now())`);
+  await client.query(migration.text);
+  await client.query("insert into carillon.migration (version, name, checksum) values ($1, $2, $3)", [
+    migration.version,
+    migration.name,
+    checksumOf(migration),
+  ]);
+}
+
+function fullName({ version, name }: Migration): string {
+  return `${String(version).padStart(4, "0")}_${name}`;
 }
 
 function checksumOf(migration: Migration): string {

@@ -26,7 +26,7 @@ import { createVacuum } from "./vacuum.ts";
 export interface PostgresStoreOptions {
   /** A URL, or the same as fields. */
   connectionString: ConnectionTarget;
-  /** Past a pooler, for what needs a session: hints, vacuum, partitions. Default: the same. */
+  /** Past a pooler, for what needs a session. Behind a pooler without, there are no hints. */
   directUrl?: ConnectionTarget | undefined;
   /** Told how long each statement took. */
   statementTimer?: ((name: string, seconds: number) => void) | undefined;

@@ -8,6 +8,8 @@ export interface Proxy {
   connectionString: string;
   /** The statement of this name arrives and takes effect; its answer, and all later ones of its connection, are lost. */
   loseAnswerTo(statement: string): void;
+  /** What was sent on each connection until now. */
+  sent(): string[];
   /** Breaks every connection; new ones work. */
   cut(): void;
   close(): Promise<void>;
@@ -18,6 +20,7 @@ export async function openProxy(connectionString: string, { refuseOptions = fals
   const { host, port, user, password, database } = new pg.Client({ connectionString });
   const sockets = new Set<Socket>();
   const lost = new Set<string>();
+  const sent: Buffer[][] = [];
 
   const server = createServer((near) => {
     let silent = false;
@@ -34,9 +37,12 @@ export async function openProxy(connectionString: string, { refuseOptions = fals
       });
     }
     let first = true;
+    const chunks: Buffer[] = [];
+    sent.push(chunks);
     near.on("data", (data) => {
       if (first && refuseOptions && data.includes("options\0")) return void near.end(refusal);
       first = false;
+      chunks.push(data);
       for (const statement of lost) silent ||= data.includes(`${statement}\0`);
       far.write(data);
     });
@@ -55,6 +61,7 @@ export async function openProxy(connectionString: string, { refuseOptions = fals
   const account = [user, password].filter(Boolean).map((part) => encodeURIComponent(String(part)));
   return {
     connectionString: `postgres://${account.join(":")}@127.0.0.1:${(server.address() as AddressInfo).port}/${database}`,
+    sent: () => sent.map((chunks) => Buffer.concat(chunks).toString("latin1")),
     loseAnswerTo: (statement) => lost.add(statement),
     cut,
     async close() {

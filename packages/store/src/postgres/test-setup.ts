@@ -26,7 +26,7 @@ export async function setup() {
 
   /** A connection beside the pools, for a second session. */
   async function connect(): Promise<pg.Client> {
-    const client = new pg.Client({ ...connectionConfig(database.connectionString) });
+    const client = new pg.Client(connectionConfig(database.directUrl));
     client.on("error", () => {});
     await client.connect();
     clients.push(client);

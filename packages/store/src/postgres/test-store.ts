@@ -17,7 +17,7 @@ export type TestStore = NonNullable<Awaited<ReturnType<typeof openTestStore>>>;
 export async function openTestStore({ version = 18 as TestVersion } = {}) {
   const database = await createTestDatabase({ version });
   if (!database) return null;
-  const { connectionString } = database;
+  const { connectionString, directUrl } = database;
   await migrate(connectionString);
   const closers: (() => Promise<unknown>)[] = [];
 
@@ -29,7 +29,7 @@ export async function openTestStore({ version = 18 as TestVersion } = {}) {
   /** A connection of somebody else. */
   async function connect(): Promise<pg.Client> {
     const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`);
-    const config = { connectionString, options: options.join(" "), pipeline: true };
+    const config = { connectionString: directUrl, options: options.join(" "), pipeline: true };
     const client = new pg.Client(config as pg.ClientConfig);
     client.on("error", () => {});
     await client.connect();
@@ -68,6 +68,7 @@ export async function openTestStore({ version = 18 as TestVersion } = {}) {
 
   return {
     connectionString,
+    directUrl,
     store,
     openStore,
     connect,

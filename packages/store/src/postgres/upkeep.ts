@@ -1,7 +1,7 @@
 /** What one node at a time does for all: partitions ahead, and forgetting what is past its retention. */
 import { firstIdAt } from "@carillon/core";
 import type pg from "pg";
-import { type Db, type Pools, sqlState, translate } from "./db.ts";
+import { type Db, isLockTimeout, type Pools, sqlState, translate } from "./db.ts";
 import {
   createPartition,
   DAY_MS,
@@ -24,19 +24,27 @@ export interface UpkeepRequest {
 }
 
 export async function maintain(pools: Pools, request: UpkeepRequest): Promise<void> {
+  // Behind a pooler no lock outlasts its transaction. It only saves work: each step stands being taken twice.
+  if (!pools.keepsSession) return await keepUp(pools, (name) => dropAtOnce(pools.control, name), request);
   const client = await pools.connect();
   try {
     const locked = await client.query("select pg_try_advisory_lock($1) as locked", [LOCK]);
     if (!locked.rows[0].locked) return;
-    await makePartitionsAhead(pools.control, request.now);
-    await dropOldPartitions(pools, client, request);
-    await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
-    await deleteInBatches(pools.control, deleteOldSessions, request.now - request.retentionMs);
+    // Long readers keep a partition; it goes another time, rather than that everybody waits behind us.
+    await client.query("set lock_timeout = '200ms'");
+    await keepUp(pools, (...partition) => detachAndDrop(client, ...partition), request);
   } catch (error) {
     throw translate(error);
   } finally {
     await client.end(); // Which frees the lock.
   }
+}
+
+async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest): Promise<void> {
+  await makePartitionsAhead(pools.control, request.now);
+  await dropOldPartitions(pools, drop, request);
+  await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
+  await deleteInBatches(pools.control, deleteOldSessions, request.now - request.retentionMs);
 }
 
 async function makePartitionsAhead(db: Db, now: number): Promise<void> {
@@ -50,34 +58,47 @@ async function makePartitionsAhead(db: Db, now: number): Promise<void> {
   }
 }
 
-async function dropOldPartitions(
-  { control: db, log }: Pools,
-  client: pg.Client,
-  request: UpkeepRequest,
-): Promise<void> {
+async function dropOldPartitions({ control: db, log }: Pools, drop: DropPartition, request: UpkeepRequest) {
   const keptFrom: Record<PartitionedTable, number> = {
     archive: request.now - request.retentionMs,
     blob: request.now - request.retentionMs,
     log_line: request.now - request.logRetentionMs,
     fire: request.now - FIRE_RETENTIONS * request.retentionMs,
   };
-  // Long readers keep a partition; it goes another time, rather than that everybody waits behind us.
-  await client.query("set lock_timeout = '200ms'");
   for (const [name, attached, detaching] of await db.query<[string, boolean, boolean]>(selectPartitions, [])) {
     const table = partitionedTables.find((table) => name.startsWith(`${table}_`))!;
     const day = dayOfName(name);
     if (day === null || day + DAY_MS > keptFrom[table]) continue;
     if (table === "blob" && (await isNeeded(db, day))) continue;
     try {
-      // An attempt that ran out of time has left it half detached.
-      if (detaching) await client.query(`alter table ${table} detach partition ${name} finalize`);
-      else if (attached) await client.query(`alter table ${table} detach partition ${name} concurrently`);
-      await client.query(`drop table ${name}`);
+      await drop(name, table, detaching ? "detaching" : attached ? "attached" : "detached");
     } catch (error) {
-      if (sqlState(error) !== "55P03") throw error;
+      if (!isLockTimeout(error) && sqlState(error) !== "55P03") throw error;
       log(`The partition ${name} is past its retention, but in use; it goes another time.`);
     }
   }
+}
+
+type DropPartition = (
+  name: string,
+  table: PartitionedTable,
+  state: "attached" | "detaching" | "detached",
+) => Promise<unknown>;
+
+/** Keeps nobody from reading and writing the other partitions. */
+async function detachAndDrop(client: pg.Client, ...[name, table, state]: Parameters<DropPartition>): Promise<void> {
+  // An attempt that ran out of time has left it half detached.
+  if (state === "detaching") await client.query(`alter table ${table} detach partition ${name} finalize`);
+  else if (state === "attached") await client.query(`alter table ${table} detach partition ${name} concurrently`);
+  await client.query(`drop table ${name}`);
+}
+
+/** For a moment others wait for the table as a whole, since only that can be done in a transaction. */
+function dropAtOnce(db: Db, name: string): Promise<void> {
+  return db.transaction(async (tx) => {
+    await tx.query({ name: "", text: "set local lock_timeout = '200ms'" }, []);
+    await tx.query({ name: "", text: `drop table if exists ${name}` }, []);
+  });
 }
 
 /** Payloads lie by their task's creation; a task may wait for months, and be final for as long as is retained. */

@@ -35,7 +35,7 @@ export function createVacuum(pools: Pools): Vacuum {
       if (dead < Math.max(DEAD_ROWS, live * DEAD_SHARE)) return false;
       try {
         // Where another node is at it, PostgreSQL skips ours.
-        await (await connected()).query("vacuum (truncate off, skip_locked) task");
+        await (await connected()).query("vacuum (truncate off, skip_locked) carillon.task");
       } catch (error) {
         const broken = client;
         client = null;
