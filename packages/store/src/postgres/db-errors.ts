@@ -27,6 +27,11 @@ export function isDiskFull(error: unknown): boolean {
   return CarillonError.is(error) && error.cause instanceof Error && sqlState(error.cause.cause) === DISK_FULL;
 }
 
+/** Whether the other side did not like how the connection began; poolers say everything of their own this way. */
+export function isProtocolViolation(error: unknown): boolean {
+  return CarillonError.is(error) && error.cause instanceof Error && sqlState(error.cause.cause) === "08P01";
+}
+
 /** Two transactions were in each other's way, and this one gave in. */
 export function isDeadlock(error: unknown): boolean {
   const state = sqlState(error);

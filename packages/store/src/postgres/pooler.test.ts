@@ -74,6 +74,14 @@ describe.skipIf(!hasPooler())("behind PgBouncer in transaction mode", () => {
     });
   });
 
+  test("a database that the pooler cannot reach is unavailable", async () => {
+    const t = await setup();
+    const pooler = await startTestPooler(t.directUrl, { port: port + 1 });
+    await t[Symbol.asyncDispose]();
+    await expect(openPools({ connection: pooler.connectionString })).rejects.toMatchObject({ code: "unavailable" });
+    await pooler.stop();
+  });
+
   test("several processes migrate a database at the same time", async () => {
     const database = await createTestDatabase();
     const pooler = await startTestPooler(database.directUrl, { port });

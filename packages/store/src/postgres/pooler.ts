@@ -6,10 +6,8 @@
 import { CarillonError } from "@carillon/core";
 import pg from "pg";
 import { type ConnectionTarget, connectionConfig, settings } from "./connection.ts";
-import { sqlState, translate } from "./db-errors.ts";
+import { isProtocolViolation, translate } from "./db-errors.ts";
 
-/** What PgBouncer says to start-up options: "unsupported startup parameter". */
-const PROTOCOL_VIOLATION = "08P01";
 /** What nobody waits for any more shall not go on, as lists that ran out of time do for minutes. Servers on Windows cannot. */
 export const CHECK_CLIENT = { client_connection_check_interval: "1s" };
 
@@ -54,8 +52,9 @@ async function inspect(connection: ConnectionTarget): Promise<"session" | "forei
       return rows[0].pid === (client as unknown as { processID: number | null }).processID ? "session" : "foreign";
     });
   } catch (error) {
-    if (sqlState(error) === PROTOCOL_VIOLATION) return "refused";
-    throw translate(error);
+    // "unsupported startup parameter: options"
+    if (isProtocolViolation(error)) return "refused";
+    throw error;
   }
 }
 
@@ -65,6 +64,8 @@ async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) 
   try {
     await client.connect();
     return await work(client);
+  } catch (error) {
+    throw translate(error);
   } finally {
     await client.end();
   }
