@@ -26,13 +26,23 @@ export function hasPooler(): boolean {
   return false;
 }
 
-/** Beside the server's own socket, and under the server's account: PgBouncer refuses to run as root. `size`: sessions per database. */
-export async function startTestPooler(connectionString: string, { size = 20, port = 6432 } = {}): Promise<TestPooler> {
+/**
+ * Beside the server's own socket, and under the server's account: PgBouncer refuses to run as root. `size`: sessions per database;
+ * `ignoreOptions`: start-up options are dropped in silence.
+ */
+export async function startTestPooler(
+  connectionString: string,
+  { size = 20, port = 6432, ignoreOptions = false } = {},
+): Promise<TestPooler> {
   const { host: socketDir, port: serverPort } = new pg.Client({ connectionString });
   const { uid, gid } = statSync(socketDir);
   const folder = mkdtempSync(join(tmpdir(), "carillon-pooler-"));
   const file = join(folder, "pgbouncer.ini");
-  writeFileSync(file, configuration({ socketDir, serverPort, port, size }));
+  writeFileSync(
+    file,
+    configuration({ socketDir, serverPort, port, size }) +
+      (ignoreOptions ? "ignore_startup_parameters = options\n" : ""),
+  );
   for (const path of [folder, file]) chownSync(path, uid, gid);
   // The shell ends it when we are gone, however that came about.
   const child = spawn("sh", ["-c", `"$0" -q "$1" & read -r _; kill $!; wait`, program!, file], {

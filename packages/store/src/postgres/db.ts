@@ -11,7 +11,7 @@ import { createDb, type Db, watch } from "./statements.ts";
 import { systemTimers, type Timers } from "./timers.ts";
 
 export { isDeadlock, isLockTimeout, isUnknown, sqlState, translate } from "./db-errors.ts";
-export type { Db, QueryOptions, Statement } from "./statements.ts";
+export type { Db, Statement } from "./statements.ts";
 
 const poolSizes = {
   /** A node's signs of life, its time and its leases, which wait behind nothing else. */

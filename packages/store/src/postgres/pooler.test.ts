@@ -74,6 +74,15 @@ describe.skipIf(!hasPooler())("behind PgBouncer in transaction mode", () => {
     });
   });
 
+  test("settings hold, too, where start-up options are dropped in silence", async () => {
+    await using t = await setup();
+    const pooler = await startTestPooler(t.directUrl, { port: port + 1, ignoreOptions: true });
+    await withPools({ connection: pooler.connectionString }, async (db) => {
+      expect(await db.query(shown, [])).toEqual([["carillon", "force_custom_plan", "off"]]);
+    });
+    await pooler.stop();
+  });
+
   test("a database that the pooler cannot reach is unavailable", async () => {
     const t = await setup();
     const pooler = await startTestPooler(t.directUrl, { port: port + 1 });
