@@ -33,7 +33,9 @@ async function setup() {
 }
 
 describe.skipIf(!hasPooler())("behind a pooler", () => {
-  test("what one node takes in runs on another: tasks, retries, schedules, cancelled ones, and the rest after a restart", async () => {
+  test("what one node takes in runs on another: tasks, retries, schedules, cancelled ones, and the rest after a restart", {
+    timeout: 120_000,
+  }, async () => {
     await using t = await setup();
     let failures = 1;
     const flaky = task("flaky", {
