@@ -225,7 +225,7 @@ with changed as (
   update task
      set payload = $2, due_at = to_timestamp($3::float8 / 1000), priority = $4, band = $5,
          blobs = ($6::text is not null)::int
-   where id = $1 and state = 'pending'
+   where id = $1 and state::text = 'pending'
   returning id),
 stored as (
   insert into blob (task_id, kind, data)

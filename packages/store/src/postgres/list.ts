@@ -52,10 +52,11 @@ export function composeList(
   if (live.length > 0) {
     const where = [...both];
     if (live.length < liveStates.length) where.push(`state = any(${parameter(live)}::task_state[])`);
-    // There is an index for these few.
-    if (live.every((state) => state === "claimed" || state === "running")) where.push("session is not null");
+    // There is an index for these few; in the order of the key, a planner that believes them many would look for them everywhere.
+    const held = live.every((state) => state === "claimed" || state === "running");
+    if (held) where.push("session is not null");
     if (filter.waiting) where.push(narrowed(filter.waiting, () => parameter(now)));
-    sides.push(newest(liveRows, where));
+    sides.push(newest(liveRows, where, held ? "id + 0" : "id"));
   }
   const final = finalStates.filter((state) => filter.states?.includes(state) ?? true);
   if (final.length > 0) {
@@ -72,8 +73,8 @@ export function composeList(
   return { statement, values };
 }
 
-const newest = (rows: string, where: string[]) =>
-  `(${rows}\n where ${where.join("\n   and ")}\n order by id desc limit $2)`;
+const newest = (rows: string, where: string[], order = "id") =>
+  `(${rows}\n where ${where.join("\n   and ")}\n order by ${order} desc limit $2)`;
 
 const lanesWith = (condition: string) =>
   `lane_id = any(array(select lane.id from lane where lane.namespace = $1 and lane.${condition}))`;

@@ -1,6 +1,4 @@
 import { expect, test } from "vitest";
-import { openPools } from "./db.ts";
-import { againOf, finishOf } from "./outcomes.ts";
 import { failed, NOON, proxied, setup, succeeded } from "./test-store.ts";
 
 test("batches over the same tasks in opposite orders record each task once, without a deadlock", async () => {
@@ -130,40 +128,3 @@ test("texts that PostgreSQL cannot hold do not keep an outcome from being record
   expect(await t.store.getTask("default", first!.id)).toMatchObject({ error: kept, attempts: [{ error: kept }] });
   expect(await t.store.getTask("default", second!.id)).toMatchObject({ error: kept, reason: "no\ufffdreason" });
 });
-
-test("outcomes find their rows by key, also when the planner believes the table empty", async () => {
-  await using t = await setup();
-  await t.store.createTasks(t.newTasks(2_000), { now: NOON });
-  const tasks = await t.claim(await t.session(), 1_000);
-  await t.store.recordOutcomes([succeeded(tasks.pop()!)]); // Makes the partition.
-  const pools = await openPools({ connection: t.connectionString });
-  for (const truth of [false, true]) {
-    if (truth) await t.sql("analyze task");
-    else await t.sql("update pg_class set reltuples = 0, relpages = 1000 where oid = 'task'::regclass");
-    for (const compose of [againOf, finishOf]) {
-      const half = tasks.splice(0, 240);
-      const { statement, values } = compose(
-        half.map((task) => (compose === againOf ? failed(task) : succeeded(task))) as never,
-      );
-      const [row] = await pools.outcomes.query<[string]>(
-        { name: "", text: `explain (analyze, format json) ${statement.text}` },
-        values,
-      );
-      const plan = JSON.parse(row![0]);
-      expect(sum(plan, "Rows Removed by Join Filter") + sum(plan, "Rows Removed by Filter")).toBeLessThan(
-        2 * half.length,
-      );
-    }
-  }
-  expect((await t.sql("select from archive")).length).toBe(481);
-  await pools.close();
-});
-
-/** Of all nodes of a plan. */
-function sum(plan: unknown, property: string): number {
-  if (typeof plan !== "object" || plan === null) return 0;
-  return Object.entries(plan).reduce(
-    (total, [key, value]) => total + (key === property ? value : sum(value, property)),
-    0,
-  );
-}

@@ -143,7 +143,7 @@ select a.id
  * One delete whose rows go to the archive. Its rows come in id order (the sorted arrays, or the key's index), so two batches never wait
  * for each other in a circle; a lock taken first, as elsewhere, would write every row once more.
  */
-export function finishOf(outcomes: Decided<"final">["outcome"][]): { statement: Statement; values: unknown[] } {
+function finishOf(outcomes: Decided<"final">["outcome"][]): { statement: Statement; values: unknown[] } {
   const [first] = outcomes as [Decided<"final">["outcome"]];
   const values: unknown[] = [];
   const arrays: string[] = [];
@@ -228,7 +228,7 @@ async function again(pools: Pools, items: Decided<"again">[]): Promise<void> {
   answer(items, new Set(rows.map(([id]) => id)));
 }
 
-export function againOf(outcomes: Decided<"again">["outcome"][]): { statement: Statement; values: unknown[] } {
+function againOf(outcomes: Decided<"again">["outcome"][]): { statement: Statement; values: unknown[] } {
   const values = [
     int8Array(outcomes.map(({ id }) => id)),
     int8Array(outcomes.map(({ token }) => token)),

@@ -109,7 +109,7 @@ async function settle(step: () => Promise<VerbAnswer | null>): Promise<VerbAnswe
 
 // --------------------------------------------------------------------------------------------------------------- statements
 
-/** In all: `$1` namespace, `$2` id. */
+/** In all: `$1` namespace, `$2` id, which leads to the row whatever the planner believes about the size of the table. */
 const held = "held as materialized (select id, state, session from task where namespace = $1 and id = $2 for update)";
 const waits = "held.state in ('blocked', 'pending', 'waiting')";
 
@@ -118,7 +118,7 @@ const cancel: Statement = {
   text: `
 with ${held},
 gone as (
-  delete from task using held where task.id = held.id and ${waits} returning task.*),
+  delete from task using held where task.id = $2 and task.id = held.id and ${waits} returning task.*),
 archived as (${insertIntoArchive("gone", {
     finished_at: instant("$4"),
     state: "'cancelled'",
@@ -128,7 +128,7 @@ archived as (${insertIntoArchive("gone", {
 asked as (
   update task set recall = 'cancel', cancel_at = ${instant("$4")}, reason = $3
     from held
-   where task.id = held.id and not ${waits} and task.recall is distinct from 'cancel')
+   where task.id = $2 and task.id = held.id and not ${waits} and task.recall is distinct from 'cancel')
 select state, session from held`,
 };
 
@@ -160,7 +160,7 @@ changed as (
          payload = case when $6 then $7 else task.payload end,
          blobs = case when $6 then ($8::text is not null)::int else task.blobs end
     from held
-   where task.id = held.id and ${waits}),
+   where task.id = $2 and task.id = held.id and ${waits}),
 stored as (
   insert into blob (task_id, kind, data)
   select $2::bigint, 1, $8 from held where ${waits} and $8 is not null
@@ -170,7 +170,7 @@ dropped as (
 asked as (
   update task set recall = coalesce(task.recall, 'return')
     from held
-   where task.id = held.id and held.state = 'claimed')
+   where task.id = $2 and task.id = held.id and held.state = 'claimed')
 select state, session from held`,
 };
 
@@ -181,7 +181,7 @@ with ${held},
 changed as (
   update task set due_at = ${instant("$3")}
     from held
-   where task.id = held.id and ${waits} and task.due_at > ${instant("$3")})
+   where task.id = $2 and task.id = held.id and ${waits} and task.due_at > ${instant("$3")})
 select state, session from held`,
 };
 

@@ -249,12 +249,12 @@ update schedule set deleted_at = ${instant("$2")}, updated_at = ${instant("$2")}
 const gone = `
 locked as materialized (
   select id from task
-   where schedule_id = $1 and fire_at > ${instant("$2")} and trigger = 'schedule' and state = 'pending' and attempt = 0
-   order by id
+   where schedule_id = $1 and fire_at > ${instant("$2")} and trigger = 'schedule' and state::text = 'pending' and attempt = 0
+   order by id + 0 -- Not by the key of the whole table.
      for update),
 gone as (
   delete from task using locked
-   where task.id = locked.id and task.state = 'pending' and task.attempt = 0
+   where task.id = any(array(select id from locked)) and task.id = locked.id
   returning task.id, task.fire_at)`;
 const theirFires = `fire.schedule_id = $1 and fire.fire_at > ${instant("$2")} and fire.fire_at = gone.fire_at and fire.task_id = gone.id`;
 

@@ -104,7 +104,7 @@ select id, node, url, beat, (extract(epoch from dead_at) * 1000)::float8, starti
   from session
  where closed_at is null
     or (closed_at > (select max(seen_at) from session) - interval '1 hour'
-        and exists (select from task where task.session = session.id))
+        and (select true from task where task.session = session.id limit 1)) -- Not exists: that may read all of task.
  order by id`,
 };
 

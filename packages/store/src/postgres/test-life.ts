@@ -1,0 +1,154 @@
+/** For tests of plans: every hot verb of a store, on tasks that it makes itself, step by step. */
+import { expect } from "vitest";
+import type { ClaimedTask, ClaimTarget, NewTask, Store } from "../store.ts";
+import { definition } from "./test-setup.ts";
+import { failed, NOON, succeeded, type TestStore } from "./test-store.ts";
+
+/** Carries out a part of it, which is about so many rows. */
+export type Step = <T>(rows: number, work: () => Promise<T>) => Promise<T>;
+
+const now = NOON;
+const BATCH = 40;
+
+export async function liveThrough(t: TestStore, store: Store, step: Step): Promise<void> {
+  const { id: session } = await step(1, () => store.openSession({ node: "one", url: null, now }));
+  const { id: next } = await store.openSession({ node: "two", url: null, now });
+  const lanes = await store.lanes();
+  const lane = lanes.find(({ type }) => type === "send")!.id;
+  const every: ClaimTarget[] = lanes
+    .filter(({ type }) => type !== "unserved")
+    .flatMap(({ id }) => ([1, 2, 3] as const).map((band) => ({ laneId: id, band, limit: BATCH })));
+  const claim = (limit: number, targets: ClaimTarget[] = [{ laneId: lane, band: 2, limit }]) =>
+    step(limit + targets.length, () => store.claim({ session, targets, until: now, limit, now }));
+  const create = async (count: number, overrides: Partial<NewTask> = {}) => {
+    const tasks = t.newTasks(count, overrides);
+    await step(count, () => store.createTasks(tasks, { now }));
+    return tasks;
+  };
+  const claimed = async (count: number) => {
+    await create(count);
+    const tasks = await claim(count);
+    expect(tasks).toHaveLength(count);
+    return tasks;
+  };
+  const finish = (tasks: ClaimedTask[]) =>
+    step(tasks.length, () => store.recordOutcomes(tasks.map((task) => succeeded(task))));
+
+  // Claims, and looks at what is due.
+  await claim(10);
+  await claim(10, every);
+  await step(3, () => store.nextDue([lane]));
+  await create(1);
+  await create(BATCH, { payload: JSON.stringify("x".repeat(1_000)), tags: ["a"] });
+  await finish(await claim(1));
+  await finish(await claim(BATCH, every));
+  const direct = t.newTasks(BATCH);
+  const answer = await step(BATCH, () => store.createTasks(direct, { now, claim: { session, count: BATCH } }));
+  await finish(answer.kind === "created" ? answer.claimed : []);
+  await step(3, () => store.nextDue(lanes.map(({ id }) => id)));
+  await step(60, () => store.depths({ now, cap: 10 }));
+
+  // Keys.
+  const expiresAt = now + 60_000;
+  const requestHash = "a";
+  for (let times = 0; times < 2; times++) {
+    for (const uniquePolicy of ["keep", "replace"] as const) {
+      await step(1, () => store.createTasks(t.newTasks(1, { uniqueKey: "own" }), { now, uniquePolicy }));
+    }
+    const keyed = t.newTasks(20).map((task, index) => ({ ...task, uniqueKey: `own-${index}` }));
+    await step(20, () => Promise.all(keyed.map((task) => store.createTasks([task], { now }))));
+    const idempotency = { namespace: "default", key: "own", requestHash, response: () => "{}", expiresAt };
+    await step(1, () => store.createTasks(t.newTasks(1), { now, idempotency }));
+  }
+  const [held] = await claimed(1);
+  const reused = t.newTasks(1).map((task) => ({ ...task, uniqueKey: "own" }));
+  await step(1, () => store.createTasks(reused, { now }));
+  await finish(await claim(BATCH));
+
+  // Outcomes.
+  const tasks = await claimed(BATCH);
+  await step(BATCH, () =>
+    store.markRunning(tasks.map(({ id, token }) => ({ id, token, startedAt: now, worker: "w-1" }))),
+  );
+  await step(BATCH, () => store.recordOutcomes(tasks.map((task) => failed(task))));
+  const lines = tasks.map(
+    ({ id, token, attempt }) => ({ id, token, attempt, at: now, level: "info", message: "x" }) as const,
+  );
+  await step(BATCH, () => store.appendLogs(lines));
+  const again = await claimed(BATCH);
+  const outcomes = again.map((task, index) =>
+    succeeded(task, {
+      session,
+      worker: `w-${index % 3}`,
+      decision: {
+        kind: "final",
+        state: index % 2 ? "failed" : "succeeded",
+        result: `"${"x".repeat(index * 30)}"`,
+        error: null,
+        reason: null,
+      },
+    }),
+  );
+  for (let times = 0; times < 2; times++) {
+    expect(await step(BATCH, () => store.recordOutcomes(outcomes))).not.toContain(false);
+  }
+
+  // Leases.
+  await step(1, () => store.giveBack(session, [held!]));
+  const leases = await claimed(BATCH);
+  await step(BATCH, () => store.leases(session));
+  await step(1, () => store.cancelTask("default", leases[0]!.id, { reason: null, now }));
+  expect((await step(2, () => store.renewSession(session, now))).recalls).toHaveLength(1);
+  await step(10, () => store.giveBack(session, leases.slice(0, 10)));
+  await step(10, () => store.adopt(next, "default", leases.slice(10, 20)));
+  await step(1, () => store.cancelTask("default", leases[20]!.id, { reason: null, now }));
+  await step(5, () => store.sessions());
+  await step(1, () => store.markSessionDead(session, 1n, now));
+  expect(await step(BATCH, () => store.takeBack(session, { now: now + 2_000, limit: 100 }))).toBe(20);
+  await step(1, () => store.takeBack(session, { now: now + 2_000, limit: 100 }));
+  await step(1, () => store.closeSession(next, now));
+
+  // People.
+  const [waiting] = await create(1, { dueAt: now + 60_000 });
+  const [final] = outcomes;
+  for (const id of [waiting!.id, final!.id, 1n]) await step(3, () => store.getTask("default", id));
+  for (const filter of [{}, { states: ["failed"] }, { states: ["running"] }] as const) {
+    await step(200, () => store.listTasks("default", { filter, now, pageSize: 20, after: null }));
+  }
+  await step(1, () => store.patchTask("default", waiting!.id, { priority: 9, queue: "default" }, now));
+  await step(1, () => store.runTaskNow("default", waiting!.id, now));
+  await step(1, () => store.cancelTask("default", waiting!.id, { reason: null, now }));
+  await step(1, () => store.retryTask("default", waiting!.id, now));
+  await step(1, () => store.deleteTask("default", final!.id));
+
+  await planSchedules(t, store, step);
+}
+
+async function planSchedules(t: TestStore, store: Store, step: Step): Promise<void> {
+  const names = ["a", "b", "c"];
+  const put = (name: string, cron: string) =>
+    store.putSchedule({
+      id: t.newTask().id,
+      namespace: "default",
+      name,
+      definition: definition({ cron }),
+      now,
+      nextFireAt: null,
+    });
+  for (const name of names) await step(1, () => put(name, "* * * * *"));
+  await step(3, () =>
+    store.planSchedules({ before: now + 1, limit: 10, now }, ({ id, plannedUntil }) => ({
+      fires: [1, 2].map((minutes) => {
+        const fireAt = now + minutes * 60_000;
+        const task = t.newTask({ scheduleId: id, fireAt, dueAt: fireAt, trigger: "schedule" });
+        return { fireAt, outcome: "task", reason: null, caughtUp: false, task };
+      }),
+      plannedUntil: plannedUntil + 120_000,
+      nextFireAt: null,
+    })),
+  );
+  await step(2, () => put("a", "*/2 * * * *"));
+  await step(2, () => store.setPaused("default", "b", { paused: true, reason: null, now }));
+  await step(3, () => store.listSchedules("default", { now, pageSize: 3, after: null }));
+  for (const name of names) await step(2, () => store.deleteSchedule("default", name, now));
+}
