@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { claimDue } from "./claim.ts";
-import { NOON, proxied, setup, type TestStore } from "./test-store.ts";
+import { NOON, proxied, setup } from "./test-store.ts";
 
 test("eight nodes that claim at once share the tasks, and none is claimed twice", async () => {
   await using t = await setup();
@@ -39,48 +38,6 @@ test("a claim passes over rows that somebody else has locked, without waiting", 
   await other.query("rollback");
   expect((await t.claim(session)).map((task) => task.id)).toEqual([first.id]);
 });
-
-test("a claim touches as many pages with 100,000 rows of other types and 100,000 due later as without", async () => {
-  await using t = await setup();
-  await t.store.createTasks([t.newTask({ type: "unserved" })], { now: NOON });
-  await t.store.createTasks(t.newTasks(20), { now: NOON });
-  const alone = await pagesOfClaim(t);
-  const crowd = `
-    insert into task (id, due_at, lane_id, policy_id, state, band, priority, namespace)
-    select $1::bigint + n, to_timestamp($2::float8 / 1000) + n * $3::interval, lane_id, policy_id, 'pending', band, priority, namespace
-      from generate_series(1, 100000) n cross join (select * from task where id = $4) model`;
-  const [unserved] = await t.sql<{ id: bigint }>("select id from task order by id limit 1");
-  const [served] = await t.sql<{ id: bigint }>("select id from task order by id desc limit 1");
-  await t.sql(crowd, [1_000_000, NOON - 3_600_000, "1 microsecond", unserved!.id]);
-  await t.sql(crowd, [2_000_000, NOON + 1_000, "1 second", served!.id]);
-
-  // Whatever the planner knows: nothing yet, the truth, or that the table was empty when it last looked.
-  expect(await pagesOfClaim(t)).toBeLessThan(alone + 100);
-  await t.sql("analyze task");
-  expect(await pagesOfClaim(t)).toBeLessThan(alone + 100);
-  await t.sql("update pg_class set reltuples = 0, relpages = 10000 where oid = 'task'::regclass");
-  expect(await pagesOfClaim(t)).toBeLessThan(alone + 100);
-});
-
-/** Of ten tasks of type `send`, then undone. */
-async function pagesOfClaim(t: TestStore): Promise<number> {
-  const lane = (await t.store.lanes()).find(({ type }) => type === "send")!;
-  const session = await t.session();
-  const client = await t.connect();
-  await client.query("begin");
-  const result = await client.query(`explain (analyze, buffers, format json) ${claimDue.text}`, [
-    session,
-    [lane.id],
-    [2],
-    [10],
-    NOON,
-    10,
-  ]);
-  await client.query("rollback");
-  const { Plan: plan } = result.rows[0]["QUERY PLAN"][0];
-  expect(plan["Actual Rows"]).toBe(10);
-  return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"];
-}
 
 test("a closed session claims nothing", async () => {
   await using t = await setup();

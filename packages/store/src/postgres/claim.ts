@@ -35,7 +35,7 @@ export async function nextDue(db: Db, laneIds: number[]): Promise<{ laneId: numb
  * update finds each row by its key, whatever the planner believes about the size of the table; asking for the state once more, of rows
  * that are locked already, would offer it a walk of the whole claim index. A dead session claims nothing.
  */
-export const claimDue = {
+const claimDue = {
   name: "claim_due",
   text: `
 update task t
