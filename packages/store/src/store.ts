@@ -116,6 +116,8 @@ export interface ClaimTarget {
   laneId: number;
   band: Band;
   limit: number;
+  /** Nothing that is due earlier is looked for: where the caller knows of nothing, and dead rows may lie. Left out: from the beginning. */
+  from?: number;
 }
 
 /** One way an attempt ended, to be written if and only if `(id, token)` still holds the task. */

@@ -2,7 +2,7 @@
 import type { Id } from "@carillon/core";
 import type { Band, ClaimedTask, ClaimTarget, Lane, TaskRef } from "../store.ts";
 import { isLive, type MemoryDatabase, type TaskRow } from "./database.ts";
-import { first } from "./pending.ts";
+import { first, firstFrom } from "./pending.ts";
 import { changeTask, claimedTask, claimTask, finishTask, heldTask, pendingKey, returnTask } from "./rows.ts";
 
 const bands: Band[] = [1, 2, 3];
@@ -32,7 +32,7 @@ export function claim(
     const queue = database.pending.get(pendingKey(target.laneId, target.band));
     if (!queue) continue;
     for (let taken = 0; taken < target.limit && claimed.length < request.limit; taken++) {
-      const place = first(queue);
+      const place = target.from === undefined ? first(queue) : firstFrom(queue, target.from);
       if (!place || place.dueAt > request.until) break;
       claimed.push(claimTask(database, database.tasks.get(place.id)!, request.session));
     }

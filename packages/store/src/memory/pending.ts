@@ -45,6 +45,17 @@ export function first(queue: PendingQueue): Place | undefined {
   return queue.heap[0];
 }
 
+/** The first that is due at this instant or later. */
+export function firstFrom(queue: PendingQueue, dueAt: number): Place | undefined {
+  let found = first(queue);
+  if (!found || found.dueAt >= dueAt) return found;
+  found = undefined;
+  for (const place of queue.heap) {
+    if (place.waiting && place.dueAt >= dueAt && (!found || before(place, found))) found = place;
+  }
+  return found;
+}
+
 function before(a: Place, b: Place): boolean {
   return a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.id < b.id);
 }

@@ -49,6 +49,29 @@ test("500,000 due tasks of a type that nobody serves, and 100,000 due later, cos
   }
 });
 
+test("200,000 dead entries that an open transaction keeps cost a claim nothing that begins after them", async () => {
+  await using t = await withCounts();
+  const { targets, laneIds } = await lanesOf(t, "send", 1);
+  await t.store.createTasks(t.newTasks(20), { now: NOON });
+  const alone = await t.claims(targets);
+  const other = await t.connect();
+  await other.query("set idle_in_transaction_session_timeout = 0");
+  await other.query("begin isolation level repeatable read");
+  await other.query("select from task");
+  await fill(t, { lanes: "type = 'send'", count: 200_000, dueAt: NOON - 1_000 });
+  await t.sql("delete from task where due_at < to_timestamp($1::float8 / 1000)", [NOON]);
+  await t.sql("vacuum task");
+
+  const [next] = (await t.looks(laneIds)).found;
+  expect(next).toMatchObject({ dueAt: NOON });
+  for (let times = 0; times < 3; times++) {
+    const { tasks, pages } = await t.claims(targets.map((target) => ({ ...target, from: next!.dueAt })));
+    expect(tasks).toHaveLength(1);
+    expect(pages).toBeLessThan(alone.pages + 50);
+  }
+  await other.query("rollback");
+});
+
 const emptyBefore = "update pg_class set reltuples = 0, relpages = 10000 where oid = 'task'::regclass";
 
 async function withCounts() {

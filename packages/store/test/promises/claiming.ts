@@ -15,6 +15,16 @@ export const claiming: Promises = {
     await t.create({ dueAt: t.now + 301 });
     expect((await t.claim({ until: t.now + 300 })).map((task) => task.id)).toEqual([id]);
   },
+  "a claim that begins at an instant takes nothing that is due earlier, and leaves it to others": async (t) => {
+    const early = await t.create({ dueAt: t.now - 2 });
+    const late = await t.create({ dueAt: t.now - 1 });
+    const present = await t.create();
+    const lane = (await t.store.lanes()).find((one) => one.namespace === t.namespace)!;
+    const targets = [{ laneId: lane.id, band: 2 as const, limit: 5, from: t.now - 1 }];
+    const claimed = await t.store.claim({ session: t.session, targets, until: t.now, limit: 5, now: t.now });
+    expect(claimed.map((task) => task.id)).toEqual([late.id, present.id]);
+    expect((await t.claim()).map((task) => task.id)).toEqual([early.id]);
+  },
   "two nodes that claim at the same moment share the tasks": async (t) => {
     const other = await t.openSession();
     await t.store.createTasks(

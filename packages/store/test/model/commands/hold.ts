@@ -35,12 +35,14 @@ const claimOneLane = command(
     lane: nth,
     band: fc.constantFrom<Band>(1, 2, 3),
     limits: fc.tuple(fc.nat({ max: 5 }), fc.nat({ max: 5 })),
+    fromMs: fc.constantFrom(null, null, 0, 1, 1_000, 60_000),
   }),
-  async (world, { session, lane, band, limits: [ofTarget, ofAll] }) => {
+  async (world, { session, lane, band, limits: [ofTarget, ofAll], fromMs }) => {
     const name = pick(await laneNames(world), lane);
     if (name === undefined) return;
     const answer = await same(world, (store, side) => {
-      const targets = [{ laneId: laneId(side, name), band, limit: ofTarget }];
+      const target = { laneId: laneId(side, name), band, limit: ofTarget };
+      const targets = [fromMs === null ? target : { ...target, from: world.now - fromMs }];
       return store.claim({
         session: pick(side.sessions, session)!,
         targets,
