@@ -6,7 +6,7 @@
  */
 import { bandOf, type ClaimedTask } from "@carillon/store";
 import { allot } from "./allot.ts";
-import { type Demand, isComing, isDue, LOOKAHEAD_MS, type Pair, pairKey } from "./demand.ts";
+import { claimsFrom, type Demand, isComing, isDue, LOOKAHEAD_MS, type Pair, pairKey } from "./demand.ts";
 import { createHeldTask, findHeld, freeCredits, freeSlots, type Hand, type Pool, slotsOf, take } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Returns } from "./returns.ts";
@@ -47,7 +47,10 @@ export function createClaims(
   async function claim(pool: Pool, kind: Kind, pairs: Pair[], budget: number, now: number): Promise<void> {
     const id = session.id!;
     const until = kind === "due" ? now : now + LOOKAHEAD_MS;
-    const targets = allot(pairs, budget, { turn: pool.turn++, random });
+    const targets = allot(pairs, budget, { turn: pool.turn++, random }).map((target) => ({
+      ...target,
+      from: claimsFrom(demand.pairs.get(pairKey(target.laneId, target.band))!),
+    }));
     const asked = new Map(
       targets.map(({ laneId, band, limit }) => [pairKey(laneId, band), { limit, taken: 0, last: 0 }]),
     );

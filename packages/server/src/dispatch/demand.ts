@@ -214,6 +214,11 @@ export function isComing(pair: Pair, now: number): boolean {
   return pair.dueAt <= now + LOOKAHEAD_MS || (pair.unsure && pair.exploredUntil <= now + EXPLORE_AGAIN_MS);
 }
 
+/** Where a claim begins: nothing that is due earlier is known. A scan, which looks from the beginning, finds what nobody told of. */
+export function claimsFrom({ dueAt, unsure, exploredUntil }: Pair): number {
+  return Math.floor(unsure ? Math.min(dueAt, exploredUntil) : dueAt);
+}
+
 export const pairKey = (laneId: number, band: Band): number => laneId * 4 + band;
 
 /** No name contains a space. */

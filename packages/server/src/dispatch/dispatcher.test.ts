@@ -48,6 +48,32 @@ test("a task that another program inserted without a word starts within the poll
   expect(worker.received[0]!.at - insertedAt).toBeLessThanOrEqual(1_010);
 });
 
+test("a task inserted without a word that is due before what claims have come to starts within the poll", async () => {
+  const t = await setup();
+  const worker = t.worker({ slots: 1 });
+  worker.onTask = (task) => t.clock.after(5, () => worker.end(task));
+  await t.insert([...Array(1_000)].map(() => t.task()));
+  await t.clock.advance(1_500);
+  const [early] = await t.insert([t.task({ dueAt: t.clock.now() - 10_000 })], false);
+  const insertedAt = t.clock.now();
+  await t.clock.advance(1_100);
+  const received = worker.received.find(({ task }) => task.id === early);
+  expect(received!.at - insertedAt).toBeLessThanOrEqual(1_020);
+});
+
+test("a task inserted here that is due before what claims have come to starts at once", async () => {
+  const t = await setup();
+  const worker = t.worker({ slots: 1 });
+  worker.onTask = (task) => t.clock.after(5, () => worker.end(task));
+  await t.insert([...Array(1_000)].map(() => t.task()));
+  await t.clock.advance(1_500);
+  const [early] = await t.insert([t.task({ dueAt: t.clock.now() - 10_000 })]);
+  const insertedAt = t.clock.now();
+  await t.clock.advance(1_100);
+  const received = worker.received.find(({ task }) => task.id === early);
+  expect(received!.at - insertedAt).toBeLessThanOrEqual(50);
+});
+
 test("of what is due, the urgent starts first", async () => {
   const t = await setup();
   await t.knowLane();
