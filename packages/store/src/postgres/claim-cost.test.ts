@@ -4,7 +4,9 @@ import type { ClaimTarget } from "../store.ts";
 import { openExplainedStore } from "./test-plans.ts";
 import { NOON, setup, type TestStore } from "./test-store.ts";
 
-test("a claim over 10,000 queues with nothing due costs a few pages a queue, and finds the one task that is", async () => {
+test("a claim over 10,000 queues with nothing due costs a few pages a queue, and finds the one task that is", {
+  timeout: 90_000,
+}, async () => {
   await using t = await withCounts();
   await t.sql(`
     insert into lane (namespace, queue, type) select 'default', 'q-' || n, 'send' from generate_series(1, 10000) n`);
@@ -28,7 +30,9 @@ test("a claim over 10,000 queues with nothing due costs a few pages a queue, and
   }
 });
 
-test("500,000 due tasks of a type that nobody serves, and 100,000 due later, cost a claim nothing", async () => {
+test("500,000 due tasks of a type that nobody serves, and 100,000 due later, cost a claim nothing", {
+  timeout: 90_000,
+}, async () => {
   await using t = await withCounts();
   const created = t.newTasks(60);
   await t.store.createTasks(created, { now: NOON });
@@ -49,7 +53,9 @@ test("500,000 due tasks of a type that nobody serves, and 100,000 due later, cos
   }
 });
 
-test("200,000 dead entries that an open transaction keeps cost a claim nothing that begins after them", async () => {
+test("200,000 dead entries that an open transaction keeps cost a claim nothing that begins after them", {
+  timeout: 90_000,
+}, async () => {
   await using t = await withCounts();
   const { targets, laneIds } = await lanesOf(t, "send", 1);
   await t.store.createTasks(t.newTasks(20), { now: NOON });
