@@ -47,6 +47,8 @@ export interface ReportedOutcome extends TaskRef {
   /** From receiving the task to starting it, and from starting it to its end; durations, so that no clocks are compared. */
   waitedMs: number;
   ranMs: number;
+  /** From its end to sending this. */
+  keptMs: number;
 }
 
 export interface ReportedLogLine extends TaskRef {

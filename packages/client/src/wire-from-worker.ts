@@ -189,12 +189,13 @@ function readRetry(json: string): RetryPolicy {
   return { maxAttempts, backoff: { kind, initialMs, factor, maxMs, jitter } };
 }
 
-function readOutcome({ id, token, waitedMs, ranMs, report }: Outcome): ReportedOutcome {
+function readOutcome({ id, token, waitedMs, ranMs, keptMs, report }: Outcome): ReportedOutcome {
   return {
     id,
     token,
     waitedMs: within(waitedMs, 0, limits.timeoutMs[1]),
     ranMs: within(ranMs, 0, 2 * limits.timeoutMs[1]),
+    keptMs: within(keptMs, 0, limits.timeoutMs[1]),
     report: readReport(report),
   };
 }

@@ -65,7 +65,7 @@ const workerMessage: fc.Arbitrary<WorkerMessage> = fc.oneof(
   fc.record({ kind: fc.constant("capacity" as const), slots: fc.nat(10_000) }),
   fc.record({
     kind: fc.constant("outcomes" as const),
-    outcomes: fc.array(fc.record({ id, token: id, report, waitedMs: duration, ranMs: duration })),
+    outcomes: fc.array(fc.record({ id, token: id, report, waitedMs: duration, ranMs: duration, keptMs: duration })),
   }),
   fc.record({
     kind: fc.constant("logs" as const),
@@ -147,7 +147,14 @@ test("a message of a newer version is ignored on both sides, and unknown fields 
 });
 
 test("a report of a newer version gives the task back", () => {
-  const outcome: ReportedOutcome = { id: 1n, token: 1n, report: { kind: "cancelled" }, waitedMs: 0, ranMs: 1 };
+  const outcome: ReportedOutcome = {
+    id: 1n,
+    token: 1n,
+    report: { kind: "cancelled" },
+    waitedMs: 0,
+    ranMs: 1,
+    keptMs: 0,
+  };
   const request = toWorkRequest({ kind: "outcomes", outcomes: [outcome] });
   if (request.message.case !== "outcomes") throw new Error("expected outcomes");
   request.message.value.outcomes[0]!.report = { case: undefined };
@@ -229,11 +236,15 @@ test("numbers and texts of a careless worker are brought within the limits", () 
   const outcome = (given: AttemptReport, times: { waitedMs?: number; ranMs?: number } = {}) => {
     const message = overTheWire({
       kind: "outcomes",
-      outcomes: [{ id: 1n, token: 1n, waitedMs: 0, ranMs: 0, ...times, report: given }],
+      outcomes: [{ id: 1n, token: 1n, waitedMs: 0, ranMs: 0, keptMs: 0, ...times, report: given }],
     });
     return message?.kind === "outcomes" ? message.outcomes[0]! : null;
   };
-  expect(outcome({ kind: "cancelled" }, { waitedMs: Number.NaN, ranMs: -5 })).toMatchObject({ waitedMs: 0, ranMs: 0 });
+  expect(outcome({ kind: "cancelled" }, { waitedMs: Number.NaN, ranMs: -5 })).toMatchObject({
+    waitedMs: 0,
+    ranMs: 0,
+    keptMs: 0,
+  });
   expect(outcome({ kind: "cancelled" }, { ranMs: Number.POSITIVE_INFINITY })?.ranMs).toBeLessThan(1e10);
   expect(outcome({ kind: "snoozed", delayMs: 1e15 })?.report).toEqual({ kind: "snoozed", delayMs: limits.delayMs[1] });
   expect(outcome({ kind: "snoozed", delayMs: -1 })?.report).toEqual({ kind: "snoozed", delayMs: 0 });
@@ -272,7 +283,7 @@ test("a result that could not be stored or read back fails the task", () => {
   const resultOf = (result: string) => {
     const message = overTheWire({
       kind: "outcomes",
-      outcomes: [{ id: 1n, token: 1n, waitedMs: 0, ranMs: 0, report: { kind: "succeeded", result } }],
+      outcomes: [{ id: 1n, token: 1n, waitedMs: 0, ranMs: 0, keptMs: 0, report: { kind: "succeeded", result } }],
     });
     return message?.kind === "outcomes" ? message.outcomes[0]!.report : null;
   };
@@ -307,6 +318,7 @@ test("large batches are cut at 1 MiB, in order, and nothing is left out", () => 
         report: each,
         waitedMs: 0,
         ranMs: 0,
+        keptMs: 0,
       }));
       const parts = cutWorkerMessage({ kind: "outcomes", outcomes });
       expect(parts.flatMap((part) => (part.kind === "outcomes" ? part.outcomes : []))).toEqual(outcomes);
@@ -356,6 +368,7 @@ test("large batches are cut at 1 MiB, in order, and nothing is left out", () => 
     report: { kind: "released" as const },
     waitedMs: 0.5,
     ranMs: 0.5,
+    keptMs: 0.5,
   }));
   for (const part of cutWorkerMessage({ kind: "outcomes", outcomes: small }))
     expect(toBinary(WorkRequestSchema, toWorkRequest(part)).length).toBeLessThan(MiB);

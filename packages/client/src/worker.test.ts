@@ -107,8 +107,32 @@ test("a handler gets its payload and knows its task, and its result is reported 
   calls[0]!.end({ sent: true });
   await settled();
   expect(transport.link.outcomes).toEqual([
-    { id: given.id, token: 9n, waitedMs: 0, ranMs: 250, report: { kind: "succeeded", result: '{"sent":true}' } },
+    {
+      id: given.id,
+      token: 9n,
+      waitedMs: 0,
+      ranMs: 250,
+      keptMs: 0,
+      report: { kind: "succeeded", result: '{"sent":true}' },
+    },
   ]);
+});
+
+test("what a task waits for its turn, and its outcome for its link, is told apart from how long it ran", async () => {
+  const clock = new ManualClock();
+  let at = 0;
+  clock.monotonic = () => at;
+  const busy = task("busy", {
+    run() {
+      at += 10;
+    },
+  });
+  const t = await welcomed({ tasks: [busy], clock });
+  const [first, second] = [assigned("busy"), assigned("busy")];
+  await t.transport.link.give(first, second);
+  const [one, two] = t.transport.link.outcomes;
+  expect(one).toMatchObject({ id: first.id, waitedMs: 0, ranMs: 10, keptMs: 10 });
+  expect(two).toMatchObject({ id: second.id, waitedMs: 10, ranMs: 10, keptMs: 0 });
 });
 
 test("handlers that end in the same turn report in one message", async () => {
@@ -701,7 +725,7 @@ test("drains: takes nothing new, waits for what runs, and says goodbye", async (
   await t.transport.link.give(late);
   expect(t.calls).toHaveLength(1);
   expect(t.transport.link.outcomes).toEqual([
-    { id: late.id, token: late.token, waitedMs: 0, ranMs: 0, report: { kind: "released" } },
+    { id: late.id, token: late.token, waitedMs: 0, ranMs: 0, keptMs: 0, report: { kind: "released" } },
   ]);
   await t.transport.link.record(late);
   await pass(t, 20_000);

@@ -71,7 +71,10 @@ const knownOptions = Object.keys({
 
 interface Held {
   attempt: Attempt;
-  receivedAt: number;
+  /** From receiving it until its turn came: tasks of one message start one after the other. */
+  waitedMs: number;
+  startedAt: number;
+  endedAt: number;
   /** Set once the handler has ended; kept until a node has recorded it. */
   outcome: ReportedOutcome | null;
 }
@@ -222,9 +225,11 @@ export class Worker {
       },
       received: (message) => {
         switch (message.kind) {
-          case "tasks":
-            for (const task of message.tasks) this.#take(task);
+          case "tasks": {
+            const receivedAt = this.#clock.monotonic();
+            for (const task of message.tasks) this.#take(task, receivedAt);
             return;
+          }
           case "recorded":
             for (const ref of message.outcomes) this.#forget(ref);
             return;
@@ -241,24 +246,27 @@ export class Worker {
     };
   }
 
-  #take(task: AssignedTask): void {
+  #take(task: AssignedTask, receivedAt: number): void {
     const earlier = this.#held.get(task.id);
     // Said twice. A newer token means that the earlier lease was lost.
     if (earlier && earlier.attempt.task.token >= task.token) return;
     earlier?.attempt.stop("lease_lost");
     const definition = this.#definitions.get(task.type) ?? undeclared(task.type);
     const attempt = new Attempt(task, definition, { now: this.#now, clock: this.#clock, writeLog: this.#writeLog });
-    const held: Held = { attempt, receivedAt: this.#clock.monotonic(), outcome: null };
+    const startedAt = this.#clock.monotonic();
+    const held: Held = { attempt, waitedMs: startedAt - receivedAt, startedAt, endedAt: startedAt, outcome: null };
     this.#held.set(task.id, held);
     // Sent before the node knew that this worker leaves. Zero milliseconds say that it did not start.
     if (this.#draining) this.#report(held, { kind: "released" }, 0);
     else attempt.run((report) => this.#report(held, report));
   }
 
-  #report(held: Held, report: AttemptReport, ranMs = this.#clock.monotonic() - held.receivedAt): void {
+  #report(held: Held, report: AttemptReport, ranMs?: number): void {
     const { id, token } = held.attempt.task;
     if (held.outcome || this.#held.get(id) !== held) return;
-    held.outcome = { id, token, report, waitedMs: 0, ranMs };
+    held.endedAt = this.#clock.monotonic();
+    const { waitedMs, startedAt, endedAt } = held;
+    held.outcome = { id, token, report, waitedMs, ranMs: ranMs ?? endedAt - startedAt, keptMs: 0 };
     this.#ended.push(held);
     // Handlers that end in the same turn report together.
     if (this.#flushQueued) return;
@@ -281,9 +289,11 @@ export class Worker {
       this.#flushLogsIn(LINES_PERIOD_MS);
     }
     const outcomes: ReportedOutcome[] = [];
+    const now = this.#ended.length > 0 ? this.#clock.monotonic() : 0;
     this.#ended = this.#ended.filter((held) => {
       if (!held.outcome || this.#held.get(held.outcome.id) !== held) return false;
       if (this.#logs.has(held.outcome)) return true;
+      held.outcome.keptMs = now - held.endedAt;
       outcomes.push(held.outcome);
       return false;
     });

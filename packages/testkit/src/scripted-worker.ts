@@ -69,7 +69,14 @@ export class ScriptedWorker {
   }
 
   endAll(tasks: TaskRef[], report: AttemptReport = { kind: "succeeded", result: null }, ranMs = 1): void {
-    const outcomes: ReportedOutcome[] = tasks.map(({ id, token }) => ({ id, token, report, waitedMs: 0, ranMs }));
+    const outcomes: ReportedOutcome[] = tasks.map(({ id, token }) => ({
+      id,
+      token,
+      report,
+      waitedMs: 0,
+      ranMs,
+      keptMs: 0,
+    }));
     this.send({ kind: "outcomes", outcomes });
   }
 
