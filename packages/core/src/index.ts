@@ -7,6 +7,7 @@ export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./id.ts";
 export * from "./instant.ts";
+export * from "./lateness.ts";
 export * from "./limits.ts";
 export * from "./log-quota.ts";
 export * from "./outcome.ts";

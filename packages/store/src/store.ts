@@ -323,10 +323,34 @@ export interface Fire {
   version: number;
 }
 
+/** A fire with what figures about its schedule need of its task. */
+export interface FireFacts {
+  fireAt: number;
+  outcome: Fire["outcome"];
+  /** Null also when it is forgotten. */
+  task: (NonNullable<Fire["task"]> & { finishedAt: number | null }) | null;
+}
+
 export interface TypeDeclaration {
   type: string;
   queue: string | null;
   policy: { retry: TaskPolicy["retry"] | null; timeoutMs: number | null };
+}
+
+// ------------------------------------------------------------------------------------------------------------------- lateness
+
+/** How late starts were in one queue: by bucket of core's `latenessBucketsMs`, and in all by each of its `latenessPhases`. */
+export interface QueueLateness {
+  queue: string;
+  counts: number[];
+  maxMs: number;
+  phasesMs: number[];
+}
+
+/** What one process counted in the window that began at `at`. */
+export interface LatenessWindow extends QueueLateness {
+  namespace: string;
+  at: number;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------- hints
@@ -487,8 +511,14 @@ export interface Store {
     schedule: Id,
     query: { from: number; to: number; outcome?: Fire["outcome"]; pageSize: number; after: string | null },
   ): Promise<Page<Fire>>;
+  /** The latest `limit` fires of `from <= fireAt < to`, latest first. */
+  latestFires(schedule: Id, query: { from: number; to: number; limit: number }): Promise<FireFacts[]>;
 
   // Figures and upkeep
+  /** In place of what this writer said about the same windows before: it may be said again. Kept for 25 hours. */
+  recordLateness(writer: Id, windows: LatenessWindow[]): Promise<void>;
+  /** Of windows that began in `from <= at < to`, all writers together; by queue. */
+  lateness(namespace: string, range: { from: number; to: number }): Promise<QueueLateness[]>;
   /** Tasks that are not final by lane and the state that people read, counted up to about `cap` a lane and state. */
   depths(request: { now: number; cap: number }): Promise<Depth[]>;
   /** Partitions ahead, retention, expired keys, vacuum when due: what one node at a time does for all. */

@@ -2,13 +2,14 @@ import type { Store } from "@carillon/store";
 import { describe, test } from "vitest";
 import { claiming } from "./promises/claiming.ts";
 import { creating } from "./promises/creating.ts";
+import { figures } from "./promises/figures.ts";
 import { outcomes } from "./promises/outcomes.ts";
 import { schedules } from "./promises/schedules.ts";
 import { sessions } from "./promises/sessions.ts";
 import { tasks } from "./promises/tasks.ts";
 import { type Promises, setup } from "./promises/world.ts";
 
-const promises: Record<string, Promises> = { creating, claiming, outcomes, sessions, tasks, schedules };
+const promises: Record<string, Promises> = { creating, claiming, outcomes, sessions, tasks, schedules, figures };
 
 /**
  * What every store promises, one sentence each. The random comparison in `model/` finds what nobody thought of; this says what was.

@@ -1,6 +1,16 @@
 import type { Id, StoredState, TaskError, TaskPolicy } from "@carillon/core";
 import type { PastRule } from "../past-rules.ts";
-import type { Attempt, Fire, Hint, Lane, LogLine, ScheduleRecord, Trigger, TypeDeclaration } from "../store.ts";
+import type {
+  Attempt,
+  Fire,
+  Hint,
+  Lane,
+  LatenessWindow,
+  LogLine,
+  ScheduleRecord,
+  Trigger,
+  TypeDeclaration,
+} from "../store.ts";
 import type { PendingQueue, Place } from "./pending.ts";
 
 /** What several memory stores share, as nodes share one PostgreSQL. Plain data; only the verbs beside this file change it. */
@@ -33,6 +43,8 @@ export interface MemoryDatabase {
   /** By schedule, then by instant. */
   fires: Map<Id, Map<number, FireRow>>;
   logs: Map<Id, TaskLog>;
+  /** By namespace, instant, queue and writer. */
+  lateness: Map<string, LatenessWindow>;
   listeners: Set<{ owner: object; listener: (hint: Hint) => void }>;
 }
 
@@ -122,6 +134,7 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     scheduleNames: new Map(),
     fires: new Map(),
     logs: new Map(),
+    lateness: new Map(),
     listeners: new Set(),
   };
 }

@@ -1,7 +1,7 @@
 /** The ledger: what the planner writes, what a downtime takes back, what people read. */
 import type { Id } from "@carillon/core";
 import { atItsMark, pastAfterPlan } from "../past-rules.ts";
-import type { Fire, NewTask, Page, SchedulePlan, ScheduleToPlan } from "../store.ts";
+import type { Fire, FireFacts, NewTask, Page, SchedulePlan, ScheduleToPlan } from "../store.ts";
 import type { FireRow, MemoryDatabase, ScheduleRow } from "./database.ts";
 import { deleteTask, insertTask } from "./rows.ts";
 import { plannedTasks, scheduleRecord } from "./schedules.ts";
@@ -89,6 +89,22 @@ export function listFires(
     items: page.map((fire) => fireRecord(database, fire)),
     next: rows.length > pageSize ? String(page.at(-1)!.fireAt) : null,
   };
+}
+
+export function latestFires(
+  database: MemoryDatabase,
+  schedule: Id,
+  { from, to, limit }: { from: number; to: number; limit: number },
+): FireFacts[] {
+  return [...(database.fires.get(schedule)?.values() ?? [])]
+    .filter((fire) => fire.fireAt >= from && fire.fireAt < to)
+    .sort((a, b) => b.fireAt - a.fireAt)
+    .slice(0, limit)
+    .map((fire) => {
+      const { task } = fireRecord(database, fire);
+      const finishedAt = task === null ? null : (database.archive.get(task.id)?.finishedAt ?? null);
+      return { fireAt: fire.fireAt, outcome: fire.outcome, task: task && { ...task, finishedAt } };
+    });
 }
 
 function fireRecord(database: MemoryDatabase, { taskId, ...fire }: FireRow): Fire {

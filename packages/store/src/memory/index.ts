@@ -6,8 +6,9 @@ import type { Store } from "../store.ts";
 import { adopt, claim, giveBack, lanes, leases, markRunning, nextDue } from "./claims.ts";
 import { createTasks } from "./create.ts";
 import type { MemoryDatabase } from "./database.ts";
-import { downtimes, listFires, planSchedules, recordDowntime } from "./fires.ts";
+import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from "./fires.ts";
 import { createMemoryHints } from "./hints.ts";
+import { lateness, recordLateness } from "./lateness.ts";
 import { recordOutcomes } from "./outcomes.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, setPaused } from "./schedules.ts";
 import {
@@ -81,7 +82,10 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     setPaused: verb(setPaused),
     planSchedules: verb(planSchedules),
     listFires: verb(listFires),
+    latestFires: verb(latestFires),
 
+    recordLateness: verb(recordLateness),
+    lateness: verb(lateness),
     depths: verb(depths),
     maintain: verb(maintain),
     vacuum: verb(() => false),

@@ -22,6 +22,8 @@ export function depths(database: MemoryDatabase, { now, cap }: { now: number; ca
 /** The ledger of fires outlives the tasks. */
 const FIRE_RETENTIONS = 4;
 
+const LATENESS_KEPT_MS = 25 * 3_600_000;
+
 /** Forgets what is older than its retention. */
 export function maintain(
   database: MemoryDatabase,
@@ -42,6 +44,9 @@ export function maintain(
   }
   for (const [key, row] of database.idempotency) {
     if (row.expiresAt <= now) database.idempotency.delete(key);
+  }
+  for (const [key, { at }] of database.lateness) {
+    if (at < now - LATENESS_KEPT_MS) database.lateness.delete(key);
   }
   for (const [id, session] of database.sessions) {
     if (session.closedAt !== null && session.closedAt < oldest) database.sessions.delete(id);

@@ -1,6 +1,6 @@
 /** The ledger, as people read it. */
 import { type Id, idCreatedAt, invalid, type StoredState } from "@carillon/core";
-import type { Fire, Page } from "../store.ts";
+import type { Fire, FireFacts, Page } from "../store.ts";
 import type { Db, Statement } from "./db.ts";
 import { createdSlackMs, instant, ms } from "./records.ts";
 
@@ -29,10 +29,36 @@ export async function listFires(
     page.flatMap(([, , , taskId]) => taskId ?? []),
   );
   const items = page.map(([fireAt, outcome, reason, taskId, caughtUp, backfilled, version]): Fire => {
-    const task = taskId === null ? null : (tasks.get(taskId) ?? null);
+    const task = taskId === null ? null : withoutEnd(tasks.get(taskId));
     return { fireAt, outcome, reason, task, caughtUp, backfilled, version };
   });
   return { items, next: rows.length > pageSize ? String(page.at(-1)![0]) : null };
+}
+
+export async function latestFires(
+  db: Db,
+  schedule: Id,
+  { from, to, limit }: { from: number; to: number; limit: number },
+): Promise<FireFacts[]> {
+  const rows = await db.query<[fireAt: number, outcome: Fire["outcome"], taskId: Id | null]>(selectLatestFires, [
+    schedule,
+    from,
+    to,
+    limit,
+  ]);
+  const tasks = await rememberedTasks(
+    db,
+    rows.flatMap(([, , taskId]) => taskId ?? []),
+  );
+  return rows.map(([fireAt, outcome, taskId]) => {
+    return { fireAt, outcome, task: taskId === null ? null : (tasks.get(taskId) ?? null) };
+  });
+}
+
+function withoutEnd(task: RememberedTask | undefined): Fire["task"] {
+  if (!task) return null;
+  const { finishedAt: _, ...shown } = task;
+  return shown;
 }
 
 function cursorOf(text: string): number {
@@ -41,18 +67,20 @@ function cursorOf(text: string): number {
   return fireAt;
 }
 
-export type RememberedTask = NonNullable<Fire["task"]>;
+export type RememberedTask = NonNullable<FireFacts["task"]>;
 
 /** What is known of these tasks; those that were forgotten are missing. */
 export async function rememberedTasks(db: Db, ids: Id[]): Promise<Map<Id, RememberedTask>> {
   if (ids.length === 0) return new Map();
   const oldest = Math.min(...ids.map(idCreatedAt));
-  const rows = await db.query<[Id, StoredState, number, number | null, number]>(selectTasks, [
+  const rows = await db.query<[Id, StoredState, number, number | null, number, number | null]>(selectTasks, [
     ids,
     oldest - createdSlackMs,
   ]);
   return new Map(
-    rows.map(([id, state, dueAt, startedAt, failures]) => [id, { id, state, dueAt, startedAt, failures }]),
+    rows.map(([id, state, dueAt, startedAt, failures, finishedAt]) => {
+      return [id, { id, state, dueAt, startedAt, failures, finishedAt }];
+    }),
   );
 }
 
@@ -67,12 +95,21 @@ select ${ms("fire_at")}, outcome, reason, task_id, caught_up, backfilled, versio
  order by fire_at limit $6`,
 };
 
+const selectLatestFires: Statement = {
+  name: "select_latest_fires",
+  text: `
+select ${ms("fire_at")}, outcome, task_id
+  from fire
+ where schedule_id = $1 and fire_at >= ${instant("$2")} and fire_at < ${instant("$3")}
+ order by fire_at desc limit $4`,
+};
+
 /** `$2` spares the archive's older partitions. */
 const selectTasks: Statement = {
   name: "select_remembered_tasks",
   text: `
-select id, state, ${ms("due_at")}, ${ms("started_at")}, failures from task where id = any($1::bigint[])
+select id, state, ${ms("due_at")}, ${ms("started_at")}, failures, null::float8 from task where id = any($1::bigint[])
 union all
-select id, state, ${ms("due_at")}, ${ms("started_at")}, failures
+select id, state, ${ms("due_at")}, ${ms("started_at")}, failures, ${ms("finished_at")}
   from archive where id = any($1::bigint[]) and finished_at >= ${instant("$2")}`,
 };

@@ -6,9 +6,10 @@ import { createCreateTasks } from "./create.ts";
 import { openPools } from "./db.ts";
 import { depths } from "./depths.ts";
 import { downtimes, recordDowntime } from "./downtime.ts";
-import { listFires } from "./fires.ts";
+import { latestFires, listFires } from "./fires.ts";
 import { createHints } from "./hints.ts";
 import { createCatalog } from "./lanes.ts";
+import { lateness, recordLateness } from "./lateness.ts";
 import { adopt, giveBack, leases, markRunning, takeBack } from "./leases.ts";
 import { listTasks, taskLogs } from "./list.ts";
 import { createAppendLogs } from "./logs.ts";
@@ -95,7 +96,10 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     setPaused: (namespace, name, request) => setPaused(control, namespace, name, request),
     planSchedules: (request, plan) => planSchedules(control, catalog, request, plan),
     listFires: (schedule, query) => listFires(reads, schedule, query),
+    latestFires: (schedule, query) => latestFires(reads, schedule, query),
 
+    recordLateness: (writer, windows) => recordLateness(control, writer, windows),
+    lateness: (namespace, range) => lateness(reads, namespace, range),
     depths: (request) => depths(reads, catalog, request),
     maintain: (request) => maintain(pools, request),
     vacuum: () => vacuum.run(),

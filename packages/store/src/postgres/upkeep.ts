@@ -2,6 +2,7 @@
 import { firstIdAt } from "@carillon/core";
 import type pg from "pg";
 import { type Db, isLockTimeout, type Pools, sqlState, translate } from "./db.ts";
+import { LATENESS_KEPT_MS } from "./lateness.ts";
 import {
   createPartition,
   DAY_MS,
@@ -44,6 +45,7 @@ async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest)
   await makePartitionsAhead(pools.control, request.now);
   await dropOldPartitions(pools, drop, request);
   await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
+  await deleteInBatches(pools.control, deleteOldLateness, request.now - LATENESS_KEPT_MS);
   await deleteInBatches(pools.control, deleteOldSessions, request.now - request.retentionMs);
 }
 
@@ -150,6 +152,19 @@ delete from idempotency
    select namespace, key from idempotency
     where expires_at <= to_timestamp($1::float8 / 1000)
     order by expires_at
+    limit $2
+      for update skip locked)
+returning 1`,
+};
+
+const deleteOldLateness = {
+  name: "delete_old_lateness",
+  text: `
+delete from lateness
+ where (namespace, at, queue, writer) in (
+   select namespace, at, queue, writer from lateness
+    where at < to_timestamp($1::float8 / 1000)
+    order by at
     limit $2
       for update skip locked)
 returning 1`,

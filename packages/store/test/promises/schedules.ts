@@ -175,7 +175,7 @@ const definition = (every: string, maxFires: number | null): ScheduleDefinition 
   task: { type: "work", payload: null, queue: null, priority: 5, retry: null, timeoutMs: null, tags: [] },
 });
 
-const put = (
+export const put = (
   t: World,
   {
     every = "1m",
@@ -193,7 +193,7 @@ const put = (
     ...more,
   });
 
-const schedule = (t: World) => t.store.getSchedule(t.namespace, "nightly", t.now);
+export const schedule = (t: World) => t.store.getSchedule(t.namespace, "nightly", t.now);
 
 const fires = async (t: World) => {
   const { id } = (await schedule(t))!;
@@ -204,7 +204,7 @@ const fires = async (t: World) => {
 const HORIZON_MS = 60_000;
 
 /** Plans fires at these seconds from now. */
-const plan = (
+export const plan = (
   t: World,
   seconds: number[],
   outcome: "task" | "skipped" | "missed" = "task",

@@ -1,0 +1,72 @@
+import { latenessBucketsMs, latenessPhases } from "@carillon/core";
+import type { LatenessWindow } from "@carillon/store";
+import { expect } from "vitest";
+import { plan, put, schedule } from "./schedules.ts";
+import { final, type Promises, type World } from "./world.ts";
+
+const WINDOW_MS = 300_000;
+const HOUR_MS = 3_600_000;
+
+export const figures: Promises = {
+  "what several nodes counted is summed by queue, within the windows asked for": async (t) => {
+    const other = await t.openSession();
+    const first = t.now - 2 * WINDOW_MS;
+    await t.store.recordLateness(t.session, [window(t, { at: first, first: 5 }), window(t, { first: 2, maxMs: 3 })]);
+    await t.store.recordLateness(other, [window(t, { first: 4, maxMs: 9 }), window(t, { queue: "mail", first: 1 })]);
+    const [all, mail, ...more] = await t.store.lateness(t.namespace, { from: first, to: t.now + 1 });
+    expect(all).toEqual({ queue: "default", counts: counts(11), maxMs: 9, phasesMs: phases(33) });
+    expect(mail).toEqual({ queue: "mail", counts: counts(1), maxMs: 1, phasesMs: phases(3) });
+    expect(more).toEqual([]);
+    expect(await t.store.lateness(t.namespace, { from: first, to: t.now })).toMatchObject([{ counts: counts(5) }]);
+    expect(await t.store.lateness("somebody else", { from: first, to: t.now + 1 })).toEqual([]);
+  },
+  "a window that is told again replaces what was told before": async (t) => {
+    await t.store.recordLateness(t.session, [window(t, { first: 2, maxMs: 8 })]);
+    await t.store.recordLateness(t.session, [window(t, { first: 7, maxMs: 9 })]);
+    await t.store.recordLateness(t.session, [window(t, { first: 7, maxMs: 9 })]);
+    expect(await t.store.lateness(t.namespace, { from: t.now, to: t.now + 1 })).toMatchObject([
+      { counts: counts(7), maxMs: 9 },
+    ]);
+  },
+  "lateness older than a day is forgotten": async (t) => {
+    await t.store.recordLateness(t.session, [
+      window(t, { at: t.now - 26 * HOUR_MS }),
+      window(t, { at: t.now - 24 * HOUR_MS }),
+    ]);
+    await t.store.maintain({ now: t.now, retentionMs: 14 * 24 * HOUR_MS, logRetentionMs: 7 * 24 * HOUR_MS });
+    expect(await t.store.lateness(t.namespace, { from: 0, to: t.now })).toMatchObject([{ counts: counts(1) }]);
+  },
+  "the latest fires of a range come first, each with its task's times": async (t) => {
+    await put(t);
+    await plan(t, [-30, -20, -10]);
+    const claimed = await t.claim();
+    const [oldest] = claimed.sort((a, b) => a.dueAt - b.dueAt);
+    await t.record(oldest!, final("succeeded"), { startedAt: t.now, finishedAt: t.now + 250 });
+    const { id } = (await schedule(t))!;
+    const range = { from: t.now - 30_000, to: t.now - 10_000, limit: 10 };
+    expect(await t.store.latestFires(id, range)).toMatchObject([
+      { fireAt: t.now - 20_000, outcome: "task", task: { state: "claimed", startedAt: null, finishedAt: null } },
+      {
+        fireAt: t.now - 30_000,
+        outcome: "task",
+        task: { id: oldest!.id, state: "succeeded", startedAt: t.now, finishedAt: t.now + 250 },
+      },
+    ]);
+    expect(await t.store.latestFires(id, { ...range, limit: 1 })).toMatchObject([{ fireAt: t.now - 20_000 }]);
+  },
+};
+
+const counts = (first: number): number[] => [first, ...Array<number>(latenessBucketsMs.length).fill(0)];
+const phases = (first: number): number[] => [first, ...Array<number>(latenessPhases.length - 1).fill(0)];
+
+function window(
+  { namespace, now }: World,
+  {
+    at = now,
+    queue = "default",
+    first = 1,
+    maxMs = 1,
+  }: { at?: number; queue?: string; first?: number; maxMs?: number },
+): LatenessWindow {
+  return { namespace, queue, at, counts: counts(first), maxMs, phasesMs: phases(3 * first) };
+}
