@@ -50,14 +50,21 @@ export function hotCounter(
   };
 }
 
-export function hotHistogram(
+export interface Series {
+  labels: Record<string, string>;
+  /** By bucket, with one more for what is beyond the last. */
+  counts: ArrayLike<number>;
+  sum: number;
+}
+
+/** A histogram that is counted elsewhere. */
+export function showHistogram(
   registry: Registry,
-  { name, help, labelNames, buckets }: { name: string; help: string; labelNames: readonly string[]; buckets: number[] },
-): (seconds: number, ...labels: string[]) => void {
-  const series = new Map<string, { counts: number[]; sum: number }>();
+  { name, help, buckets }: { name: string; help: string; buckets: readonly number[] },
+  read: () => Series[],
+): void {
   register(registry, "histogram", name, help, () =>
-    [...series].flatMap(([key, { counts, sum }]) => {
-      const labels = labelsOf(labelNames, key);
+    read().flatMap(({ labels, counts, sum }) => {
       let total = 0;
       const steps = [...buckets, "+Inf"].map((le, index) => {
         total += counts[index]!;
@@ -69,6 +76,17 @@ export function hotHistogram(
         { metricName: `${name}_count`, labels, value: total },
       ];
     }),
+  );
+}
+
+export function hotHistogram(
+  registry: Registry,
+  { labelNames, ...metric }: { name: string; help: string; labelNames: readonly string[]; buckets: readonly number[] },
+): (seconds: number, ...labels: string[]) => void {
+  const { buckets } = metric;
+  const series = new Map<string, { counts: number[]; sum: number }>();
+  showHistogram(registry, metric, () =>
+    [...series].map(([key, counted]) => ({ labels: labelsOf(labelNames, key), ...counted })),
   );
   return (seconds, ...labels) => {
     const key = keyOf(labels);

@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
+import { MAX_QUEUES } from "./lateness-book.ts";
 import { createMetrics } from "./metrics.ts";
+
+let lanes = 0;
+const lane = (queue: string, namespace = "default") => ({ id: ++lanes, namespace, queue, type: "t" });
+/** A start that was so late for the claim alone, unless a test says otherwise. */
+const late = (ms: number, phases = [0, ms, 0, 0, 0]) => [ms, new Float64Array(phases)] as const;
 
 async function lines(metrics: ReturnType<typeof createMetrics>, name: string): Promise<string[]> {
   const { body } = await metrics.render();
@@ -22,7 +28,7 @@ test("attempts are counted by queue, type and outcome", async () => {
 
 test("the lateness histogram is cumulative, with its bounds included", async () => {
   const metrics = createMetrics("1.2.3");
-  for (const seconds of [0.0004, 0.001, 0.0011, 7_200]) metrics.taskStarted("default", seconds);
+  for (const ms of [0.4, 1, 1.1, 7_200_000]) metrics.taskStarted(lane("default"), ...late(ms));
   const rendered = await lines(metrics, "carillon_task_lateness_seconds");
   expect(rendered).toContain('carillon_task_lateness_seconds_bucket{le="0.001",queue="default"} 2');
   expect(rendered).toContain('carillon_task_lateness_seconds_bucket{le="0.002",queue="default"} 3');
@@ -31,6 +37,35 @@ test("the lateness histogram is cumulative, with its bounds included", async () 
   expect(rendered).toContain('carillon_task_lateness_seconds_count{queue="default"} 4');
   const { body } = await metrics.render();
   expect(body).toContain("# TYPE carillon_task_lateness_seconds histogram");
+});
+
+test("lateness is told apart into where it arose, and the phases add up to it", async () => {
+  const metrics = createMetrics("1.2.3");
+  metrics.taskStarted(lane("billing"), ...late(100, [0, 60, 30, 6, 4]));
+  metrics.taskStarted(lane("mail"), ...late(0, [5_000, 0, 0, 0, 0]));
+  const rendered = await lines(metrics, "carillon_task_lateness_phase_seconds");
+  const sums = rendered.filter((line) => line.includes("_sum"));
+  expect(sums).toEqual([
+    'carillon_task_lateness_phase_seconds_sum{phase="planner"} 5',
+    'carillon_task_lateness_phase_seconds_sum{phase="claim"} 0.06',
+    'carillon_task_lateness_phase_seconds_sum{phase="dispatch"} 0.03',
+    'carillon_task_lateness_phase_seconds_sum{phase="transport"} 0.006',
+    'carillon_task_lateness_phase_seconds_sum{phase="start"} 0.004',
+  ]);
+  expect(rendered).toContain('carillon_task_lateness_phase_seconds_bucket{le="0.01",phase="transport"} 2');
+  expect(await lines(metrics, "carillon_task_lateness_seconds_sum")).toEqual([
+    'carillon_task_lateness_seconds_sum{queue="billing"} 0.1',
+    'carillon_task_lateness_seconds_sum{queue="mail"} 0',
+  ]);
+});
+
+test("however many queues users name, the series stay bounded and no start is left out", async () => {
+  const metrics = createMetrics("1.2.3");
+  const queues = MAX_QUEUES + 500;
+  for (let index = 0; index < queues; index++) metrics.taskStarted(lane(`q${index}`), ...late(1));
+  const counts = await lines(metrics, "carillon_task_lateness_seconds_count");
+  expect(counts).toHaveLength(MAX_QUEUES + 1);
+  expect(counts.at(-1)).toBe('carillon_task_lateness_seconds_count{queue="_other"} 500');
 });
 
 test("queues show what waits in them and how long the first has; without an answer their series are left out", async () => {

@@ -2,12 +2,13 @@
  * What a node counts. Metric names are public (`/metrics`); the rest of the server sees only these verbs, so that the library behind them
  * can be replaced here. Labels are bounded: queues and types, never ids or namespaces.
  */
+import { latenessBucketsMs, latenessPhases } from "@carillon/core";
+import type { Lane } from "@carillon/store";
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { hotCounter, hotHistogram } from "./hot-series.ts";
+import { hotCounter, hotHistogram, showHistogram } from "./hot-series.ts";
+import { createLatenessBook, type LatenessBook, type LatenessCounts } from "./lateness-book.ts";
 
-const LATENESS_BUCKETS = [
-  0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600,
-];
+const LATENESS_BUCKETS = latenessBucketsMs.map((ms) => ms / 1_000);
 const DURATION_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 30, 60, 300, 1_800, 3_600];
 const STATEMENT_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
 const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_000];
@@ -21,7 +22,8 @@ export interface QueueDepth {
 }
 
 export interface Metrics {
-  taskStarted(queue: string, latenessSeconds: number): void;
+  /** How late, and for how much of it each of core's `latenessPhases` is to blame; read at once. */
+  taskStarted(lane: Lane, lateMs: number, phasesMs: Float64Array): void;
   /** One attempt's recorded end. `outcome` is a final state or `retried`, `snoozed`, `lost`. */
   taskEnded(queue: string, type: string, outcome: string, durationSeconds: number | null): void;
   claimed(batchSize: number): void;
@@ -35,7 +37,8 @@ export interface Metrics {
   render(): Promise<{ contentType: string; body: string }>;
 }
 
-export function createMetrics(version: string): Metrics {
+/** @param lateness counts starts, also for others than who scrapes */
+export function createMetrics(version: string, lateness: LatenessBook = createLatenessBook()): Metrics {
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   collectDefaultMetrics({ register: registry });
@@ -46,12 +49,25 @@ export function createMetrics(version: string): Metrics {
     labelNames: ["version"],
     registers,
   }).set({ version }, 1);
-  const lateness = hotHistogram(registry, {
-    name: "carillon_task_lateness_seconds",
-    help: "Start of an attempt minus its due instant",
-    labelNames: ["queue"],
-    buckets: LATENESS_BUCKETS,
-  });
+  showHistogram(
+    registry,
+    {
+      name: "carillon_task_lateness_seconds",
+      help: "Start of an attempt minus its due instant, or the task's creation where that was later",
+      buckets: LATENESS_BUCKETS,
+    },
+    () => [...lateness.queues()].map(([queue, counted]) => ({ labels: { queue }, ...inSeconds(counted) })),
+  );
+  showHistogram(
+    registry,
+    {
+      name: "carillon_task_lateness_phase_seconds",
+      help: "The same by where it arose; planner stands before the others, which add up to it",
+      buckets: LATENESS_BUCKETS,
+    },
+    () =>
+      lateness.phases().map((counted, index) => ({ labels: { phase: latenessPhases[index]! }, ...inSeconds(counted) })),
+  );
   const ended = hotCounter(registry, {
     name: "carillon_tasks_total",
     help: "Ended attempts by outcome",
@@ -98,7 +114,7 @@ export function createMetrics(version: string): Metrics {
   let readDepths = async (): Promise<QueueDepth[]> => [];
 
   return {
-    taskStarted: (queue, seconds) => lateness(seconds, queue),
+    taskStarted: lateness.started,
     taskEnded(queue, type, outcome, seconds) {
       ended(queue, type, outcome);
       if (seconds !== null) duration(seconds, queue, type);
@@ -135,3 +151,5 @@ export function createMetrics(version: string): Metrics {
     },
   };
 }
+
+const inSeconds = ({ counts, sumMs }: LatenessCounts) => ({ counts, sum: sumMs / 1_000 });

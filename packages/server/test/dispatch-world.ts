@@ -1,5 +1,5 @@
 /** One database in virtual time, with as many nodes as a test starts, and workers that do what it says. */
-import type { AttemptReport, Id } from "@carillon/core";
+import type { AttemptReport, Id, LatenessPhase } from "@carillon/core";
 import { createFaults, createMemoryDatabase, createMemoryStore, type NewTask, withFaults } from "@carillon/store";
 import {
   newTask,
@@ -20,7 +20,7 @@ export async function setup(options: { callMs?: number } = {}) {
   const random = seededRandom(1);
   const delay = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
   const plain = createMemoryStore(database);
-  const lateness: number[] = [];
+  const lateness: (Record<LatenessPhase, number> & { lateMs: number })[] = [];
 
   async function startNode(name = "node-1") {
     const faults = createFaults({ random, delay, slow: options.callMs ? 1 : 0, slowMs: options.callMs ?? 0 });
@@ -30,7 +30,13 @@ export async function setup(options: { callMs?: number } = {}) {
       store,
       clock,
       random,
-      metrics: { ...noMetrics, taskStarted: (_, seconds) => lateness.push(seconds) },
+      metrics: {
+        ...noMetrics,
+        taskStarted(_, lateMs, phasesMs) {
+          const [planner = 0, claim = 0, dispatch = 0, transport = 0, start = 0] = phasesMs;
+          lateness.push({ lateMs, planner, claim, dispatch, transport, start });
+        },
+      },
       log: noLog,
       feed: noFeed,
       node: name,

@@ -1,6 +1,15 @@
 /** Decides what follows the end of an attempt, and hands that to be written. The slot is free from here on. */
 import type { ReportedOutcome } from "@carillon/client";
-import { type AttemptReport, decideLoss, decideOutcome, idCreatedAt, type OutcomeDecision } from "@carillon/core";
+import {
+  type AttemptReport,
+  decideLoss,
+  decideOutcome,
+  idCreatedAt,
+  latenessPhases,
+  type OutcomeDecision,
+  type StartFacts,
+  splitLateness,
+} from "@carillon/core";
 import { type HeldTask, leaveWorker, type Pool } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Outcomes } from "./outcomes.ts";
@@ -14,8 +23,8 @@ export interface Endings {
   released(held: HeldTask): void;
   /** It was asked to stop and did not; whatever it still says is refused. */
   abandoned(held: HeldTask, why: "cancelled" | "timeout"): void;
-  /** Its start, for the lateness figures; once. */
-  started(held: HeldTask, startedAt: number): void;
+  /** It still runs: its start, for the lateness figures; once. */
+  runs(held: HeldTask): void;
 }
 
 export function createEndings(
@@ -57,21 +66,49 @@ export function createEndings(
     return decideOutcome({ policy, failures, dueAt, finishBy, cancelReason }, report, now, random());
   }
 
-  function started(held: HeldTask, startedAt: number): void {
-    const { id, dueAt, lane } = held.claimed;
-    metrics.taskStarted(lane.queue, Math.max(0, startedAt - Math.max(dueAt, idCreatedAt(id))) / 1_000);
+  // Both are filled anew for each task; nothing is allocated on its way.
+  const facts: StartFacts = {
+    readyAt: 0,
+    startedAt: 0,
+    heldMs: 0,
+    transportMs: 0,
+    waitedMs: 0,
+    plannedLateMs: 0,
+  };
+  const phasesMs = new Float64Array(latenessPhases.length);
+
+  /** Counts its lateness. While it is `assigned`, `held.since` is when it was handed out. */
+  function started(held: HeldTask, startedAt: number, waitedMs: number): void {
+    const { id, dueAt, fireAt, attempt, lane } = held.claimed;
+    const createdAt = idCreatedAt(id);
+    facts.readyAt = Math.max(dueAt, createdAt);
+    facts.startedAt = startedAt;
+    facts.heldMs = held.since - held.hereSince;
+    facts.transportMs = held.transportMs;
+    facts.waitedMs = waitedMs;
+    facts.plannedLateMs = fireAt !== null && attempt === 1 ? Math.max(0, createdAt - dueAt) : 0;
+    metrics.taskStarted(lane, splitLateness(facts, phasesMs), phasesMs);
   }
 
   return {
-    started,
-    reported(held, { report, waitedMs, ranMs }) {
+    runs: (held) => started(held, held.handedOutAt + held.transportMs, 0),
+    reported(held, { report, waitedMs, ranMs, keptMs }) {
       const now = clock.now();
       if (report.kind === "released" && ranMs === 0) {
         return end(held, decide(held, report, now), { startedAt: null, finishedAt: now });
       }
-      // An adopted task may have started before this node had it.
-      const startedAt = Math.min(held.handedOutAt + waitedMs, now - ranMs);
-      if (!held.running) started(held, startedAt);
+      // What is left of the round trip was the way there and back, half of it each. Of one that is shown as running it is decided.
+      if (!held.running) {
+        const tripMs = clock.monotonic() - held.since - waitedMs - ranMs - keptMs;
+        held.transportMs = Math.max(0, tripMs / 2);
+        if (held.worker) held.worker.transportMs = held.transportMs;
+      }
+      // An adopted task may have started before this node had it, but none before its instant, whatever its worker's clock made of it.
+      const startedAt = Math.max(
+        held.claimed.dueAt,
+        Math.min(held.handedOutAt + held.transportMs + waitedMs, now - ranMs),
+      );
+      if (!held.running) started(held, startedAt, waitedMs);
       const ended = held.stop?.why === "timeout" && report.kind === "cancelled" ? timedOut(held) : report;
       end(held, decide(held, ended, now), { startedAt, finishedAt: Math.min(now, startedAt + ranMs) });
     },

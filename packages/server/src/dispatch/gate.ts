@@ -275,6 +275,7 @@ function createWorker(
     pool: null,
     tasks: new Set(),
     presented: 0,
+    transportMs: 0,
     heardAt,
     awaitedUntil: 0,
     suspect: null,

@@ -25,8 +25,12 @@ export interface HeldTask {
   /** For whose workers it was claimed; null for one that came with its worker. */
   pool: Pool | null;
   worker: ConnectedWorker | null;
+  /** Monotonic instant at which this node had it, committed. */
+  readonly hereSince: number;
   /** Node time; 0 before. */
   handedOutAt: number;
+  /** What the way to its worker took, as far as is known. */
+  transportMs: number;
   /** The store knows it as running. */
   running: boolean;
   /** Somebody asked to cancel it. */
@@ -55,6 +59,8 @@ export interface ConnectedWorker {
   readonly tasks: Set<HeldTask>;
   /** How many tasks it presented that are not adopted yet. */
   presented: number;
+  /** What the way to it took the last time that it could be told. */
+  transportMs: number;
   /** Monotonic instant of its last message. */
   heardAt: number;
   /** Once its link is closed: until this monotonic instant it may come back with its tasks. */
@@ -135,7 +141,9 @@ export function createHeldTask(claimed: ClaimedTask, pool: Pool | null, phase: P
     rank: 0,
     pool,
     worker: null,
+    hereSince: since,
     handedOutAt: 0,
+    transportMs: 0,
     running: claimed.startedAt !== null,
     cancel: null,
     stop: null,

@@ -62,19 +62,22 @@ export function createWatch(
   async function write(tasks: HeldTask[]): Promise<void> {
     if (marking || tasks.length === 0) return;
     marking = true;
+    // The way to the worker is told by outcomes alone; the last one is the nearest to this one's.
+    for (const held of tasks) if (!held.running) held.transportMs = held.worker?.transportMs ?? 0;
     try {
       await store.markRunning(
-        tasks.map(({ claimed: { id, token }, handedOutAt, worker }) => ({
+        tasks.map(({ claimed: { id, token }, handedOutAt, transportMs, worker }) => ({
           id,
           token,
-          startedAt: handedOutAt,
+          startedAt: handedOutAt + transportMs,
           worker: worker?.name ?? "",
         })),
       );
       for (const held of tasks) {
-        if (held.running) continue;
+        // Its outcome may have come meanwhile.
+        if (held.running || held.phase !== "assigned") continue;
         held.running = true;
-        endings.started(held, held.handedOutAt);
+        endings.runs(held);
         feed.taskChanged(held.claimed.id, held.claimed.lane.namespace, "running");
       }
     } catch (error) {
