@@ -142,6 +142,18 @@ test("a schedule is put, listed, paused, resumed, triggered, and its fires shown
   expect((await run(["schedules", "rm", "weekly"])).code).toBe(3);
 });
 
+test("a schedule's figures are shown to people and to programs", async () => {
+  await run(["schedules", "put", "monthly", "--cron", "0 9 1 * *", "--type", "greet"]);
+  const [shown, told, refused] = await Promise.all([
+    run(["schedules", "stats", "monthly"]),
+    one(["schedules", "stats", "monthly", "--window", "1h"]),
+    run(["schedules", "stats", "monthly", "--window", "1s"]),
+  ]);
+  expect(shown.stdout).toMatch(/^window\t24h\nfrom\t/);
+  expect(told).toMatchObject({ window: "1h", fires: 0, successRate: null, lateness: { maxMs: null } });
+  expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("window") });
+});
+
 test("a preview asks the node and creates nothing", async () => {
   const preview = await run(["schedules", "preview", "--cron", "30 2 * * *", "--tz", "Europe/Paris", "--count", "2"]);
   expect(preview.stdout).toMatch(/^At 02:30\n( {2}\d{4}-\d\d-\d\dT02:30:00\+0[12]:00\[Europe\/Paris\]\n){2}$/);

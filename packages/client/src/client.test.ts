@@ -410,6 +410,11 @@ test("a list is one page with its filters, or every item when it is walked", asy
   expect(node.asked).toHaveLength(before + 1);
   await schedules.fires("nightly", { from: new Date(0), outcome: "missed" });
   expect(node.asked.at(-1)!.query).toEqual({ from: "1970-01-01T00:00:00.000Z", outcome: "missed" });
+  await schedules.stats("nightly", { to: new Date(0) });
+  expect(node.asked.at(-1)).toMatchObject({
+    path: "/api/v1/schedules/nightly/stats",
+    query: { to: "1970-01-01T00:00:00.000Z" },
+  });
 });
 
 // ---------------------------------------------------------------------------------------------------------------- streams

@@ -1,8 +1,9 @@
 import { invalid } from "@carillon/core/errors";
 import { type ChangeEvent, followEvents } from "./events.ts";
-import { type Fetch, type HttpOptions, type LocalCalls, open } from "./http.ts";
+import { type Fetch, type HttpOptions, type LocalCalls, open, request } from "./http.ts";
 import { SchedulesClient } from "./schedules-client.ts";
 import { TasksClient } from "./tasks-client.ts";
+import type { Lateness } from "./types.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:7070";
 const READY_TIMEOUT_MS = 5_000;
@@ -39,6 +40,11 @@ export class Carillon {
     };
     this.tasks = new TasksClient(this.#http);
     this.schedules = new SchedulesClient(this.#http);
+  }
+
+  /** How late tasks start, by queue, in a window that ends now (default `1h`, up to `24h`). */
+  lateness(query: { window?: string; queue?: string } = {}): Promise<Lateness> {
+    return request(this.#http, { method: "GET", path: "/api/v1/lateness", query: { ...query } });
   }
 
   /**

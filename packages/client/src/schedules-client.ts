@@ -3,7 +3,7 @@ import { eachItem } from "./pages.ts";
 import type { RetryOptions } from "./retry-options.ts";
 import { type AnyTask, checkPayload, type TaskDefinition } from "./task.ts";
 import { instantText } from "./tasks-client.ts";
-import type { Fire, Page, Schedule, SchedulePreview, Task } from "./types.ts";
+import type { Fire, Page, Schedule, SchedulePreview, ScheduleStats, Task } from "./types.ts";
 
 export interface RuleOptions {
   /** Exactly one of `cron` and `every`. */
@@ -126,6 +126,18 @@ export class SchedulesClient {
       query: { ...query, from: instantText(from), to: instantText(to) },
     });
     return { items: answer.fires, nextPageToken: answer.nextPageToken };
+  }
+
+  /** How it has done in a window that ends now (default `24h`), or in a range. */
+  stats(
+    name: string,
+    { from, to, ...query }: { window?: string; from?: Date | string; to?: Date | string } = {},
+  ): Promise<ScheduleStats> {
+    return request(this.#http, {
+      method: "GET",
+      path: `${this.#path(name)}/stats`,
+      query: { ...query, from: instantText(from), to: instantText(to) },
+    });
   }
 
   #path(name: string): string {

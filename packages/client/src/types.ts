@@ -143,6 +143,48 @@ export interface Fire {
   version: number;
 }
 
+/** Milliseconds; null when nothing was counted. */
+export interface Spread {
+  p50Ms: number | null;
+  p99Ms: number | null;
+  maxMs: number | null;
+}
+
+export interface LatenessSpread extends Spread {
+  /** How many were at most so late, and later than the step before; `toMs` is null for what is beyond all steps. */
+  histogram: { toMs: number | null; count: number }[];
+}
+
+export interface ScheduleStats {
+  window: string;
+  from: string;
+  to: string;
+  /** False: of the fires in the window only the latest 1,000 are counted. */
+  complete: boolean;
+  fires: number;
+  outcomes: Record<"task" | "skipped" | "missed" | "withdrawn", number>;
+  /** How the fires' tasks stand; those deleted or past their retention are `forgotten`. */
+  tasks: Record<TaskState | "forgotten", number>;
+  /** Succeeded of those that succeeded or failed; null when none did. */
+  successRate: number | null;
+  lateness: LatenessSpread;
+  duration: Spread;
+}
+
+export interface QueueLateness extends LatenessSpread {
+  queue: string;
+  started: number;
+  /** Where it arose, on the average of all starts; `planner` stands before the others, which add up to the mean lateness. */
+  meanMs: Record<"planner" | "claim" | "dispatch" | "transport" | "start", number>;
+}
+
+export interface Lateness {
+  window: string;
+  from: string;
+  to: string;
+  queues: QueueLateness[];
+}
+
 export interface SchedulePreview {
   words: string;
   fires: { at: string; local: string; offset: string }[];

@@ -15,9 +15,12 @@ import { createChangeFeed } from "./feed.ts";
 import { createHttpApp } from "./http/app.ts";
 import { DEFAULT_NAMESPACE } from "./http/namespace.ts";
 import { injectFetch } from "./inject-fetch.ts";
+import { createLatenessBook } from "./lateness-book.ts";
 import { localCalls } from "./local-calls.ts";
 import { createLog } from "./log.ts";
 import { createEngine } from "./loops/engine.ts";
+import { latenessRound } from "./loops/lateness.ts";
+import { Loop } from "./loops/loop.ts";
 import { createMetrics, type QueueDepth } from "./metrics.ts";
 import { createDeclaredTypes, type Deps } from "./operations/index.ts";
 import { createRpcHandler } from "./rpc/handler.ts";
@@ -95,7 +98,8 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     { level: options.logLevel ?? "warn", stream: options.logStream ?? process.stderr },
     processClock(),
   );
-  const metrics = createMetrics(version);
+  const latenessBook = createLatenessBook();
+  const metrics = createMetrics(version, latenessBook);
   const roles = options.roles ?? ["api", "dispatcher", "planner"];
   const name = options.name ?? `${hostname()}-${process.pid}`;
   const ended = deferred();
@@ -163,8 +167,19 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     undo.push(() => app.close());
     metrics.workers(() => workerSlots(engine.dispatcher.workers()));
     metrics.depths(() => queueDepths(store, clock.now()));
+    const writeLateness = latenessRound({ store, clock, book: latenessBook, session: engine.session });
+    const latenessLoop = new Loop({
+      name: "lateness",
+      clock,
+      random: Math.random,
+      round: writeLateness,
+      onRound: (loop) => metrics.loopRan(loop, clock.now() / 1_000),
+      onError: (loop, error) => log.warn({ error, loop }, "a round failed"),
+    });
     await engine.start();
     undo.push(() => engine.stop());
+    latenessLoop.start();
+    undo.push(() => latenessLoop.stop());
     port?.serve({
       http1: app.server,
       http2: createRpcHandler({
@@ -191,6 +206,8 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       draining.abort();
       await worker?.close({ timeout: `${timeoutMs}ms` });
       await engine.drain(timeoutMs);
+      await latenessLoop.stop();
+      await writeLateness().catch((error: unknown) => log.warn({ error }, "the last lateness was not written"));
       await port?.close(1_000);
       await app.close();
       feed.close();

@@ -54,4 +54,5 @@ const tables = [
   "downtime",
   "idempotency",
   "task_type",
+  "lateness",
 ];

@@ -1,8 +1,8 @@
-import type { Fire, Schedule, ScheduleOptions } from "@carillon/client";
+import type { Fire, Schedule, ScheduleOptions, Spread } from "@carillon/client";
 import type { Command } from "commander";
 import { connect } from "../connect.ts";
 import { readPayload } from "../input.ts";
-import { wholeNumber } from "../options.ts";
+import { duration, wholeNumber } from "../options.ts";
 import { type Column, printRecord, printRows, say } from "../output.ts";
 import { printPreview } from "../print-preview.ts";
 
@@ -84,6 +84,31 @@ export function schedulesCommand(program: Command): void {
       const body = payload === undefined ? {} : { payload: readPayload(payload) };
       const task = await carillon.schedules.trigger(name, body);
       printRecord(json ? task : { id: task.id, state: task.state }, json);
+    });
+
+  schedules
+    .command("stats <name>")
+    .description("How it has done: what became of its fires, how late their tasks started and how long they ran")
+    .option("--window <duration>", "until now, 1m to 366d; default 24h", duration)
+    .action(async (name: string, flags: { window?: string }, command: Command) => {
+      const { carillon, json } = connect(command);
+      const stats = await carillon.schedules.stats(name, flags);
+      if (json) return printRecord(stats, json);
+      const { window, from, to, fires, outcomes, tasks, successRate, lateness, duration } = stats;
+      const spread = ({ p50Ms, p99Ms, maxMs }: Spread) =>
+        p50Ms === null ? null : `p50 ${p50Ms} ms, p99 ${p99Ms} ms, max ${maxMs} ms`;
+      const record = {
+        window,
+        from,
+        to,
+        fires,
+        outcomes: counts(outcomes),
+        tasks: counts(tasks),
+        successRate,
+        lateness: spread(lateness),
+        duration: spread(duration),
+      };
+      printRecord(record, json);
     });
 
   schedules
@@ -169,3 +194,9 @@ const fireColumns: Column<Fire>[] = [
   { title: "TASK", value: ({ task, reason }) => (task ? `${task.id} ${task.state}` : reason) },
   { title: "LATE", value: ({ task }) => (task?.latenessMs == null ? null : `${task.latenessMs} ms`) },
 ];
+
+/** Those that are not 0; null: all are. */
+function counts(of: Record<string, number>): string | null {
+  const some = Object.entries(of).filter(([, count]) => count > 0);
+  return some.length === 0 ? null : some.map(([name, count]) => `${count} ${name}`).join(", ");
+}

@@ -20,6 +20,7 @@ import { openApiDocument, swaggerTransforms } from "./openapi.ts";
 import { fromFastify, PROBLEM_TYPE, toProblem } from "./problem.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { latenessRoutes } from "./routes/lateness.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { typeRoutes } from "./routes/types.ts";
@@ -96,6 +97,7 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
     const api = root.withTypeProvider<ZodTypeProvider>();
     taskRoutes(api, routes);
     scheduleRoutes(api, routes);
+    latenessRoutes(api, routes);
     typeRoutes(api, routes);
     eventRoutes(api, routes);
     healthRoutes(api, routes);

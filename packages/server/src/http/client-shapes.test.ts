@@ -1,5 +1,6 @@
 import type * as client from "@carillon/client";
 import { expectTypeOf, test } from "vitest";
+import type { LatenessAnswer, ScheduleStatsAnswer } from "./schemas/lateness.ts";
 import type { FireAnswer, PreviewAnswer, Schedule } from "./schemas/schedules.ts";
 import type { AttemptAnswer, LogLineAnswer, Task, TaskSummary } from "./schemas/tasks.ts";
 
@@ -11,6 +12,10 @@ test("what the server answers is what the client's types say", () => {
   expectTypeOf<Schedule>().toExtend<client.Schedule>();
   expectTypeOf<FireAnswer>().toExtend<client.Fire>();
   expectTypeOf<PreviewAnswer>().toExtend<client.SchedulePreview>();
+  expectTypeOf<ScheduleStatsAnswer>().toExtend<client.ScheduleStats>();
+  expectTypeOf<LatenessAnswer>().toExtend<client.Lateness>();
+  expectTypeOf<keyof ScheduleStatsAnswer>().toEqualTypeOf<keyof client.ScheduleStats>();
+  expectTypeOf<keyof LatenessAnswer["queues"][0]>().toEqualTypeOf<keyof client.QueueLateness>();
   expectTypeOf<keyof Task>().toEqualTypeOf<keyof client.Task>();
   expectTypeOf<keyof Schedule>().toEqualTypeOf<keyof client.Schedule>();
   expectTypeOf<keyof FireAnswer>().toEqualTypeOf<keyof client.Fire>();

@@ -18,6 +18,7 @@ export function openApiDocument(version: string): NonNullable<FastifyDynamicSwag
     tags: [
       { name: "tasks", description: "One unit of work, now or at an instant." },
       { name: "schedules", description: "Recurring rules: each fire creates exactly one task." },
+      { name: "queues", description: "The named lines that workers pull from." },
       { name: "types", description: "What workers declared that they run." },
       { name: "events", description: "What changes, for screens." },
       { name: "health", description: "For probes and monitoring." },

@@ -19,7 +19,7 @@ import type { DeclaredType } from "./types.ts";
 const instant = (at: number | null) => (at === null ? null : formatInstant(at));
 
 /** Start minus the later of due instant and creation, each as it is shown: in whole milliseconds. Null before the start. */
-function lateness(startedAt: number | null, dueAt: number, createdAt: number): number | null {
+export function lateness(startedAt: number | null, dueAt: number, createdAt: number): number | null {
   return startedAt === null ? null : Math.max(0, Math.floor(startedAt) - Math.floor(Math.max(dueAt, createdAt)));
 }
 

@@ -4,6 +4,7 @@ import {
   createSchedule,
   deleteSchedule,
   getSchedule,
+  getScheduleStats,
   listFires,
   listSchedules,
   patchSchedule,
@@ -17,6 +18,7 @@ import type { App, RouteDeps } from "../deps.ts";
 import { readIdempotency } from "../idempotency.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
 import { answers, emptyBody, idempotencyHeader, ifMatchHeader, noContent, optionalBody } from "../openapi.ts";
+import { scheduleStats, scheduleStatsQuery } from "../schemas/lateness.ts";
 import {
   createScheduleBody,
   fireList,
@@ -224,6 +226,23 @@ export function scheduleRoutes(app: App, deps: RouteDeps): void {
       },
     },
     async (request) => listFires(deps, namespace, request.params.name, request.query),
+  );
+
+  app.get(
+    `${SCHEDULES}/:name/stats`,
+    {
+      schema: {
+        tags,
+        operationId: "getScheduleStats",
+        summary: "See how a schedule has done",
+        description:
+          "What became of its fires, how late their tasks started and how long they ran, over the last 24 hours or another window.",
+        params: scheduleParams,
+        querystring: scheduleStatsQuery,
+        response: answers({ 200: scheduleStats }),
+      },
+    },
+    async (request) => getScheduleStats(deps, namespace, request.params.name, request.query),
   );
 
   app.post(
