@@ -5,6 +5,7 @@ import { scheduleRoute } from "./routes/schedule.tsx";
 import { schedulesRoute } from "./routes/schedules.tsx";
 import { taskRoute } from "./routes/task.tsx";
 import { tasksRoute } from "./routes/tasks.tsx";
+import { readWindow } from "./services/lateness.ts";
 
 const indexRoute = createRoute({
   getParentRoute: () => rootRoute,
@@ -14,14 +15,22 @@ const indexRoute = createRoute({
   },
 });
 
+const Lateness = lazyPage(async () => (await import("./routes/lateness.tsx")).LatenessPage);
 const NewTask = lazyPage(async () => (await import("./routes/new-task.tsx")).NewTaskPage);
 const NewSchedule = lazyPage(async () => (await import("./routes/new-schedule.tsx")).NewSchedulePage);
 const EditSchedule = lazyPage(async () => (await import("./routes/edit-schedule.tsx")).EditSchedulePage);
 
 /** Forms come when they are asked for, at the latest: a click must not depend on a server that has gone away since. */
 export function preloadForms(): void {
-  for (const page of [NewTask, NewSchedule, EditSchedule]) void page.preload();
+  for (const page of [NewTask, NewSchedule, EditSchedule, Lateness]) void page.preload();
 }
+
+const latenessRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/lateness",
+  validateSearch: (search: Record<string, unknown>) => readWindow(search.window),
+  component: Lateness,
+});
 
 // A schedule may be called "new", but no name begins with a dash.
 const newTaskRoute = createRoute({
@@ -50,6 +59,7 @@ export const router = createRouter({
     scheduleRoute,
     newScheduleRoute,
     editScheduleRoute,
+    latenessRoute,
   ]),
   // Plain texts, so that an address can be read and written by hand: ?state=failed,retrying&q=invoice
   parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),

@@ -200,6 +200,45 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     await node.call("DELETE", "/schedules/each-second");
   });
 
+  test("how late the tasks of a queue start, and where that arises, is on a page of its own", async () => {
+    await node.call("POST", "/tasks:batch", { tasks: Array.from({ length: 40 }, () => ({ type: "noop" })) });
+    await withPage("/tasks", async (page) => {
+      await page.getByRole("link", { name: "Lateness" }).click();
+      await page.getByRole("heading", { name: "Lateness" }).waitFor();
+      const row = page.locator('[data-row="default"]');
+      await row.waitFor();
+      const started = async () => Number(/([\d,]+) started/.exec(await row.innerText())?.[1]?.replaceAll(",", "") ?? 0);
+      await expect.poll(started, { timeout: 30_000 }).toBeGreaterThanOrEqual(40);
+      await row.getByText("p99", { exact: true }).waitFor();
+      expect(await row.getByRole("img").getAttribute("aria-label")).toMatch(/^How many started how late: \d+ up to/);
+      expect(await row.locator("[data-phase]").count()).toBeGreaterThan(0);
+
+      const { queues } = await node.call<{ queues: { queue: string; started: number }[] }>("GET", "/lateness");
+      expect(queues.map(({ queue }) => queue)).toContain("default");
+      await page.getByText("24h", { exact: true }).click();
+      await page.waitForURL(/window=24h/);
+      await row.getByRole("link", { name: "default" }).click();
+      await page.waitForURL(/\/tasks\?.*queue=default/);
+    });
+    await withPage("/lateness?window=24h", async (page) => {
+      await page.locator('[data-row="default"]').waitFor();
+      expect(await page.getByRole("radio", { name: "24h" }).isChecked()).toBe(true);
+    });
+  });
+
+  test("a schedule's page shows what became of its fires, how late they started and how long they ran", async () => {
+    await node.call("PUT", "/schedules/measured", { every: "1s", task: { type: "noop" } });
+    await withPage("/schedules/measured", async (page) => {
+      const figures = page.getByRole("region", { name: "Figures" });
+      await figures.getByText("Fires in the last 24h").waitFor();
+      await expect.poll(() => figures.getByText(/\d succeeded/).count(), { timeout: 30_000 }).toBe(1);
+      await figures.getByText("100 %").waitFor();
+      await expect.poll(() => figures.getByText("p99", { exact: true }).count(), { timeout: 30_000 }).toBe(2);
+      expect(await figures.getByRole("img").getAttribute("aria-label")).toMatch(/\d+ up to \d/);
+    });
+    await node.call("DELETE", "/schedules/measured");
+  });
+
   test("a refusal stands at its field, with code and request id", async () => {
     await withPage("/tasks/-/new", async (page) => {
       await page.getByLabel("Type").fill("not a name");
@@ -610,6 +649,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     });
     await node.call("PUT", `/schedules/${schedule}`, { every: "1h", task: { type, queue: "q".repeat(128) } });
     const triggered = await node.call<{ id: string }>("POST", `/schedules/${schedule}:trigger`, {});
+    await node.call("POST", "/tasks", { type: "far-away" });
     for (const path of [
       "/tasks",
       `/tasks/${id}`,
@@ -618,6 +658,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       "/schedules",
       `/schedules/${schedule}`,
       "/schedules/-/new",
+      "/lateness",
       "/no-such-page",
     ]) {
       await withPage(
@@ -626,6 +667,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
           await page.locator("h1").waitFor();
           await page.getByText("Live", { exact: true }).waitFor();
           await page.getByRole("status", { name: "Loading" }).waitFor({ state: "detached" });
+          if (path === "/lateness") await page.locator(`[data-row="${"q".repeat(128)}"]`).waitFor();
           const wide = await page.evaluate(() =>
             [document.documentElement, ...document.querySelectorAll("table, h1")]
               .map((element) => [

@@ -50,3 +50,6 @@ export const logsInBursts = task("logs-in-bursts", {
     signal.throwIfAborted();
   },
 });
+
+/** In a queue with a name as long as a name can be. */
+export const farAway = task("far-away", { queue: "q".repeat(128), run: () => null });

@@ -82,11 +82,20 @@ function Navigation({ className }: { className: string }) {
     <nav aria-label="Main" className={`flex gap-0.5 ${className}`}>
       <NavigationLink to="/tasks" icon="tasks" label="Tasks" />
       <NavigationLink to="/schedules" icon="schedules" label="Schedules" />
+      <NavigationLink to="/lateness" icon="lateness" label="Lateness" />
     </nav>
   );
 }
 
-function NavigationLink({ to, icon, label }: { to: "/tasks" | "/schedules"; icon: IconName; label: string }) {
+function NavigationLink({
+  to,
+  icon,
+  label,
+}: {
+  to: "/tasks" | "/schedules" | "/lateness";
+  icon: IconName;
+  label: string;
+}) {
   return (
     <Link
       to={to}

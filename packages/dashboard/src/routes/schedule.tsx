@@ -11,6 +11,7 @@ import { JsonView } from "../components/json-view.tsx";
 import { Page } from "../components/page.tsx";
 import { ProblemNotice } from "../components/problem-notice.tsx";
 import { ScheduleActions } from "../components/schedule-actions.tsx";
+import { ScheduleFigures } from "../components/schedule-figures.tsx";
 import { StateBadge } from "../components/state-badge.tsx";
 import { Time } from "../components/time.tsx";
 import { curlCommand } from "../format/shell.ts";
@@ -115,6 +116,7 @@ function ScheduleDetail({ schedule, above, stale }: ScheduleDetailProps) {
           )}
         </div>
         <ScheduleFacts schedule={schedule} />
+        <ScheduleFigures schedule={schedule} />
         <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,2fr)_minmax(0,3fr)]">
           <NextFires schedule={schedule} />
           <PastFires schedule={schedule} />

@@ -166,6 +166,10 @@ function concernsOf({ everything, tasks, taskIds, schedules }: Pending): Concern
       case "schedules":
       case "schedule":
         return everything || tasks || schedules;
+      // They change with every start; they are read again by themselves.
+      case "lateness":
+      case "schedule-stats":
+        return everything;
       default:
         return false;
     }
