@@ -12,9 +12,11 @@ import {
   VirtualClock,
 } from "@carillon/testkit";
 import { onTestFinished } from "vitest";
-import { createEngine, type Engine } from "../src/loops/engine.ts";
+import { followDatabase } from "../src/clock.ts";
+import { createEngine, type Engine, type EngineOptions } from "../src/loops/engine.ts";
 
-export async function setup(options: { callMs?: number } = {}) {
+/** `wallAheadMs`: of nodes' own clocks, before the database's; they then have to find out by asking it. */
+export async function setup(options: { callMs?: number; wallAheadMs?: number } = {}) {
   const clock = new VirtualClock();
   const database = createMemoryDatabase({ now: () => clock.now() });
   const random = seededRandom(1);
@@ -22,13 +24,30 @@ export async function setup(options: { callMs?: number } = {}) {
   const plain = createMemoryStore(database);
   const lateness: (Record<LatenessPhase, number> & { lateMs: number })[] = [];
 
+  function clockOf(): Pick<EngineOptions, "clock" | "measureClock"> {
+    const { wallAheadMs } = options;
+    if (wallAheadMs === undefined) return { clock };
+    const wall = () => clock.now() + wallAheadMs;
+    const monotonic = () => clock.monotonic();
+    const after = (delayMs: number, callback: () => void) => clock.after(delayMs, callback);
+    // As long there as back: then the estimate is exact, else it is wrong by up to half of the trip.
+    const readTime = async () => {
+      await delay(1.5);
+      const now = await plain.databaseTime();
+      await delay(1.5);
+      return now;
+    };
+    const following = followDatabase(readTime, { now: wall, monotonic, after }, wall);
+    return { clock: following, measureClock: () => following.measure() };
+  }
+
   async function startNode(name = "node-1") {
     const faults = createFaults({ random, delay, slow: options.callMs ? 1 : 0, slowMs: options.callMs ?? 0 });
     const faulty = createMemoryStore(database);
     const store = withFaults(faulty, faults);
     const engine = createEngine({
       store,
-      clock,
+      ...clockOf(),
       random,
       metrics: {
         ...noMetrics,
