@@ -2,6 +2,15 @@ import { type ComponentType, useEffect, useState } from "react";
 import { EmptyState, LoadingRows } from "./empty-state.tsx";
 import { Page } from "./page.tsx";
 
+/** A document remembers that a module did not come, and never asks for it again: only a new one does, once the server answers. */
+async function loadAnew(): Promise<void> {
+  const answered = await fetch(location.href, { cache: "no-store" }).then(
+    () => true,
+    () => false,
+  );
+  if (answered) location.reload();
+}
+
 /**
  * A page that comes when it is asked for, or when the browser has nothing else to do. One that does not come says so in its place and
  * leaves everything around it alone; the router's own way would load the whole document anew, from a server that is away.
@@ -15,15 +24,12 @@ export function lazyPage(load: () => Promise<ComponentType>) {
   function LazyPage() {
     const [Loaded, setLoaded] = useState(() => loaded);
     const [failed, setFailed] = useState(false);
-    const [tries, setTries] = useState(0);
-    // biome-ignore lint/correctness/useExhaustiveDependencies: `tries` is there to try again
     useEffect(() => {
-      setFailed(false);
       preload().then(
         () => setLoaded(() => loaded),
         () => setFailed(true),
       );
-    }, [tries]);
+    }, []);
 
     if (Loaded) return <Loaded />;
     return (
@@ -33,16 +39,12 @@ export function lazyPage(load: () => Promise<ComponentType>) {
             <EmptyState
               title="This page did not come"
               action={
-                <button type="button" className="button" onClick={() => setTries(tries + 1)}>
+                <button type="button" className="button" onClick={loadAnew}>
                   Try again
                 </button>
               }
             >
-              The server cannot be reached, or it has another version by now: then{" "}
-              <a className="link" href={location.href}>
-                load everything anew
-              </a>
-              .
+              The server could not be reached, or it has another version by now.
             </EmptyState>
           ) : (
             <LoadingRows />
