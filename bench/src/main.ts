@@ -1,6 +1,6 @@
 /** `npm run bench`: every workload for every contender, interleaved, several rounds; a table on stdout and JSON with `--json FILE`. */
 import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { startActor } from "./actors.ts";
 import { type ContenderName, contenders } from "./contenders/index.ts";
@@ -16,7 +16,8 @@ const usage = `npm run bench -- [options]
   --peers a,b          beside them: graphile-worker, pg-boss, bullmq (with and without fsync), or all
   --rounds N           default 3
   --scale X            how large everything is; default 1
-  --json FILE          the raw figures`;
+  --json FILE          the raw figures
+  --show FILE,FILE     nothing is run: the tables of earlier runs' raw figures, as if they were one`;
 
 const { values: flags } = parseArgs({
   options: {
@@ -26,12 +27,20 @@ const { values: flags } = parseArgs({
     rounds: { type: "string", default: "3" },
     scale: { type: "string", default: "1" },
     json: { type: "string" },
+    show: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
 
 if (flags.help) {
   console.log(usage);
+  process.exit(0);
+}
+
+if (flags.show) {
+  const reports = list(flags.show).map((file) => JSON.parse(readFileSync(file, "utf8")) as Report);
+  const command = reports.map((each) => each.command).join("`, `");
+  console.log(toMarkdown({ ...reports[0]!, command, results: reports.flatMap(({ results }) => results) }));
   process.exit(0);
 }
 

@@ -48,6 +48,8 @@ export function toMarkdown({ at, command, machine, versions, settings, results }
   }
   lines.push(
     "",
+    ...sideBySide(results),
+    "",
     ...Object.entries(settings).map(([name, text]) => `- ${contenders[name as ContenderName].title}: ${text}`),
   );
   return `${lines.join("\n")}\n`;
@@ -73,3 +75,44 @@ function shown(value: Spread["median"]): string {
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en");
   return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
 }
+
+const OURS: ContenderName = "carillon";
+const LIMIT: ContenderName = "raw-sql";
+
+/** A line for each workload, a column for each contender, and how we do beside the best peer and the limit: above 1 we are ahead. */
+function sideBySide(results: Result[]): string[] {
+  const names = (Object.keys(contenders) as ContenderName[]).filter((name) =>
+    results.some(({ contender }) => contender === name),
+  );
+  const heads = [...names.map((name) => contenders[name].title), "to the best peer", `to ${contenders[LIMIT].title}`];
+  const lines = [`| | ${heads.join(" | ")} |`, `|${" --- |".repeat(heads.length + 1)}`];
+  for (const workload of new Set(results.map((result) => result.workload))) {
+    const here = results.filter((result) => result.workload === workload);
+    const of = (name: ContenderName) => here.find(({ contender }) => contender === name);
+    const { title, unit, better } = here[0]!;
+    const figures = names.map((name) => cell(of(name)));
+    const peers = here.filter(({ contender }) => contenders[contender].peer).map(medianOf).filter(Number.isFinite);
+    const best = better === "higher" ? Math.max(...peers) : Math.min(...peers);
+    const ratio = (to: number) => {
+      const times = better === "higher" ? medianOf(of(OURS)) / to : to / medianOf(of(OURS));
+      return Number.isFinite(times) && times > 0 ? `${times.toFixed(2)} ×` : "–";
+    };
+    lines.push(`| ${title}, ${unit} | ${[...figures, ratio(best), ratio(medianOf(of(LIMIT)))].join(" | ")} |`);
+  }
+  return lines;
+}
+
+/** For lateness p50 / p99 / max, else the figure with its least and most. */
+function cell(result: Result | undefined): string {
+  if (!result) return "–";
+  if (result.error) return "failed";
+  const median = (name: string) => shown(spread(result.rounds.map((round) => round[name] ?? Number.NaN)).median);
+  const [first] = Object.keys(result.rounds[0] ?? {});
+  if (first === "p99") return [median("p50"), median("p99"), median("max")].join(" / ");
+  const { min, max } = spread(result.rounds.map((round) => Object.values(round)[0]!));
+  const range = result.rounds.length > 1 ? ` (${shown(min)} – ${shown(max)})` : "";
+  return `${shown(medianOf(result))}${range}`;
+}
+
+const medianOf = (result: Result | undefined): number =>
+  spread((result?.rounds ?? []).map((round) => Object.values(round)[0] ?? Number.NaN)).median;
