@@ -5,6 +5,8 @@ export * from "./cron-fields.ts";
 export * from "./crontab.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";
+export * from "./explain-fire.ts";
+export { type Explanation, fireReasonCodes } from "./explanation.ts";
 export * from "./id.ts";
 export * from "./instant.ts";
 export * from "./lateness.ts";

@@ -2,7 +2,8 @@
 import { canonicalTimeZone, firstInstantOf, offsetAt, wallToInstants } from "./zone.ts";
 
 const FIRST = 0;
-const LAST = Date.UTC(10_000, 0, 1) - 1;
+/** The end of the year 9999: what is later has no such text. */
+export const LAST_INSTANT = Date.UTC(10_000, 0, 1) - 1;
 
 const FORM =
   /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?([Zz]|[+-]\d\d:\d\d)?(?:\[([A-Za-z0-9_+/-]{1,64})\])?$/;
@@ -24,7 +25,7 @@ export function parseInstant(text: string): number | null {
   const shown = `${year}-${month}-${day}T${hour}:${minute}:${second ?? "00"}`;
   if (Number(year) < 1000 || new Date(wall).toISOString().slice(0, 19) !== shown) return null;
   const instant = zoneName === undefined ? atOffset(wall, offset!) : inZone(wall, zoneName, offset);
-  return instant !== null && instant >= FIRST && instant <= LAST ? instant : null;
+  return instant !== null && instant >= FIRST && instant <= LAST_INSTANT ? instant : null;
 }
 
 function atOffset(wall: number, offset: string): number | null {

@@ -1,0 +1,168 @@
+/** What became of a fire's task: how late it started and why, and how it stands. */
+import { formatDuration } from "./duration.ts";
+import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
+import { formatInstant, formatLocal } from "./instant.ts";
+import type { PublicState } from "./states.ts";
+
+export interface ExplainedTask {
+  id: string;
+  type: string;
+  queue: string;
+  state: PublicState;
+  /** What the caller gave when it was cancelled or skipped. */
+  reason: string | null;
+  createdAt: number;
+  dueAt: number;
+  startedAt: number | null;
+  attempt: number;
+  error: { code: string; message: string } | null;
+  /** Those that ended and are remembered, oldest first. */
+  attempts: readonly { number: number; dueAt: number; startedAt: number | null }[];
+}
+
+interface TaskToExplain {
+  now: number;
+  at: number;
+  zone: string;
+  jitter: string | null;
+  caughtUp: boolean;
+  task: ExplainedTask | null;
+  downtime: { from: number; until: number } | null;
+}
+
+/** From here on a start counts as late to people. */
+const LATE_MS = 1_000;
+/** Of what a handler said, so much stands in a sentence. */
+const MESSAGE_LENGTH = 200;
+
+export function explainTask(given: TaskToExplain): Explanation {
+  const { at, zone, task } = given;
+  const fire = `The fire of ${formatLocal(at, zone)}`;
+  if (task === null) {
+    return sentence([
+      reason("forgotten", `${fire} became a task, which was deleted since or is past its retention.`),
+      ...whyCaughtUp(given),
+    ]);
+  }
+  const first = firstStart(task);
+  const delays = first === null ? [] : whyLate(given, task, first);
+  const causes = [...whyCaughtUp(given), ...delays];
+  const refs = [task.id];
+  const stands = howItStands(given, task);
+  if (first === null || first.startedAt === null) return sentence([withFire(fire, stands), ...causes]);
+  const lateMs = first.startedAt - at;
+  if (lateMs < LATE_MS) {
+    const after = formatDuration(Math.max(0, lateMs));
+    return sentence([reason("on_time", `${fire} started on time, ${after} after its instant.`, { refs }), stands]);
+  }
+  const [cause, ...others] = causes;
+  // A jitter is wanted.
+  const how = causes.every(({ code }) => code === "jitter") ? "after its instant" : "late";
+  const late = { ...cause!, message: `${fire} started ${formatDuration(lateMs)} ${how}: ${lower(cause!.message)}` };
+  return sentence([late, ...others, ...retries(task), stands]);
+}
+
+const lower = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+const withFire = (fire: string, stands: ExplanationReason): ExplanationReason => ({
+  ...stands,
+  message: `${fire} has its task: ${lower(stands.message)}`,
+});
+
+interface Start {
+  dueAt: number;
+  startedAt: number | null;
+}
+
+/** When the first attempt was due and started; null: it is not remembered. */
+function firstStart(task: ExplainedTask): Start | null {
+  const [oldest] = task.attempts;
+  if (oldest) return oldest.number === 1 ? oldest : null;
+  return task.attempt > 1 ? null : { dueAt: task.dueAt, startedAt: task.startedAt };
+}
+
+function whyCaughtUp({ caughtUp, downtime }: TaskToExplain): ExplanationReason[] {
+  if (!caughtUp) return [];
+  const when = downtime
+    ? ` from ${formatInstant(downtime.from)} to ${formatInstant(downtime.until)}`
+    : " at its instant";
+  return [reason("caught_up", `No node was alive${when}, and the fire was caught up afterwards.`)];
+}
+
+/** What stood between the fire's instant and the start, in order. With the catching up something always did, when it is late. */
+function whyLate(
+  { at, now, caughtUp, jitter }: TaskToExplain,
+  { id, queue, type, createdAt }: ExplainedTask,
+  { dueAt, startedAt }: Start,
+): ExplanationReason[] {
+  const refs = [id];
+  const reasons: ExplanationReason[] = [];
+  if (dueAt > at) {
+    const by = formatDuration(dueAt - at);
+    reasons.push(
+      jitter === null
+        ? reason("due_moved", `Its task was due ${by} after the fire.`, { refs })
+        : reason("jitter", `The schedule's jitter made it due ${by} later.`, { refs }),
+    );
+  }
+  if (!caughtUp && createdAt - dueAt >= LATE_MS) {
+    reasons.push(
+      reason("planned_late", `Its task was made ${formatDuration(createdAt - dueAt)} after it was due.`, { refs }),
+    );
+  }
+  const waitedMs = (startedAt ?? now) - Math.max(dueAt, createdAt);
+  if (startedAt !== null && (waitedMs >= LATE_MS || (reasons.length === 0 && !caughtUp))) {
+    const message = `Its task waited ${formatDuration(waitedMs)} in the queue ${queue} until a worker for ${type} took it.`;
+    reasons.push(reason("waited", message, { refs }));
+  }
+  return reasons;
+}
+
+function retries({ attempt, id }: ExplainedTask): ExplanationReason[] {
+  return attempt > 1 ? [reason("retried", `It was started ${attempt} times.`, { refs: [id] })] : [];
+}
+
+function howItStands({ now, zone }: TaskToExplain, task: ExplainedTask): ExplanationReason {
+  const { id, type, queue, dueAt, createdAt, startedAt, attempt } = task;
+  const refs = [id];
+  const because = task.reason === null ? "" : ` (${short(task.reason)})`;
+  switch (task.state) {
+    case "scheduled":
+      return reason("due_later", `Its task is due at ${formatLocal(dueAt, zone)}.`, { until: dueAt, refs });
+    case "queued": {
+      const waited = formatDuration(Math.max(0, now - Math.max(dueAt, createdAt)));
+      const message = `Its task has waited ${waited} in the queue ${queue} for a worker that runs ${type} and has a free slot.`;
+      return reason("task_queued", message, { refs });
+    }
+    case "running":
+      return reason("task_running", `Its task is running since ${formatInstant(startedAt ?? now)}.`, { refs });
+    case "retrying":
+      return reason(
+        "retry_at",
+        `Attempt ${attempt} of its task ended with ${errorOf(task)}, and the next one is due at ${formatInstant(dueAt)}.`,
+        {
+          until: dueAt,
+          refs,
+        },
+      );
+    case "succeeded":
+      return reason("task_succeeded", "Its task succeeded.", { refs });
+    case "failed":
+      return reason("task_failed", `Its task failed with ${errorOf(task)}.`, { refs });
+    case "cancelled":
+      return reason("task_cancelled", `Its task was cancelled${because}.`, { refs });
+    case "skipped":
+      return reason("task_skipped", `Its task was skipped${because}.`, { refs });
+    case "blocked":
+      return reason("task_blocked", "Its task waits for the tasks that it depends on.", { refs });
+  }
+}
+
+function errorOf({ error }: ExplainedTask): string {
+  return error === null ? "no error that is known" : `${error.code}: ${short(error.message)}`;
+}
+
+/** On one line. */
+function short(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ").trim().replace(/\.$/, "");
+  return line.length > MESSAGE_LENGTH ? `${line.slice(0, MESSAGE_LENGTH)}…` : line;
+}

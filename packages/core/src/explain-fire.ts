@@ -1,0 +1,205 @@
+/**
+ * One instant of a schedule in one sentence: why its fire ran late, did not run, was skipped, missed or withdrawn, or what will become of
+ * it. Decided from the ledger's row, its task and the rule; what the ledger does not hold is told from the rule alone.
+ */
+import { type CatchUp, mostCaughtUp } from "./catch-up.ts";
+import { formatDuration } from "./duration.ts";
+import { type ExplainedTask, explainTask } from "./explain-fire-task.ts";
+import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
+import { formatInstant, formatLocal, parseInstant } from "./instant.ts";
+import { previousFireAt } from "./neighbours.ts";
+import { firesBetween, jitteredDueAt, nextFireAt, type ScheduleRule } from "./schedule.ts";
+
+export interface FireToExplain {
+  now: number;
+  /** Null: the schedule as a whole, because there is no next fire to ask about. */
+  at: number | null;
+  schedule: ExplainedSchedule;
+  /** The ledger's row; null: it has none. */
+  fire: ExplainedFire | null;
+  /** The row's task; null also when it is forgotten. */
+  task: ExplainedTask | null;
+  /** In which no node was alive, `at` among it. */
+  downtime: { from: number; until: number } | null;
+}
+
+interface ExplainedSchedule {
+  id: bigint;
+  version: number;
+  rule: ScheduleRule;
+  catchUp: CatchUp;
+  paused: boolean;
+  pause: { reason: string | null; at: number } | null;
+  /** Fires that became tasks so far. */
+  fires: number;
+  plannedUntil: number;
+  createdAt: number;
+  updatedAt: number;
+}
+
+interface ExplainedFire {
+  outcome: "task" | "skipped" | "missed" | "withdrawn";
+  reason: string | null;
+  caughtUp: boolean;
+  version: number;
+}
+
+export function explainFire(given: FireToExplain): Explanation {
+  const { at, fire, schedule } = given;
+  if (at === null) return sentence([whyNoMore(schedule)]);
+  if (fire === null) return explainUnrecorded(given, at);
+  switch (fire.outcome) {
+    case "task":
+      return explainTask({ ...given, at, caughtUp: fire.caughtUp, jitter: schedule.rule.jitter, zone: zoneOf(given) });
+    case "skipped":
+      return sentence([whySkipped(given, at, fire)]);
+    case "missed":
+      return explainMissed(given, at, fire);
+    case "withdrawn":
+      return explainWithdrawn(given, at, fire);
+  }
+}
+
+const zoneOf = ({ schedule }: FireToExplain): string => schedule.rule.timeZone;
+
+// -------------------------------------------------------------------------------------------------------- in the ledger
+
+function whySkipped({ schedule, now }: FireToExplain, at: number, fire: ExplainedFire): ExplanationReason {
+  const which = `The fire of ${formatLocal(at, schedule.rule.timeZone)}`;
+  if (fire.reason !== "paused")
+    return reason("skipped", `${which} was skipped (${fire.reason ?? "no reason is known"}).`);
+  if (at > now) return reason("paused", `${which} will be skipped, because ${pauseWords(schedule)}.`);
+  const during = schedule.pause !== null && schedule.pause.at <= at;
+  return reason(
+    "paused",
+    `${which} was skipped, because ${during ? pauseWords(schedule) : "the schedule was paused"}.`,
+  );
+}
+
+function pauseWords({ pause }: ExplainedSchedule): string {
+  if (pause === null) return "the schedule is paused";
+  const why = pause.reason === null ? "" : ` (${pause.reason})`;
+  return `the schedule has been paused since ${formatInstant(pause.at)}${why}`;
+}
+
+function explainMissed({ schedule, downtime }: FireToExplain, at: number, fire: ExplainedFire): Explanation {
+  const { rule, catchUp } = schedule;
+  const during =
+    downtime === null
+      ? "no node was alive at its instant nor in the ten seconds after it"
+      : `no node was alive from ${formatInstant(downtime.from)} to ${formatInstant(downtime.until)}`;
+  const missed = reason("missed", `The fire of ${formatLocal(at, rule.timeZone)} was missed, because ${during}.`);
+  // Under another version another policy may have been in force.
+  if (fire.version !== schedule.version) return sentence([missed]);
+  return sentence([missed, reason("catch_up", whyNotCaughtUp(catchUp, at, downtime?.until ?? null))]);
+}
+
+function whyNotCaughtUp(catchUp: CatchUp, at: number, until: number | null): string {
+  if (mostCaughtUp(catchUp) === 0) return "Its catch-up policy runs no missed fire.";
+  if (until !== null && at < until - catchUp.windowMs)
+    return `It was older than the catch-up window of ${formatDuration(catchUp.windowMs)} when a node was back.`;
+  const which = catchUp.policy === "last" ? "the latest one" : `the latest ${mostCaughtUp(catchUp)}`;
+  return `Of the missed fires its catch-up policy runs ${which}, if not older than ${formatDuration(catchUp.windowMs)}.`;
+}
+
+function explainWithdrawn(given: FireToExplain, at: number, fire: ExplainedFire): Explanation {
+  const { rule, plannedUntil } = given.schedule;
+  // The new rule has it too, and the planner has yet to come by.
+  if (at > plannedUntil && firesAt(rule, at)) return explainUnrecorded(given, at);
+  const why = fire.reason === "edited" ? "the schedule was changed" : `the schedule was ${fire.reason ?? "changed"}`;
+  const message = `The fire of ${formatLocal(at, rule.timeZone)} was withdrawn before its task started, because ${why}.`;
+  return sentence([reason("withdrawn", message), ...nextFire(given, Math.max(at, given.now))]);
+}
+
+// ---------------------------------------------------------------------------------------------------- not in the ledger
+
+function explainUnrecorded(given: FireToExplain, at: number): Explanation {
+  const { schedule, now } = given;
+  const { rule, plannedUntil } = schedule;
+  if (!firesAt(rule, at)) return explainNoFire(given, at);
+  if (at <= plannedUntil) {
+    const why = whyUnknown(given, at);
+    return sentence(why.code === "max_fires" ? [why] : [why, ...nextFire(given, now)]);
+  }
+  const which = `The fire of ${formatLocal(at, rule.timeZone)}`;
+  if (schedule.paused) {
+    const message = `${which} will be skipped unless the schedule is resumed: ${pauseWords(schedule)}.`;
+    return sentence([reason("paused", message)]);
+  }
+  if (isBeyondMaxFires(schedule, at)) return sentence([reason("max_fires", `${which} ${maxFiresWords(schedule)}.`)]);
+  if (at <= now) {
+    const message = `${which} is due, and no node has planned this schedule further than ${formatInstant(plannedUntil)} yet.`;
+    return sentence([reason("not_planned", message)]);
+  }
+  const dueAt = jitteredDueAt(rule, schedule.id, at);
+  const expected = reason("expected", `${which} is expected: its task is made about a minute before.`, { until: at });
+  if (dueAt === at) return sentence([expected]);
+  const jitter = `The schedule's jitter makes it due ${formatDuration(dueAt - at)} later.`;
+  return sentence([expected, reason("jitter", jitter, { until: dueAt })]);
+}
+
+const firesAt = (rule: ScheduleRule, at: number): boolean => nextFireAt(rule, at - 1) === at;
+
+function explainNoFire(given: FireToExplain, at: number): Explanation {
+  const { rule } = given.schedule;
+  const local = formatLocal(at, rule.timeZone);
+  const start = rule.startAt === null ? null : parseInstant(rule.startAt);
+  const end = rule.endAt === null ? null : parseInstant(rule.endAt);
+  const why =
+    start !== null && at < start
+      ? reason("not_started", `It does not fire at ${local}: it begins at ${formatInstant(start)}.`, { until: start })
+      : end !== null && at >= end
+        ? reason("ended", `It does not fire at ${local}: it ended at ${formatInstant(end)}.`)
+        : reason("no_fire", `It does not fire at ${local}.`);
+  return sentence([why, ...previousFire(given, at), ...nextFire(given, at)]);
+}
+
+function previousFire({ schedule: { rule } }: FireToExplain, at: number): ExplanationReason[] {
+  const fire = previousFireAt(rule, at);
+  if (fire === null) return [];
+  const message = `The fire before is the one of ${formatLocal(fire, rule.timeZone)}.`;
+  return [reason("previous_fire", message, { refs: [formatInstant(fire)] })];
+}
+
+function nextFire({ schedule: { rule } }: FireToExplain, at: number): ExplanationReason[] {
+  const fire = nextFireAt(rule, at);
+  if (fire === null) return [];
+  const message = `The next one is that of ${formatLocal(fire, rule.timeZone)}.`;
+  return [reason("next_fire", message, { until: fire, refs: [formatInstant(fire)] })];
+}
+
+/** The rule fires then and everything up to then is decided, yet there is no row. */
+function whyUnknown({ schedule }: FireToExplain, at: number): ExplanationReason {
+  const { rule, createdAt, updatedAt, fires } = schedule;
+  const local = formatLocal(at, rule.timeZone);
+  if (at <= createdAt) {
+    const message = `It did not fire at ${local}: the schedule was created at ${formatInstant(createdAt)}.`;
+    return reason("before_creation", message);
+  }
+  if (rule.maxFires !== null && fires >= rule.maxFires) {
+    return reason("max_fires", `The fire of ${local} ${maxFiresWords(schedule)}.`);
+  }
+  if (at <= updatedAt) {
+    const message = `No fire of ${local} is recorded: the schedule was changed later, at ${formatInstant(updatedAt)}.`;
+    return reason("other_rule", message);
+  }
+  return reason("forgotten", `The fire of ${local} is past the ledger's retention.`);
+}
+
+const maxFiresWords = ({ rule, fires }: ExplainedSchedule): string =>
+  `does not run: the schedule ends after ${rule.maxFires} fires, of which ${fires} have become tasks`;
+
+/** More fires than this ahead are not counted. */
+const COUNTED_FIRES = 10_000;
+
+/** `at` is a fire after the mark. */
+function isBeyondMaxFires({ rule, fires, plannedUntil }: ExplainedSchedule, at: number): boolean {
+  if (rule.maxFires === null) return false;
+  const left = rule.maxFires - fires;
+  return left <= 0 || firesBetween(rule, plannedUntil, at, Math.min(left, COUNTED_FIRES) + 1).length > left;
+}
+
+function whyNoMore({ rule }: ExplainedSchedule): ExplanationReason {
+  if (rule.endAt === null) return reason("no_fire", "It never fires again.");
+  return reason("ended", `It never fires again: its end is ${rule.endAt}.`);
+}

@@ -1,0 +1,67 @@
+/** Why something is as it is: a sentence for people, and its reasons for programs. */
+
+export interface Explanation {
+  summary: string;
+  reasons: ExplanationReason[];
+}
+
+export interface ExplanationReason {
+  code: FireReasonCode;
+  message: string;
+  /** When it ends by itself, or when what it speaks of happens; null: nobody can tell. */
+  until: number | null;
+  /** Ids of the tasks and instants of the fires that it speaks of. */
+  refs: string[];
+}
+
+export const fireReasonCodes = [
+  "expected",
+  "due_later",
+  "jitter",
+  "due_moved",
+  "caught_up",
+  "planned_late",
+  "waited",
+  "on_time",
+  "retried",
+  "retry_at",
+  "task_queued",
+  "task_running",
+  "task_succeeded",
+  "task_failed",
+  "task_cancelled",
+  "task_skipped",
+  "task_blocked",
+  "forgotten",
+  "paused",
+  "skipped",
+  "missed",
+  "catch_up",
+  "withdrawn",
+  "not_planned",
+  "no_fire",
+  "previous_fire",
+  "next_fire",
+  "not_started",
+  "ended",
+  "max_fires",
+  "before_creation",
+  "other_rule",
+] as const;
+export type FireReasonCode = (typeof fireReasonCodes)[number];
+
+/** `message` is a whole sentence. */
+export function reason(
+  code: FireReasonCode,
+  message: string,
+  { until = null, refs = [] }: { until?: number | null; refs?: string[] } = {},
+): ExplanationReason {
+  return { code, message, until, refs };
+}
+
+/** The reasons as one sentence, the first of them in front. */
+export function sentence(reasons: ExplanationReason[]): Explanation {
+  const [first = "", ...others] = reasons.map(({ message }) => message.replace(/\.$/, ""));
+  const joined = others.map((text) => text.charAt(0).toLowerCase() + text.slice(1));
+  return { summary: `${[first, ...joined].join("; ")}.`, reasons };
+}
