@@ -11,6 +11,7 @@ export * from "./id.ts";
 export * from "./instant.ts";
 export * from "./lateness.ts";
 export * from "./limits.ts";
+export * from "./load.ts";
 export * from "./log-quota.ts";
 export * from "./outcome.ts";
 export * from "./plan.ts";
