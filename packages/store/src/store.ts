@@ -291,6 +291,11 @@ export interface ScheduleToPlan extends ScheduleRecord {
   tasksAhead: number[];
 }
 
+/** What decides when a schedule fires. */
+export type ScheduleTiming = Pick<ScheduleRecord, "id" | "name" | "paused" | "plannedUntil" | "fires"> & {
+  rule: ScheduleDefinition["rule"];
+};
+
 /** As a list shows it. */
 export interface ScheduleSummary extends ScheduleRecord {
   /** The latest fire until now that became a task, and that task while it is remembered. */
@@ -487,6 +492,8 @@ export interface Store {
     namespace: string,
     query: { now: number; pageSize: number; after: string | null; text?: string },
   ): Promise<Page<ScheduleSummary>>;
+  /** When each fires, by name, after this one: to walk through all of them in steps. */
+  scheduleTimings(namespace: string, query: { after: string | null; limit: number }): Promise<ScheduleTiming[]>;
   /** Withdraws what is planned and not claimed. False: there is none. */
   deleteSchedule(namespace: string, name: string, now: number): Promise<boolean>;
   /**

@@ -10,7 +10,7 @@ import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from
 import { createMemoryHints } from "./hints.ts";
 import { lateness, recordLateness } from "./lateness.ts";
 import { recordOutcomes } from "./outcomes.ts";
-import { deleteSchedule, getSchedule, listSchedules, putSchedule, setPaused } from "./schedules.ts";
+import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import {
   closeSession,
   markSessionDead,
@@ -78,6 +78,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     putSchedule: verb(putSchedule),
     getSchedule: verb(getSchedule),
     listSchedules: verb(listSchedules),
+    scheduleTimings: verb(scheduleTimings),
     deleteSchedule: verb(deleteSchedule),
     setPaused: verb(setPaused),
     planSchedules: verb(planSchedules),

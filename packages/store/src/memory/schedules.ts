@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { pastAfterChange } from "../past-rules.ts";
-import type { Page, ScheduleRecord, ScheduleSummary, Store } from "../store.ts";
+import type { Page, ScheduleRecord, ScheduleSummary, ScheduleTiming, Store } from "../store.ts";
 import { type FireRow, type MemoryDatabase, nameKey, type ScheduleRow, type TaskRow } from "./database.ts";
 import { deleteTask } from "./rows.ts";
 
@@ -77,6 +77,20 @@ export function listSchedules(
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const items = rows.slice(0, pageSize).map((row) => scheduleSummary(database, row, now));
   return { items, next: rows.length > pageSize ? items.at(-1)!.name : null };
+}
+
+export function scheduleTimings(
+  database: MemoryDatabase,
+  namespace: string,
+  { after, limit }: { after: string | null; limit: number },
+): ScheduleTiming[] {
+  return [...database.schedules.values()]
+    .filter((row) => row.namespace === namespace && row.deletedAt === null && (after === null || row.name > after))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .slice(0, limit)
+    .map(({ id, name, definition, paused, plannedUntil, fires }) => {
+      return { id, name, rule: definition.rule, paused, plannedUntil, fires };
+    });
 }
 
 export function deleteSchedule(database: MemoryDatabase, namespace: string, name: string, now: number): boolean {

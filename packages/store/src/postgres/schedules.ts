@@ -4,7 +4,7 @@
  */
 import { CarillonError, type Id } from "@carillon/core";
 import { type PastRule, pastAfterChange } from "../past-rules.ts";
-import type { Page, ScheduleDefinition, ScheduleRecord, ScheduleSummary, Store } from "../store.ts";
+import type { Page, ScheduleDefinition, ScheduleRecord, ScheduleSummary, ScheduleTiming, Store } from "../store.ts";
 import type { Db, Statement } from "./db.ts";
 import { type RememberedTask, rememberedTasks } from "./fires.ts";
 import { instant, ms } from "./records.ts";
@@ -105,6 +105,22 @@ export async function listSchedules(
   const rows = await db.query(selectPage, [namespace, now, after, text ?? null, pageSize + 1]);
   const items = await summaries(db, rows.slice(0, pageSize));
   return { items, next: rows.length > pageSize ? items.at(-1)!.name : null };
+}
+
+export async function scheduleTimings(
+  db: Db,
+  namespace: string,
+  { after, limit }: { after: string | null; limit: number },
+): Promise<ScheduleTiming[]> {
+  // No name is empty.
+  const rows = await db.query<[Id, string, string, boolean, number, bigint]>(selectTimings, [
+    namespace,
+    after ?? "",
+    limit,
+  ]);
+  return rows.map(([id, name, rule, paused, plannedUntil, fires]) => {
+    return { id, name, rule: JSON.parse(rule), paused, plannedUntil, fires: Number(fires) };
+  });
 }
 
 // --------------------------------------------------------------------------------------------------------------------- rows
@@ -306,4 +322,14 @@ const selectPage: Statement = {
    and ($4::text is null or strpos(lower(name), lower($4)) > 0
         or strpos(lower(definition -> 'task' ->> 'type'), lower($4)) > 0)
  order by name limit $5`,
+};
+
+/** Without the payload, which may be large. */
+const selectTimings: Statement = {
+  name: "select_schedule_timings",
+  text: `
+select id, name, definition -> 'rule', paused, ${ms("planned_until")}, fires
+  from schedule
+ where namespace = $1 and deleted_at is null and name > $2
+ order by name limit $3`,
 };

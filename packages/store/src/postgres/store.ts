@@ -17,7 +17,7 @@ import { createRecordOutcomes } from "./outcomes.ts";
 import { cancelTask, deleteTask, patchTask, retryTask, runTaskNow } from "./people.ts";
 import { planSchedules } from "./plan.ts";
 import { getTask } from "./records.ts";
-import { deleteSchedule, getSchedule, listSchedules, putSchedule, setPaused } from "./schedules.ts";
+import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import { closeSession, markSessionDead, openSession, renewSession, sessionStarted, sessions } from "./sessions.ts";
 import type { Timers } from "./timers.ts";
 import { declareTypes, types } from "./types.ts";
@@ -92,6 +92,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     putSchedule: (schedule) => putSchedule(control, schedule),
     getSchedule: (namespace, name, now) => getSchedule(reads, namespace, name, now),
     listSchedules: (namespace, query) => listSchedules(reads, namespace, query),
+    scheduleTimings: (namespace, query) => scheduleTimings(reads, namespace, query),
     deleteSchedule: (namespace, name, now) => deleteSchedule(control, namespace, name, now),
     setPaused: (namespace, name, request) => setPaused(control, namespace, name, request),
     planSchedules: (request, plan) => planSchedules(control, catalog, request, plan),

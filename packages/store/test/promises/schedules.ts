@@ -147,6 +147,20 @@ export const schedules: Promises = {
     await look();
     expect(ahead).toEqual([[], [10_000], [10_000], []]);
   },
+  "when each of the schedules fires is read in steps, by name": async (t) => {
+    for (const name of ["weekly", "daily", "nightly"]) await put(t, { name });
+    await plan(t, [10]);
+    await t.store.deleteSchedule(t.namespace, "weekly", t.now);
+    await t.store.setPaused(t.namespace, "daily", { paused: true, reason: null, now: t.now });
+    const step = (after: string | null) => t.store.scheduleTimings(t.namespace, { after, limit: 1 });
+    expect(await step(null)).toMatchObject([{ name: "daily", paused: true, rule: { every: "1m" } }]);
+    const [nightly] = await step("daily");
+    const { id, plannedUntil } = (await schedule(t))!;
+    const { rule } = definition("1m", null);
+    expect(nightly).toEqual({ id, name: "nightly", paused: false, rule, plannedUntil, fires: 1 });
+    expect(await step("nightly")).toEqual([]);
+    expect(await t.store.scheduleTimings("another", { after: null, limit: 10 })).toEqual([]);
+  },
   "a schedule shows its last fire and that one's task": async (t) => {
     await put(t);
     await plan(t, [-10, 10]);
@@ -181,7 +195,7 @@ export const put = (
     every = "1m",
     maxFires = null,
     ...more
-  }: { every?: string; maxFires?: number | null; paused?: boolean; expect?: "create" | number } = {},
+  }: { name?: string; every?: string; maxFires?: number | null; paused?: boolean; expect?: "create" | number } = {},
 ) =>
   t.store.putSchedule({
     id: t.newTask().id,
