@@ -4,9 +4,10 @@ interface Preview {
   words: string;
   fires: { local: string }[];
   warnings: { message: string }[];
+  clockChanges: { at: string; offsetBefore: string; offsetAfter: string }[];
 }
 
-/** The words, then a fire per line; warnings are talk. */
+/** The words, then a fire per line; warnings and changes of the clock are talk. */
 export function printPreview(preview: Preview, json: boolean): void {
   if (json) {
     printJson(preview);
@@ -15,4 +16,7 @@ export function printPreview(preview: Preview, json: boolean): void {
   print(preview.words);
   for (const { local } of preview.fires) print(`  ${local}`);
   for (const { message } of preview.warnings) say(`warning: ${message}`);
+  for (const { at, offsetBefore, offsetAfter } of preview.clockChanges) {
+    say(`the clock changes at ${at} from ${offsetBefore} to ${offsetAfter}`);
+  }
 }

@@ -7,6 +7,8 @@ test("an expression is explained without a node: words, fires in its zone, warni
   expect(explained.code).toBe(0);
   expect(explained.stdout).toMatch(/^At 02:30\n( {2}\S+\[Europe\/Paris\]\n){3}$/);
   expect(explained.stderr).toMatch(/^warning: On \d{4}-\d\d-\d\d there is no 02:30 in Europe\/Paris/);
+  const changes = explained.stderr.match(/^the clock changes at \S+Z from \+0[12]:00 to \+0[12]:00$/gm);
+  expect(changes).toHaveLength(2);
 });
 
 test("an expression that never fires is explained, not refused", async () => {

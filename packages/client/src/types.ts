@@ -189,6 +189,8 @@ export interface SchedulePreview {
   words: string;
   fires: { at: string; local: string; offset: string }[];
   warnings: { code: string; message: string }[];
+  /** The next two changes of the zone's clock, if there are any within two years. */
+  clockChanges: { at: string; offsetBefore: string; offsetAfter: string }[];
 }
 
 export interface Page<Item> {

@@ -32,6 +32,18 @@ test("shows words and fires with their local time; the first fire may be at the 
   ]);
 });
 
+test("shows the next two changes of the zone's clock, from the given instant on", () => {
+  const changes = (timeZone: string, from = FROM) =>
+    previewSchedule(rule({ cron: "5 4 * * *", timeZone }), from, 1).clockChanges;
+  const spring = { at: "2027-03-28T01:00:00.000Z", offsetBefore: "+01:00", offsetAfter: "+02:00" };
+  const autumn = { at: "2027-10-31T01:00:00.000Z", offsetBefore: "+02:00", offsetAfter: "+01:00" };
+  expect(changes("Europe/Paris")).toEqual([spring, autumn]);
+  expect(changes("Europe/Paris", Date.parse(spring.at))).toEqual([spring, autumn]);
+  expect(changes("Europe/Paris", Date.parse(spring.at) + 1)[0]).toEqual(autumn);
+  expect(changes("UTC")).toEqual([]);
+  expect(changes("Asia/Tokyo")).toEqual([]);
+});
+
 test("shows as many fires as asked for, and no more than the rule has", () => {
   expect(previewSchedule(rule({ every: "1h" }), FROM, 1_000).fires).toHaveLength(1_000);
   expect(previewSchedule(rule({ every: "1h", maxFires: 3 }), FROM, 1_000).fires).toHaveLength(3);

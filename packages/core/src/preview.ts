@@ -2,7 +2,7 @@
 import { type CronFields, parseFields } from "./cron-fields.ts";
 import { nextWall } from "./cron-wall.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
-import { formatInstant, formatLocal, formatOffset, parseInstant } from "./instant.ts";
+import { formatInstant, formatLocal, formatOffset, LAST_INSTANT, parseInstant } from "./instant.ts";
 import { firesBetween, type ScheduleRule } from "./schedule.ts";
 import { describeRule } from "./words.ts";
 import { isFixedOffsetZone, offsetAt, type Transition, transitionsBetween } from "./zone.ts";
@@ -11,6 +11,8 @@ export interface SchedulePreview {
   words: string;
   fires: { at: string; local: string; offset: string }[];
   warnings: PreviewWarning[];
+  /** The next two of the zone within two years, whether or not they meet the rule. */
+  clockChanges: { at: string; offsetBefore: string; offsetAfter: string }[];
 }
 
 export interface PreviewWarning {
@@ -38,11 +40,22 @@ export function previewSchedule(rule: ScheduleRule, from: number, count: number)
       offset: formatOffset(offsetAt(rule.timeZone, at)),
     })),
     warnings: [...warnAboutCron(rule, from), ...warnAboutFires(rule, fires.slice(0, SAMPLE)), ...warnAboutZone(rule)],
+    clockChanges: nextChanges(rule.timeZone, from),
   };
 }
 
 /** So many fires show how close together they are. */
 const SAMPLE = 10;
+
+function nextChanges(timeZone: string, from: number): SchedulePreview["clockChanges"] {
+  return transitionsBetween(timeZone, from - 1, Math.min(from + 2 * YEAR_MS, LAST_INSTANT))
+    .slice(0, 2)
+    .map(({ at, offsetBefore, offsetAfter }) => ({
+      at: formatInstant(at),
+      offsetBefore: formatOffset(offsetBefore),
+      offsetAfter: formatOffset(offsetAfter),
+    }));
+}
 
 function warnAboutCron(rule: ScheduleRule, from: number): PreviewWarning[] {
   if (rule.cron === null) return [];

@@ -286,6 +286,10 @@ describe.each(storeKinds)("on the %s store", (kind) => {
         { at: "2027-03-29T00:30:00.000Z", local: "2027-03-29T02:30:00+02:00[Europe/Paris]", offset: "+02:00" },
       ],
       warnings: expect.arrayContaining([expect.objectContaining({ code: "dst_gap" })]),
+      clockChanges: [
+        { at: "2027-03-28T01:00:00.000Z", offsetBefore: "+01:00", offsetAfter: "+02:00" },
+        { at: "2027-10-31T01:00:00.000Z", offsetBefore: "+02:00", offsetAfter: "+01:00" },
+      ],
     });
     const never = await t.call("POST", `${SCHEDULES}:preview`, { cron: "0 0 30 2 *" });
     expect(never.status).toBe(200);

@@ -212,6 +212,9 @@ export const previewAnswer = z.strictObject({
   words: z.string(),
   fires: z.array(z.strictObject({ at: instantAnswer, local: z.string(), offset: z.string() })),
   warnings: z.array(z.strictObject({ code: z.string(), message: z.string() })),
+  clockChanges: z
+    .array(z.strictObject({ at: instantAnswer, offsetBefore: z.string(), offsetAfter: z.string() }))
+    .meta({ description: "The next two changes of the zone's clock, if there are any within two years." }),
 });
 export type PreviewAnswer = z.output<typeof previewAnswer>;
 
