@@ -45,6 +45,8 @@ test("doctor says what is well, and exits with 1 when something is not", async (
     "disk",
     "port",
   ]);
+  const zones = checks.find(({ check }) => check === "time zones");
+  expect(zones.detail).toBe(`tz database ${process.versions.tz}, ICU ${process.versions.icu}`);
   const broken = await run(["doctor"], { env: { CARILLON_DATABASE_URL: "postgres://127.0.0.1:1/x" } });
   expect(broken.code).toBe(1);
   expect(broken.stdout).toMatch(/^!!\tdatabase\t/m);

@@ -56,7 +56,7 @@ function checkZones(): Finding {
   return {
     check: "time zones",
     ok: process.versions.tz !== undefined,
-    detail: `tz database ${process.versions.tz ?? "missing"}`,
+    detail: `tz database ${process.versions.tz ?? "missing"}, ICU ${process.versions.icu ?? "missing"}`,
   };
 }
 
