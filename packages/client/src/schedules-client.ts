@@ -60,9 +60,14 @@ export class SchedulesClient {
     this.#http = http;
   }
 
-  /** Creates it or replaces its definition; an equal one changes nothing. */
-  async put<Payload>(name: string, options: ScheduleOptions<Payload>): Promise<Schedule> {
-    return request(this.#http, { method: "PUT", path: this.#path(name), body: await scheduleBody(options) });
+  /** Creates it or replaces its definition; an equal one changes nothing. `dryRun`: answers how it would be, and stores nothing. */
+  async put<Payload>(
+    name: string,
+    options: ScheduleOptions<Payload>,
+    { dryRun = false }: { dryRun?: boolean } = {},
+  ): Promise<Schedule> {
+    const query = dryRun ? { dryRun: "1" } : {};
+    return request(this.#http, { method: "PUT", path: this.#path(name), query, body: await scheduleBody(options) });
   }
 
   /** Only if there is none of this name. */

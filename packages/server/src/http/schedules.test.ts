@@ -141,6 +141,33 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect((await t.call("GET", `${SCHEDULES}/s`)).body.code).toBe("schedule_not_found");
   });
 
+  test("a dry run tells what a PUT would answer, and stores nothing", async () => {
+    const put = (query: string, body: unknown, headers = {}) => t.call("PUT", `${SCHEDULES}/s${query}`, body, headers);
+    const created = await put("?dryRun=1", nightly);
+    expect(created).toMatchObject({ status: 200, body: { version: 1, nextFireAt: "2026-11-21T01:00:00.000Z" } });
+    expect((await t.call("GET", `${SCHEDULES}/s`)).status).toBe(404);
+    const stored = await put("?dryRun=0", nightly);
+    expect(stored).toMatchObject({ status: 201, body: created.body });
+    t.clock.advance(1_000);
+    expect((await put("?dryRun=1", { ...nightly, dialect: "ocps" })).body).toEqual(stored.body);
+    const changed = await put("?dryRun=1", { ...nightly, cron: "0 3 * * *", paused: true });
+    expect(changed.body).toMatchObject({
+      version: 2,
+      words: "At 03:00",
+      paused: true,
+      nextFireAt: null,
+      updatedAt: "2026-11-20T10:00:01.000Z",
+    });
+    const paused = await put("?dryRun=1", { ...nightly, paused: true });
+    expect(paused.body).toMatchObject({ version: 1, paused: true });
+    expect((await t.call("GET", `${SCHEDULES}/s`)).body).toEqual(stored.body);
+    expect((await put("?dryRun=1", { ...nightly, timeZone: "Mars/Olympus" })).body.errors).toMatchObject([
+      { pointer: "/timeZone", code: "unknown_time_zone" },
+    ]);
+    expect((await put("?dryRun=1", nightly, { "if-match": '"7"' })).status).toBe(412);
+    expect((await put("?dryRun=1", nightly, { "if-none-match": "*" })).status).toBe(412);
+  });
+
   test("a patch merges, and null is the default", async () => {
     const task = { type: "a", payload: { keep: 1, drop: 2 }, retry: { maxAttempts: 3 }, tags: ["x"] };
     await t.call("PUT", `${SCHEDULES}/s`, { ...nightly, task, jitter: "1m", catchUp: { policy: "all" }, paused: true });

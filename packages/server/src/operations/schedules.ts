@@ -34,13 +34,7 @@ export async function putSchedule(
   input: PutSchedule,
   expect?: "create" | number,
 ): Promise<PutAnswer> {
-  if (!isName(name))
-    throw invalid("name", "invalid_name", "A name has 1 to 128 letters, digits, dots, dashes or underscores.");
-  if (input.name !== undefined && input.name !== name) {
-    throw invalid("/name", "name_mismatch", "The name in the body is not the one in the path.");
-  }
-  const definition = toDefinition(input);
-  await checkDefinition(deps, namespace, name, definition);
+  const definition = await checkPut(deps, namespace, name, input);
   return write(deps, {
     namespace,
     name,
@@ -49,6 +43,43 @@ export async function putSchedule(
     expect,
     id: deps.ids.next(deps.clock.now()),
   });
+}
+
+/** The definition that it makes of it. */
+async function checkPut(deps: Deps, namespace: string, name: string, input: PutSchedule): Promise<ScheduleDefinition> {
+  if (!isName(name))
+    throw invalid("name", "invalid_name", "A name has 1 to 128 letters, digits, dots, dashes or underscores.");
+  if (input.name !== undefined && input.name !== name) {
+    throw invalid("/name", "name_mismatch", "The name in the body is not the one in the path.");
+  }
+  const definition = toDefinition(input);
+  await checkDefinition(deps, namespace, name, definition);
+  return definition;
+}
+
+/** What `putSchedule` would answer with, and refuse; nothing is stored. */
+export async function foreseeSchedule(
+  deps: Deps,
+  namespace: string,
+  name: string,
+  input: PutSchedule,
+  expect?: "create" | number,
+): Promise<Schedule> {
+  const definition = await checkPut(deps, namespace, name, input);
+  const now = deps.clock.now();
+  const existing = await deps.store.getSchedule(namespace, name, now);
+  if (existing && expect === "create") throw scheduleExists(name);
+  if (typeof expect === "number" && existing?.version !== expect) throw versionMismatch(name);
+  const nothing = { id: 0n, version: 0, paused: false, pause: null, plannedUntil: now, fires: 0, nextFireAt: null };
+  const before = existing ?? { ...nothing, namespace, name, createdAt: now, updatedAt: now };
+  const paused = input.paused ?? before.paused;
+  const pause = paused ? (before.pause ?? { reason: null, at: now }) : null;
+  const updatedAt = paused === before.paused ? before.updatedAt : now;
+  if (existing && isDeepStrictEqual(existing.definition, definition)) {
+    return toSchedule({ ...existing, paused, pause, updatedAt }, now);
+  }
+  const next = { version: before.version + 1, nextFireAt: nextFireAt(definition.rule, now), updatedAt: now };
+  return toSchedule({ ...before, definition, paused, pause, ...next }, now);
 }
 
 /** Only if there is none of this name. */
@@ -120,9 +151,7 @@ async function write(
     ...(paused === undefined ? {} : { paused }),
     ...(expect === undefined ? {} : { expect }),
   });
-  if (answer.kind === "exists") {
-    throw new CarillonError("schedule_exists", { detail: `There is a schedule ${name} already.` });
-  }
+  if (answer.kind === "exists") throw scheduleExists(name);
   if (answer.kind === "deleted") {
     throw new CarillonError("schedule_not_found", {
       detail: `The schedule ${name} that this created was deleted since.`,
@@ -132,6 +161,10 @@ async function write(
   if (answer.kind === "created") return { schedule: changed(deps, answer.schedule), created: true };
   if (answer.kind === "changed") changed(deps, answer.schedule);
   return { schedule: await getSchedule(deps, namespace, name), created: false };
+}
+
+function scheduleExists(name: string): CarillonError {
+  return new CarillonError("schedule_exists", { detail: `There is a schedule ${name} already.` });
 }
 
 function versionMismatch(name: string): CarillonError {

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import {
   createSchedule,
   deleteSchedule,
+  foreseeSchedule,
   getSchedule,
   getScheduleStats,
   listFires,
@@ -29,6 +30,7 @@ import {
   previewAnswer,
   previewBody,
   putScheduleBody,
+  putScheduleQuery,
   type Schedule,
   scheduleAnswer,
   scheduleList,
@@ -73,6 +75,7 @@ export function scheduleRoutes(app: App, deps: RouteDeps): void {
         description:
           "What is left out is the default; an equal definition changes nothing. `If-None-Match: *` only creates.",
         params: scheduleParams,
+        querystring: putScheduleQuery,
         headers: ifMatchHeader,
         body: putScheduleBody,
         response: answers({ 200: scheduleAnswer, 201: scheduleAnswer }),
@@ -81,6 +84,9 @@ export function scheduleRoutes(app: App, deps: RouteDeps): void {
     async (request, reply) => {
       const { name } = request.params;
       const expect = readIfMatch(request) ?? readIfNoneMatch(request);
+      if (request.query.dryRun === "1" || request.query.dryRun === "true") {
+        return reply.send(await foreseeSchedule(deps, namespace, name, request.body, expect).catch(asPrecondition));
+      }
       const { schedule, created } = await putSchedule(deps, namespace, name, request.body, expect).catch(
         asPrecondition,
       );

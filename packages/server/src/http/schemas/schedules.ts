@@ -111,6 +111,13 @@ export const putScheduleBody = z
   .meta({ id: "PutSchedule", example });
 export type PutSchedule = z.output<typeof putScheduleBody>;
 
+export const putScheduleQuery = z.strictObject({
+  dryRun: z
+    .enum(["0", "1", "false", "true"])
+    .meta({ description: "1: answer 200 with the schedule as it would be, and store nothing." })
+    .optional(),
+});
+
 /** A merge patch (RFC 7396): what is left out stays, null is the default. The result is checked as a `PUT` would be. */
 export const patchScheduleBody = z
   .strictObject(
