@@ -154,6 +154,23 @@ test("a schedule's figures are shown to people and to programs", async () => {
   expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("window") });
 });
 
+test("a schedule explains its next fire, or what became of an instant", async () => {
+  await run(["schedules", "put", "yearly", "--cron", "0 9 1 1 *", "--tz", "Europe/Paris", "--type", "greet"]);
+  const [next, told, refused] = await Promise.all([
+    run(["schedules", "explain", "yearly"]),
+    one(["schedules", "explain", "yearly", "--at", "2020-01-01T12:00[Europe/Paris]"]),
+    run(["schedules", "explain", "yearly", "--at", "noon"]),
+  ]);
+  expect(next).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^The fire of \d{4}-01-01T09:00:00\S+ is expected/),
+  });
+  expect(told.summary).toMatch(/^It does not fire at 2020-01-01T12:00:00\+01:00\[Europe\/Paris\]; the fire before is /);
+  expect(told.reasons.map(({ code }: Printed) => code)).toEqual(["no_fire", "previous_fire", "next_fire"]);
+  expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("at") });
+  expect((await run(["schedules", "explain", "nothing"])).code).toBe(3);
+});
+
 test("a preview asks the node and creates nothing", async () => {
   const preview = await run(["schedules", "preview", "--cron", "30 2 * * *", "--tz", "Europe/Paris", "--count", "2"]);
   expect(preview.stdout).toMatch(/^At 02:30\n( {2}\d{4}-\d\d-\d\dT02:30:00\+0[12]:00\[Europe\/Paris\]\n){2}$/);

@@ -3,7 +3,7 @@ import { eachItem } from "./pages.ts";
 import type { RetryOptions } from "./retry-options.ts";
 import { type AnyTask, checkPayload, type TaskDefinition } from "./task.ts";
 import { instantText } from "./tasks-client.ts";
-import type { Fire, Page, Schedule, SchedulePreview, ScheduleStats, Task } from "./types.ts";
+import type { Explanation, Fire, Page, Schedule, ScheduleLoad, SchedulePreview, ScheduleStats, Task } from "./types.ts";
 
 export interface RuleOptions {
   /** Exactly one of `cron` and `every`. */
@@ -142,6 +142,25 @@ export class SchedulesClient {
       method: "GET",
       path: `${this.#path(name)}/stats`,
       query: { ...query, from: instantText(from), to: instantText(to) },
+    });
+  }
+
+  /** Why it fired as it did at this instant, or what will happen then; without one, about its next fire. */
+  explain(name: string, { at }: { at?: Date | string } = {}): Promise<Explanation> {
+    return request(this.#http, {
+      method: "GET",
+      path: `${this.#path(name)}/explain`,
+      query: { at: instantText(at) },
+    });
+  }
+
+  /** How many fires of all schedules come, step by step: by default the next 24 h by the minute. */
+  load(range: { from?: Date | string; to?: Date | string; step?: string } = {}): Promise<ScheduleLoad> {
+    const { from, to, step } = range;
+    return request(this.#http, {
+      method: "GET",
+      path: "/api/v1/schedules:load",
+      query: { from: instantText(from), to: instantText(to), step },
     });
   }
 

@@ -193,6 +193,38 @@ export interface SchedulePreview {
   clockChanges: { at: string; offsetBefore: string; offsetAfter: string }[];
 }
 
+/** Why something is as it is, in one sentence and its reasons. */
+export interface Explanation {
+  summary: string;
+  reasons: {
+    code: string;
+    message: string;
+    /** When it ends by itself, or happens. */
+    until: string | null;
+    /** Ids of the tasks and instants of the fires it speaks of. */
+    refs: string[];
+  }[];
+}
+
+export interface ScheduleLoad {
+  from: string;
+  to: string;
+  step: string;
+  /** How many were looked at; paused ones are left out. */
+  schedules: number;
+  fires: number;
+  /** False: there are more fires than were counted. */
+  complete: boolean;
+  /** Tasks that fires make due in each step. */
+  counts: number[];
+  /** The highest steps; `spread` is a jitter that would at least halve it. */
+  peaks: {
+    at: string;
+    fires: number;
+    spread: { jitter: string; schedules: number; fires: number; message: string } | null;
+  }[];
+}
+
 export interface Page<Item> {
   items: Item[];
   nextPageToken: string | null;

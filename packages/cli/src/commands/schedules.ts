@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { connect } from "../connect.ts";
 import { readPayload } from "../input.ts";
 import { duration, wholeNumber } from "../options.ts";
-import { type Column, printRecord, printRows, say } from "../output.ts";
+import { type Column, print, printRecord, printRows, say } from "../output.ts";
 import { printPreview } from "../print-preview.ts";
 
 interface RuleFlags {
@@ -109,6 +109,17 @@ export function schedulesCommand(program: Command): void {
         duration: spread(duration),
       };
       printRecord(record, json);
+    });
+
+  schedules
+    .command("explain <name>")
+    .description("Say why it fired as it did at an instant, or what will happen then")
+    .option("--at <instant>", "its next fire if left out")
+    .action(async (name: string, flags: { at?: string }, command: Command) => {
+      const { carillon, json } = connect(command);
+      const explanation = await carillon.schedules.explain(name, flags);
+      if (json) printRecord(explanation, json);
+      else print(explanation.summary);
     });
 
   schedules

@@ -21,6 +21,7 @@ import { fromFastify, PROBLEM_TYPE, toProblem } from "./problem.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { latenessRoutes } from "./routes/lateness.ts";
+import { outlookRoutes } from "./routes/outlook.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { typeRoutes } from "./routes/types.ts";
@@ -97,6 +98,7 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
     const api = root.withTypeProvider<ZodTypeProvider>();
     taskRoutes(api, routes);
     scheduleRoutes(api, routes);
+    outlookRoutes(api, routes);
     latenessRoutes(api, routes);
     typeRoutes(api, routes);
     eventRoutes(api, routes);

@@ -1,7 +1,9 @@
 export type { Deps, Idempotency, LaneName, Log, TaskDispatcher } from "./deps.ts";
+export { explainSchedule } from "./explain-schedule.ts";
 export { listFires } from "./fires.ts";
 export { listLateness } from "./lateness.ts";
 export { settle } from "./new-task.ts";
+export { scheduleLoad } from "./schedule-load.ts";
 export { getScheduleStats } from "./schedule-stats.ts";
 export * from "./schedules.ts";
 export * from "./tasks.ts";
