@@ -191,6 +191,34 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     });
   });
 
+  test("the coming fires of all schedules are a chart, with their peak and what would spread it", async () => {
+    const soon = new Date(Date.now() + 20 * 60_000);
+    const cron = `${soon.getUTCMinutes()} ${soon.getUTCHours()} * * *`;
+    const names = Array.from({ length: 12 }, (_, index) => `crowd-${index}`);
+    for (const name of names) await node.call("PUT", `/schedules/${name}`, { cron, task: { type: "noop" } });
+    await withPage("/schedules?zone=utc", async (page) => {
+      const coming = page.getByRole("region", { name: "Coming fires" });
+      const peak = soon.toISOString().slice(11, 16);
+      const chart = coming.getByRole("img");
+      expect(await chart.getAttribute("aria-label")).toMatch(
+        new RegExp(`^Coming fires: \\d+, most at ${peak}: 1[2-9]$`),
+      );
+      expect(await chart.locator("[data-count]").count()).toBe(60);
+      await coming.getByText(/A jitter of 5m on the 12 schedules without one .* to about \d/).waitFor();
+      await coming.getByText("next 24h").click();
+      await page.waitForURL(/ahead=24h/);
+      await expect.poll(() => chart.locator("[data-count]").count()).toBe(96);
+      await coming.getByText("As a table").click();
+      await coming
+        .getByRole("row")
+        .filter({ hasText: /1[2-9]$/ })
+        .first()
+        .waitFor();
+      await expectInert(page);
+    });
+    for (const name of names) await node.call("DELETE", `/schedules/${name}`);
+  });
+
   test("a schedule that fires each second is seen firing, and what became of it", async () => {
     await node.call("PUT", "/schedules/each-second", { every: "1s", task: { type: "noop" } });
     await withPage("/schedules/each-second", async (page) => {

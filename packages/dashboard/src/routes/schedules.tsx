@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { createRoute, Link } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { type ActionFailure, useActionFailure } from "../components/action-failure.ts";
+import { ComingFires } from "../components/coming-fires.tsx";
 import { type Column, DataTable } from "../components/data-table.tsx";
 import { EmptyState, LoadingRows } from "../components/empty-state.tsx";
 import { FilterInput } from "../components/filter-input.tsx";
@@ -12,6 +13,7 @@ import { ScheduleActions } from "../components/schedule-actions.tsx";
 import { StateBadge } from "../components/state-badge.tsx";
 import { Time } from "../components/time.tsx";
 import { cliCommand, curlCommand } from "../format/shell.ts";
+import { type LoadSpan, readLoadSpan } from "../services/schedule-load.ts";
 import { type Schedule, schedulesQuery } from "../services/schedules.ts";
 import { rootRoute } from "./root.tsx";
 
@@ -19,6 +21,8 @@ interface Search {
   /** Part of the name or of the task type. */
   q?: string;
   page?: string;
+  /** How far ahead the coming fires are shown; an hour by default. */
+  ahead?: LoadSpan;
 }
 
 export const schedulesRoute = createRoute({
@@ -27,6 +31,7 @@ export const schedulesRoute = createRoute({
   validateSearch: (search: Record<string, unknown>): Search => ({
     ...(typeof search.q === "string" && search.q !== "" ? { q: search.q } : {}),
     ...(typeof search.page === "string" ? { page: search.page } : {}),
+    ...readLoadSpan(search.ahead),
   }),
   component: SchedulesPage,
 });
@@ -110,7 +115,7 @@ function columnsWith({ failed, triggered }: Told): Column<Schedule>[] {
 }
 
 function SchedulesPage() {
-  const { page, q } = schedulesRoute.useSearch();
+  const { page, q, ahead = "1h" } = schedulesRoute.useSearch();
   const navigate = schedulesRoute.useNavigate();
   const schedules = useQuery({ ...schedulesQuery({ text: q, pageToken: page }), placeholderData: keepPreviousData });
   const [failure, failed] = useActionFailure();
@@ -201,6 +206,10 @@ function SchedulesPage() {
           </>
         )
       )}
+      <ComingFires
+        span={ahead}
+        onSpan={(ahead) => void navigate({ search: (before) => ({ ...before, ahead }), replace: true })}
+      />
     </Page>
   );
 }
