@@ -4,6 +4,7 @@
  */
 import { version } from "@carillon/client";
 import { Command } from "commander";
+import { applyCommand } from "./commands/apply.ts";
 import { configCommand } from "./commands/config.ts";
 import { cronCommand } from "./commands/cron.ts";
 import { devCommand } from "./commands/dev.ts";
@@ -43,6 +44,7 @@ export function createProgram(): Command {
     schedulesCommand,
     cronCommand,
     importCommand,
+    applyCommand,
     eventsCommand,
     configCommand,
   ]) {
