@@ -1,3 +1,4 @@
+export * from "./calendar.ts";
 export * from "./catch-up.ts";
 export * from "./clock.ts";
 export * from "./cron.ts";
@@ -5,8 +6,10 @@ export * from "./cron-fields.ts";
 export * from "./crontab.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";
+export * from "./exclusion.ts";
 export * from "./explain-fire.ts";
 export { type Explanation, fireReasonCodes } from "./explanation.ts";
+export * from "./ics.ts";
 export * from "./id.ts";
 export * from "./instant.ts";
 export * from "./lateness.ts";

@@ -28,6 +28,13 @@ export const limits = {
   tagLength: 64,
   expressionLength: 256,
   previewFires: 1_000,
+  /** Calendars that one schedule excludes. */
+  excludes: 8,
+  calendarWindows: 50,
+  /** Dates of a calendar, and as many ranges. */
+  calendarDates: 1_000,
+  icsBytes: 256 * 1024,
+  icsEvents: 2_000,
   keptAttempts: 10,
   lostWorkers: 3,
   /** For how long a recorded outcome that is sent again is known as the same. */
@@ -36,7 +43,7 @@ export const limits = {
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
-/** Types, queues, schedules and workers share one form: it needs no quoting in a URL, a metric label or a log line. */
+/** Types, queues, schedules, calendars and workers share one form: it needs no quoting in a URL, a metric label or a log line. */
 export function isName(text: string): boolean {
   return NAME.test(text);
 }

@@ -1,4 +1,5 @@
 /** What a rule will do, before it is stored: its words, its next fires and what may surprise. */
+import type { NamedCalendar } from "./calendar.ts";
 import { type CronFields, parseFields } from "./cron-fields.ts";
 import { nextWall } from "./cron-wall.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
@@ -28,10 +29,15 @@ export interface PreviewWarning {
   message: string;
 }
 
-/** The first `count` fires at or after `from`. The rule is valid, but may be one that never fires. */
-export function previewSchedule(rule: ScheduleRule, from: number, count: number): SchedulePreview {
+/** The first `count` fires at or after `from` that no calendar covers. The rule is valid, but may be one that never fires. */
+export function previewSchedule(
+  rule: ScheduleRule,
+  from: number,
+  count: number,
+  excludes: readonly NamedCalendar[] = [],
+): SchedulePreview {
   const most = Math.min(count, rule.maxFires ?? count);
-  const fires = firesBetween(rule, from - 1, Number.POSITIVE_INFINITY, Math.max(most, SAMPLE));
+  const fires = firesBetween(rule, from - 1, Number.POSITIVE_INFINITY, Math.max(most, SAMPLE), excludes);
   return {
     words: describeRule(rule),
     fires: fires.slice(0, most).map((at) => ({

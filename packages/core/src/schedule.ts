@@ -1,7 +1,9 @@
 /** Recurring rules: when they fire. A rule is data as the API names it, checked by `validateRule` before it is stored. */
+import type { NamedCalendar } from "./calendar.ts";
 import { type Cron, type DstPolicy, nextFire, parseCron } from "./cron.ts";
 import type { CronDialect } from "./cron-fields.ts";
 import { parseDuration } from "./duration.ts";
+import { withoutExcluded } from "./exclusion.ts";
 import { parseInstant } from "./instant.ts";
 import { nextTick } from "./interval.ts";
 
@@ -24,18 +26,26 @@ export interface ScheduleRule {
 
 export const defaultDst: DstPolicy = { gap: "next", overlap: "first" };
 
-/** Fires with `after < t <= until`, in order, at most `limit`. */
-export function firesBetween(rule: ScheduleRule, after: number, until: number, limit: number): number[] {
-  const next = compileRule(rule);
+/** Fires with `after < t <= until`, in order, at most `limit`; those that `excludes` cover are left out. */
+export function firesBetween(
+  rule: ScheduleRule,
+  after: number,
+  until: number,
+  limit: number,
+  excludes: readonly NamedCalendar[] = [],
+): number[] {
+  const next = withoutExcluded(compileRule(rule), excludes);
   const fires: number[] = [];
   for (let fire = next(after); fire !== null && fire <= until && fires.length < limit; fire = next(fire))
     fires.push(fire);
   return fires;
 }
 
-/** The first fire strictly after `after`; null: the rule never fires again. `maxFires` is not counted here. */
-export function nextFireAt(rule: ScheduleRule, after: number): number | null {
-  return compileRule(rule)(after);
+/**
+ * The first fire strictly after `after` that `excludes` do not cover; null: the rule never fires again. `maxFires` is not counted here.
+ */
+export function nextFireAt(rule: ScheduleRule, after: number, excludes: readonly NamedCalendar[] = []): number | null {
+  return withoutExcluded(compileRule(rule), excludes)(after);
 }
 
 /**
