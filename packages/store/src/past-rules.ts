@@ -2,19 +2,25 @@
  * A schedule's mark may be behind when it is changed: after a downtime, or when planners are busy. Fires in between belong to what was in
  * force then, so that is kept beside the schedule until they are planned, one entry for each change.
  */
-import { CarillonError } from "@carillon/core";
+import { CarillonError, type NamedCalendar } from "@carillon/core";
 import type { ScheduleRecord, ScheduleToPlan } from "./store.ts";
 
 export interface PastRule extends Pick<ScheduleRecord, "version" | "definition" | "paused"> {
   /** In force up to here, from the entry before it or from the mark on. Whole milliseconds, as fires are. */
   until: number;
+  /** Those that it excluded, as they were; absent when there were none. */
+  calendars?: NamedCalendar[];
 }
 
 /** Changes while the planner is behind. It needs a round for each; whoever makes more has to wait for it. */
 const MOST = 20;
 
-/** What is to be kept when this schedule is changed now. */
-export function pastAfterChange(schedule: ScheduleRecord & { past: PastRule[] }, now: number): PastRule[] {
+/** What is to be kept when this schedule is changed now. `calendars` are those that it excludes, as they were until now. */
+export function pastAfterChange(
+  schedule: ScheduleRecord & { past: PastRule[] },
+  now: number,
+  calendars: NamedCalendar[],
+): PastRule[] {
   const { version, definition, paused, plannedUntil, past } = schedule;
   const until = Math.floor(now);
   if ((past.at(-1)?.until ?? plannedUntil) >= until) return past;
@@ -24,11 +30,13 @@ export function pastAfterChange(schedule: ScheduleRecord & { past: PastRule[] },
       retryAfterMs: 1_000,
     });
   }
-  return [...past, { until, version, definition, paused }];
+  return [...past, { until, version, definition, paused, ...(calendars.length > 0 ? { calendars } : {}) }];
 }
 
-/** The schedule as it was at its mark. */
-export function atItsMark(schedule: ScheduleRecord, [first]: readonly PastRule[]): Omit<ScheduleToPlan, "tasksAhead"> {
+export type AtItsMark = Omit<ScheduleToPlan, "tasksAhead" | "calendars"> & { calendars?: NamedCalendar[] };
+
+/** The schedule as it was at its mark. Without `calendars` those count that there are now. */
+export function atItsMark(schedule: ScheduleRecord, [first]: readonly PastRule[]): AtItsMark {
   return { ...schedule, until: null, ...first };
 }
 

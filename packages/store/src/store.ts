@@ -9,6 +9,7 @@ import type {
   AttemptReport,
   FinalState,
   Id,
+  NamedCalendar,
   OutcomeDecision,
   PublicState,
   StoredState,
@@ -255,6 +256,8 @@ export interface ScheduleDefinition {
   rule: import("@carillon/core").ScheduleRule;
   catchUp: { policy: "skip" | "last" | "all"; windowMs: number; limit: number };
   overlap: "allow";
+  /** Names of calendars whose hours have no fires; absent when there are none. */
+  excludes?: string[];
   task: {
     type: string;
     /** JSON text. */
@@ -283,8 +286,10 @@ export interface ScheduleRecord {
   updatedAt: number;
 }
 
-/** As its planner is given it: definition, version and pause are those in force at its mark. */
+/** As its planner is given it: definition, version, pause and calendars are those in force at its mark. */
 export interface ScheduleToPlan extends ScheduleRecord {
+  /** Those that it excludes, in its order. */
+  calendars: NamedCalendar[];
   /** They were until then, and the plan ends there; null: they still are. */
   until: number | null;
   /** For a rule with `maxFires`: the fires after the mark that have become tasks, in order; they are among `fires`. Otherwise empty. */
@@ -298,9 +303,25 @@ export type ScheduleTiming = Pick<ScheduleRecord, "id" | "name" | "paused" | "pl
 
 /** As a list shows it. */
 export interface ScheduleSummary extends ScheduleRecord {
+  /** Those that it excludes, in its order. */
+  calendars: NamedCalendar[];
   /** The latest fire until now that became a task, and that task while it is remembered. */
   lastFireAt: number | null;
   lastTask: { id: Id; state: StoredState; dueAt: number; failures: number } | null;
+}
+
+export interface CalendarRecord extends NamedCalendar {
+  namespace: string;
+  version: number;
+  createdAt: number;
+  updatedAt: number;
+}
+
+export interface CalendarAnswer {
+  kind: "created" | "changed" | "unchanged";
+  calendar: CalendarRecord;
+  /** Those that exclude it, which have been changed with it. */
+  schedules: ScheduleRecord[];
 }
 
 export interface PlannedFire {
@@ -484,6 +505,8 @@ export interface Store {
     | { kind: "created" | "changed" | "unchanged"; schedule: ScheduleRecord }
     /** `deleted`: the schedule of this id was created before, and has been deleted since. */
     | { kind: "exists" | "version_mismatch" | "deleted" }
+    /** It excludes one that there is not. */
+    | { kind: "unknown_calendar"; name: string }
   >;
   /** `now` tells the last fire from those planned ahead. */
   getSchedule(namespace: string, name: string, now: number): Promise<ScheduleSummary | null>;
@@ -520,6 +543,27 @@ export interface Store {
   ): Promise<Page<Fire>>;
   /** The latest `limit` fires of `from <= fireAt < to`, latest first. */
   latestFires(schedule: Id, query: { from: number; to: number; limit: number }): Promise<FireFacts[]>;
+
+  // Calendars
+  /**
+   * A change is one of every schedule that excludes it, in one transaction: it has a new version, and the change binds from `now` on as
+   * with `putSchedule`. An equal calendar changes nothing. `ics` is the text that its events were read of.
+   */
+  putCalendar(
+    request: NamedCalendar & { namespace: string; ics: string | null; now: number },
+    /** Of a schedule with these calendars, for lists. */
+    nextFireAt: (definition: ScheduleDefinition, calendars: NamedCalendar[]) => number | null,
+  ): Promise<CalendarAnswer>;
+  getCalendar(namespace: string, name: string): Promise<(CalendarRecord & { ics: string | null }) | null>;
+  /** By name. */
+  listCalendars(namespace: string, query: { pageSize: number; after: string | null }): Promise<Page<CalendarRecord>>;
+  /** Of these names those that there are, in the order of the names. */
+  calendars(namespace: string, names: readonly string[]): Promise<NamedCalendar[]>;
+  /** `in_use`: by these schedules, the first ones by name. */
+  deleteCalendar(
+    namespace: string,
+    name: string,
+  ): Promise<{ kind: "deleted" | "not_found" } | { kind: "in_use"; schedules: string[] }>;
 
   // Figures and upkeep
   /** In place of what this writer said about the same windows before: it may be said again. Kept for 25 hours. */

@@ -50,6 +50,8 @@ const tables = [
   "log_line",
   "fire",
   "schedule",
+  "calendar_use",
+  "calendar",
   "session",
   "downtime",
   "idempotency",

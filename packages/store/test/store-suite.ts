@@ -1,5 +1,6 @@
 import type { Store } from "@carillon/store";
 import { describe, test } from "vitest";
+import { calendars } from "./promises/calendars.ts";
 import { claiming } from "./promises/claiming.ts";
 import { creating } from "./promises/creating.ts";
 import { figures } from "./promises/figures.ts";
@@ -9,7 +10,16 @@ import { sessions } from "./promises/sessions.ts";
 import { tasks } from "./promises/tasks.ts";
 import { type Promises, setup } from "./promises/world.ts";
 
-const promises: Record<string, Promises> = { creating, claiming, outcomes, sessions, tasks, schedules, figures };
+const promises: Record<string, Promises> = {
+  creating,
+  claiming,
+  outcomes,
+  sessions,
+  tasks,
+  schedules,
+  calendars,
+  figures,
+};
 
 /**
  * What every store promises, one sentence each. The random comparison in `model/` finds what nobody thought of; this says what was.

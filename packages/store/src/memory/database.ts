@@ -2,6 +2,7 @@ import type { Id, StoredState, TaskError, TaskPolicy } from "@carillon/core";
 import type { PastRule } from "../past-rules.ts";
 import type {
   Attempt,
+  CalendarRecord,
   Fire,
   Hint,
   Lane,
@@ -40,6 +41,8 @@ export interface MemoryDatabase {
   schedules: Map<Id, ScheduleRow>;
   /** Which schedule that is not deleted has a name of a namespace. */
   scheduleNames: Map<string, Id>;
+  /** By namespace and name. */
+  calendars: Map<string, CalendarRecord & { ics: string | null }>;
   /** By schedule, then by instant. */
   fires: Map<Id, Map<number, FireRow>>;
   logs: Map<Id, TaskLog>;
@@ -132,6 +135,7 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     downtimes: [],
     schedules: new Map(),
     scheduleNames: new Map(),
+    calendars: new Map(),
     fires: new Map(),
     logs: new Map(),
     lateness: new Map(),

@@ -4,7 +4,7 @@ import { atItsMark, pastAfterPlan } from "../past-rules.ts";
 import type { Fire, FireFacts, NewTask, Page, SchedulePlan, ScheduleToPlan } from "../store.ts";
 import type { FireRow, MemoryDatabase, ScheduleRow } from "./database.ts";
 import { deleteTask, insertTask } from "./rows.ts";
-import { plannedTasks, scheduleRecord } from "./schedules.ts";
+import { calendarsOf, plannedTasks, scheduleRecord } from "./schedules.ts";
 
 /** Fires this close to the end of a downtime are not missed: they can still start in time. */
 const GRACE_MS = 10_000;
@@ -49,7 +49,7 @@ function scheduleToPlan(database: MemoryDatabase, row: ScheduleRow): ScheduleToP
     .filter(({ fireAt, outcome }) => fireAt > row.plannedUntil && outcome === "task")
     .map(({ fireAt }) => fireAt)
     .sort((a, b) => a - b);
-  return { ...schedule, tasksAhead };
+  return { ...schedule, calendars: schedule.calendars ?? calendarsOf(database, schedule), tasksAhead };
 }
 
 export function recordDowntime(database: MemoryDatabase, { from, until }: { from: number; until: number }): void {

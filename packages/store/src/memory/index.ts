@@ -3,6 +3,8 @@
  * Each verb is one step; it runs, and its answer arrives, a moment after the call, so that callers interleave as they do in production.
  */
 import type { Store } from "../store.ts";
+import { deleteCalendar, putCalendar } from "./calendar-edits.ts";
+import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { adopt, claim, giveBack, lanes, leases, markRunning, nextDue } from "./claims.ts";
 import { createTasks } from "./create.ts";
 import type { MemoryDatabase } from "./database.ts";
@@ -84,6 +86,12 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     planSchedules: verb(planSchedules),
     listFires: verb(listFires),
     latestFires: verb(latestFires),
+
+    putCalendar: verb(putCalendar),
+    getCalendar: verb(getCalendar),
+    listCalendars: verb(listCalendars),
+    calendars: verb(calendars),
+    deleteCalendar: verb(deleteCalendar),
 
     recordLateness: verb(recordLateness),
     lateness: verb(lateness),

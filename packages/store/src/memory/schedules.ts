@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
+import type { NamedCalendar } from "@carillon/core";
 import { pastAfterChange } from "../past-rules.ts";
-import type { Page, ScheduleRecord, ScheduleSummary, ScheduleTiming, Store } from "../store.ts";
+import type { Page, ScheduleDefinition, ScheduleRecord, ScheduleSummary, ScheduleTiming, Store } from "../store.ts";
+import { calendars } from "./calendars.ts";
 import { type FireRow, type MemoryDatabase, nameKey, type ScheduleRow, type TaskRow } from "./database.ts";
 import { deleteTask } from "./rows.ts";
 
@@ -9,7 +11,9 @@ type PutAnswer = Awaited<ReturnType<Store["putSchedule"]>>;
 
 export function putSchedule(database: MemoryDatabase, request: PutRequest): PutAnswer {
   const { namespace, name, now, expect, nextFireAt } = request;
-  const definition = JSON.parse(JSON.stringify(request.definition));
+  const definition: ScheduleDefinition = JSON.parse(JSON.stringify(request.definition));
+  const unknown = definition.excludes?.find((calendar) => !database.calendars.has(nameKey(namespace, calendar)));
+  if (unknown !== undefined) return { kind: "unknown_calendar", name: unknown };
   const existing = findSchedule(database, namespace, name);
   if (expect === "create" && existing) return { kind: "exists" };
   if (typeof expect === "number" && existing?.version !== expect) return { kind: "version_mismatch" };
@@ -39,20 +43,36 @@ export function putSchedule(database: MemoryDatabase, request: PutRequest): PutA
   }
   const pausing = request.paused !== undefined && request.paused !== existing.paused;
   const changing = !isDeepStrictEqual(definition, existing.definition);
-  const past = pausing || changing ? pastAfterChange(existing, now) : existing.past;
+  if (pausing || changing) pastAfterChange(existing, now, []); // Refuses both before either is done.
   if (pausing) pause(database, existing, { paused: request.paused!, reason: null, now });
   if (changing) {
-    withdraw(database, existing, now, (fire) => Object.assign(fire, withdrawn("edited")));
-    Object.assign(existing, {
-      definition,
-      version: existing.version + 1,
-      plannedUntil: Math.min(existing.plannedUntil, now),
-      nextFireAt,
-      past,
-      updatedAt: now,
-    });
+    changeDefinition(database, existing, { definition, now, nextFireAt, calendars: calendarsOf(database, existing) });
   }
   return { kind: pausing || changing ? "changed" : "unchanged", schedule: scheduleRecord(existing) };
+}
+
+/** Later fires are withdrawn and planned anew; what was in force until now is kept while the planner is behind. */
+export function changeDefinition(
+  database: MemoryDatabase,
+  existing: ScheduleRow,
+  change: { definition: ScheduleDefinition; now: number; nextFireAt: number | null; calendars: NamedCalendar[] },
+): void {
+  const { definition, now, nextFireAt, calendars } = change;
+  const past = pastAfterChange(existing, now, calendars);
+  withdraw(database, existing, now, (fire) => Object.assign(fire, withdrawn("edited")));
+  Object.assign(existing, {
+    definition,
+    version: existing.version + 1,
+    plannedUntil: Math.min(existing.plannedUntil, now),
+    nextFireAt,
+    past,
+    updatedAt: now,
+  });
+}
+
+/** Those that it excludes, in its order. */
+export function calendarsOf(database: MemoryDatabase, { namespace, definition }: ScheduleRecord): NamedCalendar[] {
+  return calendars(database, namespace, definition.excludes ?? []);
 }
 
 export function getSchedule(
@@ -120,7 +140,7 @@ function pause(
   row: ScheduleRow,
   { paused, reason, now }: { paused: boolean; reason: string | null; now: number },
 ): void {
-  const past = pastAfterChange(row, now);
+  const past = pastAfterChange(row, now, calendarsOf(database, row));
   if (paused) withdraw(database, row, now, (fire, fires) => fires.delete(fire.fireAt));
   else unskip(database, row, now);
   const plannedUntil = Math.min(row.plannedUntil, now);
@@ -182,6 +202,7 @@ function scheduleSummary(database: MemoryDatabase, row: ScheduleRow, now: number
   const task = last && (database.tasks.get(last.taskId!) ?? database.archive.get(last.taskId!));
   return {
     ...scheduleRecord(row),
+    calendars: calendarsOf(database, row),
     lastFireAt: last?.fireAt ?? null,
     lastTask: task ? { id: task.id, state: task.state, dueAt: task.dueAt, failures: task.failures } : null,
   };

@@ -3,8 +3,9 @@
  * locked until fires, tasks and mark are committed together, so that an edit, a pause or another planner sees all of a plan or nothing.
  */
 import type { Id } from "@carillon/core";
-import { atItsMark, type PastRule, pastAfterPlan } from "../past-rules.ts";
+import { type AtItsMark, atItsMark, type PastRule, pastAfterPlan } from "../past-rules.ts";
 import type { NewTask, PlannedFire, SchedulePlan, ScheduleToPlan } from "../store.ts";
+import { calendarsOf } from "./calendars.ts";
 import type { Db, Statement } from "./db.ts";
 import { insertTasks } from "./insert.ts";
 import type { Catalog } from "./lanes.ts";
@@ -29,7 +30,10 @@ export async function planSchedules(
       const pasts = rows.map((row): PastRule[] => JSON.parse(row[columnCount] as string));
       const schedules = await withTasksAhead(
         tx,
-        rows.map((row, index) => atItsMark(toSchedule(row), pasts[index]!)),
+        await withCalendars(
+          tx,
+          rows.map((row, index) => atItsMark(toSchedule(row), pasts[index]!)),
+        ),
       );
       const planned = schedules.map((schedule, index) => ({ schedule, past: pasts[index]!, plan: plan(schedule) }));
       const tasks = await recordFires(tx, planned);
@@ -42,6 +46,15 @@ export async function planSchedules(
       return { schedules: planned.length, tasks };
     }),
   );
+}
+
+/** As with the tasks ahead, read after the locks were taken: an edit of a calendar changes the schedules' rows too. */
+async function withCalendars(tx: Db, schedules: AtItsMark[]): Promise<Omit<ScheduleToPlan, "tasksAhead">[]> {
+  const present = await calendarsOf(
+    tx,
+    schedules.filter(({ calendars }) => !calendars),
+  );
+  return schedules.map((schedule) => ({ ...schedule, calendars: schedule.calendars ?? present(schedule) }));
 }
 
 /** A statement of its own, as only one that begins after the locks were taken sees what they waited for. */

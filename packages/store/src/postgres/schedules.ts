@@ -2,9 +2,10 @@
  * Schedules as people change them. Every change locks the schedule's row, as the planner does, so that a plan is either complete before
  * it (and its future part is withdrawn) or made after it under the new version.
  */
-import { CarillonError, type Id } from "@carillon/core";
+import { CarillonError, type Id, type NamedCalendar } from "@carillon/core";
 import { type PastRule, pastAfterChange } from "../past-rules.ts";
 import type { Page, ScheduleDefinition, ScheduleRecord, ScheduleSummary, ScheduleTiming, Store } from "../store.ts";
+import { calendarsOf, holdCalendars, setUses } from "./calendars.ts";
 import type { Db, Statement } from "./db.ts";
 import { type RememberedTask, rememberedTasks } from "./fires.ts";
 import { instant, ms } from "./records.ts";
@@ -27,6 +28,8 @@ export async function putSchedule(db: Db, request: PutRequest): Promise<PutAnswe
 async function put(tx: Db, request: PutRequest): Promise<PutAnswer | null> {
   const { namespace, name, now, expect, nextFireAt } = request;
   const definition = JSON.stringify(request.definition);
+  const unknown = await holdCalendars(tx, namespace, request.definition);
+  if (unknown !== null) return { kind: "unknown_calendar", name: unknown };
   const existing = await lockSchedule(tx, namespace, name, definition);
   if (expect === "create" && existing) return { kind: "exists" };
   if (typeof expect === "number" && existing?.version !== expect) return { kind: "version_mismatch" };
@@ -35,19 +38,46 @@ async function put(tx: Db, request: PutRequest): Promise<PutAnswer | null> {
     const pause = paused ? pauseText(null, now) : null;
     const values = [request.id, namespace, name, definition, paused, pause, now, nextFireAt];
     const [created] = await tx.query(insertSchedule, values);
-    if (created) return { kind: "created", schedule: toSchedule(created) };
+    if (created) {
+      if (request.definition.excludes) await setUses(tx, request.id, namespace, request.definition.excludes);
+      return { kind: "created", schedule: toSchedule(created) };
+    }
     return (await tx.query(selectById, [request.id])).length > 0 ? { kind: "deleted" } : null;
   }
   const pausing = request.paused !== undefined && request.paused !== existing.paused;
   const changing = !existing.equal;
   if (pausing) await pauseSchedule(tx, existing, { paused: request.paused!, reason: null, now });
   if (changing) {
-    const fires = await withdraw(tx, withdrawPlanned, existing.id, now, ["edited"]);
-    const past = JSON.stringify(pastAfterChange(existing, now));
-    await tx.query(redefineSchedule, [existing.id, now, definition, nextFireAt, fires, past]);
+    const calendars = await calendarsInForce(tx, existing);
+    await changeDefinition(tx, existing, { definition: request.definition, now, nextFireAt, calendars });
+    const excludes = request.definition.excludes ?? [];
+    if (existing.definition.excludes || excludes.length > 0) await setUses(tx, existing.id, namespace, excludes);
   }
   const schedule = toSchedule((await tx.query(selectById, [existing.id]))[0]!);
   return { kind: pausing || changing ? "changed" : "unchanged", schedule };
+}
+
+/** Later fires are withdrawn and planned anew; what was in force until now is kept while the planner is behind. */
+export async function changeDefinition(
+  tx: Db,
+  existing: LockedSchedule,
+  change: {
+    definition: ScheduleDefinition;
+    now: number;
+    nextFireAt: number | null;
+    /** What it excluded until now. */
+    calendars: NamedCalendar[];
+  },
+): Promise<ScheduleRecord> {
+  const { definition, now, nextFireAt, calendars } = change;
+  const fires = await withdraw(tx, withdrawPlanned, existing.id, now, ["edited"]);
+  const past = JSON.stringify(pastAfterChange(existing, now, calendars));
+  const values = [existing.id, now, JSON.stringify(definition), nextFireAt, fires, past];
+  return toSchedule((await tx.query(redefineSchedule, values))[0]!);
+}
+
+async function calendarsInForce(tx: Db, schedule: ScheduleRecord): Promise<NamedCalendar[]> {
+  return (await calendarsOf(tx, [schedule]))(schedule);
 }
 
 export async function setPaused(
@@ -71,7 +101,7 @@ async function pauseSchedule(
   { paused, reason, now }: { paused: boolean; reason: string | null; now: number },
 ): Promise<void> {
   const { id } = existing;
-  const past = JSON.stringify(pastAfterChange(existing, now));
+  const past = JSON.stringify(pastAfterChange(existing, now, await calendarsInForce(tx, existing)));
   const fires = paused ? await withdraw(tx, unplan, id, now) : 0n;
   if (!paused) await tx.query(unskip, [id, now]);
   await tx.query(changePause, [id, now, paused, paused ? pauseText(reason, now) : null, fires, past]);
@@ -83,6 +113,7 @@ export async function deleteSchedule(db: Db, namespace: string, name: string, no
     if (!existing) return false;
     const fires = await withdraw(tx, withdrawPlanned, existing.id, now, ["deleted"]);
     await tx.query(markDeleted, [existing.id, now, fires]);
+    if (existing.definition.excludes) await setUses(tx, existing.id, namespace, []);
     return true;
   });
 }
@@ -183,27 +214,34 @@ async function summaries(db: Db, rows: unknown[][]): Promise<ScheduleSummary[]> 
     db,
     lastFires.flatMap(([, taskId]) => taskId ?? []),
   );
-  return rows.map((row, index) => {
+  const schedules = rows.map(toSchedule);
+  const calendars = await calendarsOf(db, schedules);
+  return schedules.map((schedule, index) => {
     const [lastFireAt, taskId] = lastFires[index]!;
     const task = taskId === null ? undefined : tasks.get(taskId);
-    return { ...toSchedule(row), lastFireAt, lastTask: task ? summaryOf(task) : null };
+    return { ...schedule, calendars: calendars(schedule), lastFireAt, lastTask: task ? summaryOf(task) : null };
   });
 }
 
 const summaryOf = ({ id, state, dueAt, failures }: RememberedTask) => ({ id, state, dueAt, failures });
 
-interface LockedSchedule extends ScheduleRecord {
+export interface LockedSchedule extends ScheduleRecord {
   past: PastRule[];
-  /** Whether its definition is the one asked about, in whatever order its fields are. */
-  equal: boolean;
 }
 
+/** Those that are not deleted, in order of their ids. */
+export async function lockSchedules(tx: Db, ids: Id[]): Promise<LockedSchedule[]> {
+  const rows = await tx.query(lockByIds, [ids]);
+  return rows.map((row) => ({ ...toSchedule(row), past: JSON.parse(row[columnCount] as string) as PastRule[] }));
+}
+
+/** `equal`: its definition is the one asked about, in whatever order its fields are. */
 async function lockSchedule(
   tx: Db,
   namespace: string,
   name: string,
   definition: string | null = null,
-): Promise<LockedSchedule | null> {
+): Promise<(LockedSchedule & { equal: boolean }) | null> {
   const [row] = await tx.query(lock, [namespace, name, definition]);
   if (!row) return null;
   const [past, equal] = row.slice(columnCount) as [string, boolean];
@@ -228,6 +266,16 @@ select ${scheduleColumns}, past, definition = $3::jsonb
    for update`,
 };
 
+const lockByIds: Statement = {
+  name: "lock_schedules",
+  text: `
+select ${scheduleColumns}, past
+  from schedule
+ where id = any($1::bigint[]) and deleted_at is null
+ order by id
+   for update`,
+};
+
 const insertSchedule: Statement = {
   name: "insert_schedule",
   text: `
@@ -243,7 +291,8 @@ const redefineSchedule: Statement = {
 update schedule
    set definition = $3::jsonb, version = version + 1, planned_until = least(planned_until, ${instant("$2")}),
        next_fire_at = ${instant("$4")}, fires = fires - $5, past = $6::jsonb, updated_at = ${instant("$2")}
- where id = $1`,
+ where id = $1
+returning ${scheduleColumns}`,
 };
 
 const changePause: Statement = {

@@ -1,5 +1,7 @@
 /** The store in PostgreSQL: what Carillon runs on. One function per verb, each in the file of its noun; here they meet. */
 import type { Store } from "../store.ts";
+import { deleteCalendar, putCalendar } from "./calendar-edits.ts";
+import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { claim, nextDue } from "./claim.ts";
 import type { ConnectionTarget } from "./connection.ts";
 import { createCreateTasks } from "./create.ts";
@@ -98,6 +100,12 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     planSchedules: (request, plan) => planSchedules(control, catalog, request, plan),
     listFires: (schedule, query) => listFires(reads, schedule, query),
     latestFires: (schedule, query) => latestFires(reads, schedule, query),
+
+    putCalendar: (calendar, nextFireAt) => putCalendar(control, calendar, nextFireAt),
+    getCalendar: (namespace, name) => getCalendar(reads, namespace, name),
+    listCalendars: (namespace, query) => listCalendars(reads, namespace, query),
+    calendars: (namespace, names) => calendars(reads, namespace, names),
+    deleteCalendar: (namespace, name) => deleteCalendar(control, namespace, name),
 
     recordLateness: (writer, windows) => recordLateness(control, writer, windows),
     lateness: (namespace, range) => lateness(reads, namespace, range),

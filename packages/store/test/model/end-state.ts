@@ -1,3 +1,4 @@
+import { listCalendars } from "./commands/calendars.ts";
 import { everyPage } from "./commands/people.ts";
 import { listFires } from "./commands/schedules.ts";
 import { listSessions } from "./commands/sessions.ts";
@@ -41,6 +42,7 @@ export async function compareEverything(world: World): Promise<void> {
   for (const name of world.scheduleNames) {
     await same(world, (store) => store.getSchedule(world.namespaces[0], name, world.now));
   }
+  for (const namespace of world.namespaces) await listCalendars(world, namespace);
   for (const schedule of world.scheduleIds) await listFires(world, schedule);
   await same(world, (store) => store.downtimes(0));
 }

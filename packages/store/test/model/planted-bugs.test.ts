@@ -113,6 +113,14 @@ const bugs: Record<string, Bug> = {
       return answer;
     },
   }),
+  "an edit of a calendar leaves its schedules as they were": (store, database) => ({
+    async putCalendar(request, nextFireAt) {
+      const before = [...database.schedules.values()].map((row) => ({ ...row }));
+      const answer = await store.putCalendar(request, nextFireAt);
+      for (const row of before) Object.assign(database.schedules.get(row.id)!, row);
+      return answer;
+    },
+  }),
   "a fire becomes a task twice": (store, database) => ({
     planSchedules(request, plan) {
       return store.planSchedules(request, (schedule) => {

@@ -1,6 +1,7 @@
 /** Random sequences of commands on two stores that are to behave alike. */
 import type { Store } from "@carillon/store";
 import fc from "fast-check";
+import { calendarCommands } from "./commands/calendars.ts";
 import { createCommands } from "./commands/create.ts";
 import { holdCommands } from "./commands/hold.ts";
 import { peopleCommands } from "./commands/people.ts";
@@ -12,7 +13,7 @@ import { createWorld } from "./world.ts";
 const MAX_COMMANDS = 50;
 
 const commands = fc.commands(
-  [...createCommands, ...holdCommands, ...sessionCommands, ...peopleCommands, ...scheduleCommands],
+  [...createCommands, ...holdCommands, ...sessionCommands, ...peopleCommands, ...scheduleCommands, ...calendarCommands],
   { maxCommands: MAX_COMMANDS, size: "max" },
 );
 

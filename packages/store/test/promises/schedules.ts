@@ -172,7 +172,7 @@ export const schedules: Promises = {
   },
 };
 
-const definition = (every: string, maxFires: number | null): ScheduleDefinition => ({
+const definition = (every: string, maxFires: number | null, excludes: string[]): ScheduleDefinition => ({
   rule: {
     cron: null,
     every,
@@ -186,6 +186,7 @@ const definition = (every: string, maxFires: number | null): ScheduleDefinition 
   },
   catchUp: { policy: "last", windowMs: 3_600_000, limit: 1 },
   overlap: "allow",
+  ...(excludes.length > 0 ? { excludes } : {}),
   task: { type: "work", payload: null, queue: null, priority: 5, retry: null, timeoutMs: null, tags: [] },
 });
 
@@ -194,14 +195,22 @@ export const put = (
   {
     every = "1m",
     maxFires = null,
+    excludes = [],
     ...more
-  }: { name?: string; every?: string; maxFires?: number | null; paused?: boolean; expect?: "create" | number } = {},
+  }: {
+    name?: string;
+    every?: string;
+    maxFires?: number | null;
+    excludes?: string[];
+    paused?: boolean;
+    expect?: "create" | number;
+  } = {},
 ) =>
   t.store.putSchedule({
     id: t.newTask().id,
     namespace: t.namespace,
     name: "nightly",
-    definition: definition(every, maxFires),
+    definition: definition(every, maxFires, excludes),
     now: t.now,
     nextFireAt: t.now + 60_000,
     ...more,
@@ -209,7 +218,7 @@ export const put = (
 
 export const schedule = (t: World) => t.store.getSchedule(t.namespace, "nightly", t.now);
 
-const fires = async (t: World) => {
+export const fires = async (t: World) => {
   const { id } = (await schedule(t))!;
   const range = { from: t.now - 3_600_000, to: t.now + 3_600_000 };
   return (await t.store.listFires(id, { ...range, pageSize: 50, after: null })).items;

@@ -13,9 +13,10 @@ const definition = fc
     maxFires: fc.constantFrom(null, null, 4),
     catchUp: fc.constantFrom("skip" as const, "last" as const, "all" as const),
     priority: fc.constantFrom(2, 5),
+    excludes: fc.constantFrom<(string[] | null)[]>(null, null, ["holidays"], ["nights", "holidays"]),
   })
   .map(
-    ({ every, maxFires, catchUp, priority }): ScheduleDefinition => ({
+    ({ every, maxFires, catchUp, priority, excludes }): ScheduleDefinition => ({
       rule: {
         cron: null,
         every,
@@ -29,6 +30,7 @@ const definition = fc
       },
       catchUp: { policy: catchUp, windowMs: 3_600_000, limit: 5 },
       overlap: "allow",
+      ...(excludes ? { excludes } : {}),
       task: { type: "report", payload: '{"of":"day"}', queue: null, priority, retry: null, timeoutMs: null, tags: [] },
     }),
   );
@@ -91,10 +93,10 @@ const planSchedules = command(
       return task;
     };
     const plan = (schedule: ScheduleToPlan): SchedulePlan => {
-      const { id, definition, plannedUntil, fires: firesSoFar, tasksAhead, paused, until } = schedule;
+      const { id, definition, calendars, plannedUntil, fires: firesSoFar, tasksAhead, paused, until } = schedule;
       const { rule, catchUp } = definition;
       const planned = planFires(
-        { id, rule, catchUp, plannedUntil, firesSoFar, tasksAhead, paused, until },
+        { id, rule, catchUp, calendars, plannedUntil, firesSoFar, tasksAhead, paused, until },
         { now, horizonMs: HORIZON_MS, aliveSince: now - aliveMs, limit },
       );
       return {
