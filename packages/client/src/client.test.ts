@@ -323,7 +323,7 @@ test("a result is typed; every other end is a TaskFailedError that says why", as
 
 test("the verbs ask what they say", async () => {
   const node = await serve(({ method }) => ({ status: method === "DELETE" ? 204 : 200, body: row() }));
-  const { tasks, schedules } = new Carillon({ url: node.url });
+  const { tasks, schedules, calendars } = new Carillon({ url: node.url });
   await tasks.cancel(ID, { reason: "no" });
   await tasks.retry(ID);
   await tasks.runNow(ID);
@@ -336,6 +336,9 @@ test("the verbs ask what they say", async () => {
   await schedules.patch("nightly", { jitter: null });
   await schedules.delete("nightly");
   await schedules.preview({ cron: "0 2 * * *", from: new Date(0), count: 3 });
+  await calendars.put("holidays", { timeZone: "Europe/Paris", dates: ["2026-12-25"] });
+  await calendars.get("holidays");
+  await calendars.delete("a/b");
   expect(node.asked.map(({ method, path, body }) => [method, path, body])).toEqual([
     ["POST", `/api/v1/tasks/${ID}:cancel`, { reason: "no" }],
     ["POST", `/api/v1/tasks/${ID}:retry`, undefined],
@@ -349,8 +352,26 @@ test("the verbs ask what they say", async () => {
     ["PATCH", "/api/v1/schedules/nightly", { jitter: null }],
     ["DELETE", "/api/v1/schedules/nightly", undefined],
     ["POST", "/api/v1/schedules:preview", { cron: "0 2 * * *", from: "1970-01-01T00:00:00.000Z", count: 3 }],
+    ["PUT", "/api/v1/calendars/holidays", { timeZone: "Europe/Paris", dates: ["2026-12-25"] }],
+    ["GET", "/api/v1/calendars/holidays", undefined],
+    ["DELETE", "/api/v1/calendars/a%2Fb", undefined],
   ]);
   expect(node.asked[8]!.headers["idempotency-key"]).toMatch(/^[0-9a-f-]{36}$/);
+});
+
+test("calendars are listed page after page", async () => {
+  const node = await serve(({ query }) => ({
+    body: query.pageToken
+      ? { calendars: [{ name: "b" }], nextPageToken: null }
+      : { calendars: [{ name: "a" }], nextPageToken: "next" },
+  }));
+  const names: string[] = [];
+  for await (const { name } of new Carillon({ url: node.url }).calendars.listAll({ pageSize: 1 })) names.push(name);
+  expect(names).toEqual(["a", "b"]);
+  expect(node.asked.map(({ path, query }) => [path, query])).toEqual([
+    ["/api/v1/calendars", { pageSize: "1" }],
+    ["/api/v1/calendars", { pageSize: "1", pageToken: "next" }],
+  ]);
 });
 
 test("a schedule takes a definition with its payload, or a whole template", async () => {

@@ -1,4 +1,5 @@
 import { invalid } from "@carillon/core/errors";
+import { CalendarsClient } from "./calendars-client.ts";
 import { type ChangeEvent, followEvents } from "./events.ts";
 import { type Fetch, type HttpOptions, type LocalCalls, open, request } from "./http.ts";
 import { SchedulesClient } from "./schedules-client.ts";
@@ -23,6 +24,7 @@ export interface CarillonOptions {
 export class Carillon {
   readonly tasks: TasksClient;
   readonly schedules: SchedulesClient;
+  readonly calendars: CalendarsClient;
   readonly #http: HttpOptions;
 
   constructor(options: CarillonOptions = {}) {
@@ -40,6 +42,7 @@ export class Carillon {
     };
     this.tasks = new TasksClient(this.#http);
     this.schedules = new SchedulesClient(this.#http);
+    this.calendars = new CalendarsClient(this.#http);
   }
 
   /** How late tasks start, by queue, in a window that ends now (default `1h`, up to `24h`). */

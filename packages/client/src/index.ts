@@ -1,5 +1,6 @@
 export { CarillonError, type ErrorCode, type FieldError } from "@carillon/core/errors";
 export { noop, sleep } from "./builtin.ts";
+export type { CalendarListQuery, CalendarOptions } from "./calendars-client.ts";
 export { Carillon, type CarillonOptions } from "./client.ts";
 export { AttemptAborted, Discard, Fatal, RetryAfter, Snooze, TaskFailedError, WaitTimeoutError } from "./errors.ts";
 export type { ChangeEvent } from "./events.ts";

@@ -17,6 +17,8 @@ export interface RuleOptions {
   startAt?: Date | string;
   endAt?: Date | string;
   maxFires?: number;
+  /** Names of calendars; fires that one of them covers are skipped. */
+  excludes?: string[];
 }
 
 export interface ScheduleTask {

@@ -132,6 +132,27 @@ export interface Schedule {
   updatedAt: string;
 }
 
+export type Weekday = "MON" | "TUE" | "WED" | "THU" | "FRI" | "SAT" | "SUN";
+
+/** As lists show it; a single calendar also has `ics`. */
+export interface CalendarSummary {
+  name: string;
+  namespace: string;
+  version: number;
+  timeZone: string;
+  weekly: { days: Weekday[]; from: string; to: string }[];
+  dates: string[];
+  ranges: { from: string; to: string }[];
+  /** How many events were read of `ics`. */
+  events: number;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface Calendar extends CalendarSummary {
+  ics: string | null;
+}
+
 export interface Fire {
   at: string;
   local: string;

@@ -5,6 +5,7 @@
  */
 import type {
   AttemptInfo,
+  CalendarOptions,
   CreateOptions,
   Fire,
   LogLine,
@@ -20,6 +21,7 @@ import type {
 } from "@carillon/client";
 import { expect, test } from "vitest";
 import type { z } from "zod";
+import type * as calendars from "../src/http/schemas/calendars.ts";
 import type * as common from "../src/http/schemas/common.ts";
 import * as schedules from "../src/http/schemas/schedules.ts";
 import * as tasks from "../src/http/schemas/tasks.ts";
@@ -64,6 +66,8 @@ test("what the client offers to send is what the server reads", () => {
     | SameFields<Fields<typeof schedules.putScheduleBody>, Omit<ScheduleOptions, "payload"> & { name: 1 }>
     | SameFields<z.input<typeof schedules.putScheduleBody>["task"], ScheduleTask>
     | SameFields<Fields<typeof schedules.previewBody>, RuleOptions & { from: 1; count: 1 }>
+    | SameFields<Fields<typeof calendars.putCalendarBody>, CalendarOptions & { name: 1 }>
+    | Fits<CalendarOptions, z.input<typeof calendars.putCalendarBody>>
     | SameFields<Fields<typeof common.retry>, RetryOptions>
     | SameFields<NonNullable<z.input<typeof common.retry>["backoff"]>, NonNullable<RetryOptions["backoff"]>>
     | Fits<NonNullable<RetryOptions["backoff"]>, NonNullable<z.input<typeof common.retry>["backoff"]>>

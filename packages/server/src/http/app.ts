@@ -18,6 +18,7 @@ import { parseJson } from "./json.ts";
 import { refuseOtherMethods } from "./methods.ts";
 import { openApiDocument, swaggerTransforms } from "./openapi.ts";
 import { fromFastify, PROBLEM_TYPE, toProblem } from "./problem.ts";
+import { calendarRoutes } from "./routes/calendars.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { latenessRoutes } from "./routes/lateness.ts";
@@ -99,6 +100,7 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
     taskRoutes(api, routes);
     scheduleRoutes(api, routes);
     outlookRoutes(api, routes);
+    calendarRoutes(api, routes);
     latenessRoutes(api, routes);
     typeRoutes(api, routes);
     eventRoutes(api, routes);

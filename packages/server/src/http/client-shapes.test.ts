@@ -1,5 +1,6 @@
 import type * as client from "@carillon/client";
 import { expectTypeOf, test } from "vitest";
+import type { CalendarAnswer, CalendarSummary } from "./schemas/calendars.ts";
 import type { LatenessAnswer, ScheduleStatsAnswer } from "./schemas/lateness.ts";
 import type { ExplanationAnswer, ScheduleLoadAnswer } from "./schemas/outlook.ts";
 import type { FireAnswer, PreviewAnswer, Schedule } from "./schemas/schedules.ts";
@@ -11,6 +12,8 @@ test("what the server answers is what the client's types say", () => {
   expectTypeOf<AttemptAnswer>().toExtend<client.AttemptInfo>();
   expectTypeOf<LogLineAnswer>().toExtend<client.LogLine>();
   expectTypeOf<Schedule>().toExtend<client.Schedule>();
+  expectTypeOf<CalendarAnswer>().toExtend<client.Calendar>();
+  expectTypeOf<CalendarSummary>().toExtend<client.CalendarSummary>();
   expectTypeOf<FireAnswer>().toExtend<client.Fire>();
   expectTypeOf<PreviewAnswer>().toExtend<client.SchedulePreview>();
   expectTypeOf<ScheduleStatsAnswer>().toExtend<client.ScheduleStats>();
@@ -22,5 +25,6 @@ test("what the server answers is what the client's types say", () => {
   expectTypeOf<keyof LatenessAnswer["queues"][0]>().toEqualTypeOf<keyof client.QueueLateness>();
   expectTypeOf<keyof Task>().toEqualTypeOf<keyof client.Task>();
   expectTypeOf<keyof Schedule>().toEqualTypeOf<keyof client.Schedule>();
+  expectTypeOf<keyof CalendarAnswer>().toEqualTypeOf<keyof client.Calendar>();
   expectTypeOf<keyof FireAnswer>().toEqualTypeOf<keyof client.Fire>();
 });

@@ -52,6 +52,7 @@ const awkward = fc.constantFrom<unknown>(
 const fields = [
   "type payload queue dueAt delay priority uniqueKey uniquePolicy retry timeout tags reason tasks name cron every timeZone task overlap",
   "catchUp dst dialect jitter startAt endAt maxFires paused from count maxAttempts backoff kind initial factor max gap policy window limit",
+  "excludes weekly days dates ranges to ics",
   "url method headers body expect argv env cwd stdin for __proto__ state colour",
 ]
   .join(" ")
@@ -89,6 +90,14 @@ const goodBodies: Record<string, Record<string, unknown>[]> = {
       jitter: "10s",
       startAt: "2027-01-01T00:00:00Z",
       maxFires: 3,
+    },
+  ],
+  "/api/v1/calendars/{name}": [
+    { timeZone: "Europe/Paris", weekly: [{ days: ["SAT"], from: "22:00", to: "06:00" }], dates: ["2026-12-25"] },
+    {
+      timeZone: "UTC",
+      ranges: [{ from: "2026-12-24T14:00", to: "2027-01-02" }],
+      ics: "BEGIN:VCALENDAR\nEND:VCALENDAR",
     },
   ],
   "/api/v1/schedules:preview": [
@@ -132,7 +141,8 @@ describe.each(storeKinds)("on the %s store", (kind) => {
         .map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
     );
     const statuses = new Map<number, number>();
-    await t.call("PUT", "/api/v1/schedules/s", { cron: "0 2 * * *", task: { type: "a" } });
+    await t.call("PUT", "/api/v1/calendars/s", { timeZone: "Europe/Paris", dates: ["2026-12-25"] });
+    await t.call("PUT", "/api/v1/schedules/s", { cron: "0 2 * * *", task: { type: "a" }, excludes: ["s"] });
     const { id } = (await t.call("POST", "/api/v1/tasks", { type: "a", delay: "1h" })).body;
     await fc.assert(
       fc.asyncProperty(

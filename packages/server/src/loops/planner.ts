@@ -74,6 +74,7 @@ export function createPlanner(options: {
         id: schedule.id,
         rule: definition.rule,
         catchUp: definition.catchUp,
+        calendars: schedule.calendars,
         plannedUntil: mark,
         firesSoFar: schedule.fires,
         tasksAhead: schedule.tasksAhead,

@@ -1,6 +1,6 @@
 /** The ledger of a schedule: what became of its fires, followed by those that are expected. */
-import { firesBetween, limits, type ScheduleRule } from "@carillon/core";
-import type { ScheduleRecord } from "@carillon/store";
+import { firesBetween, limits } from "@carillon/core";
+import type { ScheduleSummary } from "@carillon/store";
 import type { FireAnswer, ListFires } from "../http/schemas/schedules.ts";
 import type { Deps } from "./deps.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
@@ -36,7 +36,7 @@ export async function listFires(
   const { rule } = schedule.definition;
   const cursor: Cursor = token
     ? JSON.parse(token)
-    : { ...rangeOf(rule, query, now), ledger: null, expected: null, shown: 0 };
+    : { ...rangeOf(schedule, query, now), ledger: null, expected: null, shown: 0 };
   const fires: FireAnswer[] = [];
   let next: Cursor | null = null;
   if (cursor.expected === null && query.outcome !== "expected") {
@@ -59,19 +59,20 @@ export async function listFires(
 }
 
 function rangeOf(
-  rule: ScheduleRule,
+  { definition, calendars }: ScheduleSummary,
   { from, to }: Pick<ListFires, "from" | "to">,
   now: number,
 ): { from: number; to: number } {
   const begin = from ?? Math.min(now, to ?? now) - DAY_MS;
   if (to !== undefined) return { from: begin, to };
-  const coming = firesBetween(rule, Math.max(now, begin - 1), Number.POSITIVE_INFINITY, NEXT_FIRES);
+  const after = Math.max(now, begin - 1);
+  const coming = firesBetween(definition.rule, after, Number.POSITIVE_INFINITY, NEXT_FIRES, calendars);
   return { from: begin, to: Math.max(begin, (coming.at(-1) ?? now) + 1) };
 }
 
-function expectedFires(schedule: ScheduleRecord, after: number, { to, shown }: Cursor, limit: number): number[] {
+function expectedFires(schedule: ScheduleSummary, after: number, { to, shown }: Cursor, limit: number): number[] {
   const { rule } = schedule.definition;
   const left = rule.maxFires === null ? limit : rule.maxFires - schedule.fires - shown;
   if (schedule.paused || left <= 0) return [];
-  return firesBetween(rule, after, to - 1, Math.min(limit, left));
+  return firesBetween(rule, after, to - 1, Math.min(limit, left), schedule.calendars);
 }

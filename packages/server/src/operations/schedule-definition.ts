@@ -68,6 +68,7 @@ export function toDefinition(input: PutSchedule): ScheduleDefinition {
       limit: catchUp?.limit ?? defaultCatchUp.limit,
     },
     overlap: input.overlap ?? "allow",
+    ...(input.excludes?.length ? { excludes: input.excludes } : {}),
     task: {
       type: task.type,
       payload: task.payload ?? null,
@@ -81,11 +82,18 @@ export function toDefinition(input: PutSchedule): ScheduleDefinition {
 }
 
 /** The definition as a `PUT` that would make it, without what is default null: what a merge patch is applied to. */
-export function toPutBody({ rule, catchUp, overlap, task }: ScheduleDefinition): Record<string, unknown> {
+export function toPutBody({
+  rule,
+  catchUp,
+  overlap,
+  excludes = [],
+  task,
+}: ScheduleDefinition): Record<string, unknown> {
   const { retry } = task;
   return withoutNulls({
     ...rule,
     overlap,
+    excludes,
     catchUp: { policy: catchUp.policy, window: formatDuration(catchUp.windowMs), limit: catchUp.limit },
     task: withoutNulls({
       type: task.type,

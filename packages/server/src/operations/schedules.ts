@@ -1,6 +1,15 @@
 /** What people and clients do with schedules. Inputs are checked requests, answers are the API's shapes. */
 import { isDeepStrictEqual } from "node:util";
-import { CarillonError, type Id, invalid, isName, limits, nextFireAt, previewSchedule } from "@carillon/core";
+import {
+  CarillonError,
+  type Id,
+  invalid,
+  isName,
+  limits,
+  type NamedCalendar,
+  nextFireAt,
+  previewSchedule,
+} from "@carillon/core";
 import type { ScheduleDefinition, ScheduleRecord, ScheduleSummary } from "@carillon/store";
 import { parseRequest } from "../http/field-errors.ts";
 import {
@@ -12,6 +21,7 @@ import {
   putScheduleBody,
   type Schedule,
 } from "../http/schemas/schedules.ts";
+import { checkExcluded, findExcluded, unknownCalendars } from "./calendars.ts";
 import { type Deps, IDEMPOTENCY_TTL_MS, type Idempotency } from "./deps.ts";
 import { insertTasks } from "./insert-tasks.ts";
 import { settle } from "./new-task.ts";
@@ -34,27 +44,34 @@ export async function putSchedule(
   input: PutSchedule,
   expect?: "create" | number,
 ): Promise<PutAnswer> {
-  const definition = await checkPut(deps, namespace, name, input);
+  const { definition, calendars } = await checkPut(deps, namespace, name, input);
   return write(deps, {
     namespace,
     name,
     definition,
+    calendars,
     paused: input.paused,
     expect,
     id: deps.ids.next(deps.clock.now()),
   });
 }
 
-/** The definition that it makes of it. */
-async function checkPut(deps: Deps, namespace: string, name: string, input: PutSchedule): Promise<ScheduleDefinition> {
+interface CheckedPut {
+  definition: ScheduleDefinition;
+  /** Those that it excludes. */
+  calendars: NamedCalendar[];
+}
+
+async function checkPut(deps: Deps, namespace: string, name: string, input: PutSchedule): Promise<CheckedPut> {
   if (!isName(name))
     throw invalid("name", "invalid_name", "A name has 1 to 128 letters, digits, dots, dashes or underscores.");
   if (input.name !== undefined && input.name !== name) {
     throw invalid("/name", "name_mismatch", "The name in the body is not the one in the path.");
   }
   const definition = toDefinition(input);
-  await checkDefinition(deps, namespace, name, definition);
-  return definition;
+  const calendars = await findExcluded(deps, namespace, definition.excludes);
+  await checkDefinition(deps, namespace, name, definition, calendars);
+  return { definition, calendars };
 }
 
 /** What `putSchedule` would answer with, and refuse; nothing is stored. */
@@ -65,7 +82,7 @@ export async function foreseeSchedule(
   input: PutSchedule,
   expect?: "create" | number,
 ): Promise<Schedule> {
-  const definition = await checkPut(deps, namespace, name, input);
+  const { definition, calendars } = await checkPut(deps, namespace, name, input);
   const now = deps.clock.now();
   const existing = await deps.store.getSchedule(namespace, name, now);
   if (existing && expect === "create") throw scheduleExists(name);
@@ -78,7 +95,7 @@ export async function foreseeSchedule(
   if (existing && isDeepStrictEqual(existing.definition, definition)) {
     return toSchedule({ ...existing, paused, pause, updatedAt }, now);
   }
-  const next = { version: before.version + 1, nextFireAt: nextFireAt(definition.rule, now), updatedAt: now };
+  const next = { version: before.version + 1, nextFireAt: nextFireAt(definition.rule, now, calendars), updatedAt: now };
   return toSchedule({ ...before, definition, paused, pause, ...next }, now);
 }
 
@@ -92,7 +109,9 @@ export async function createSchedule(
   const now = deps.clock.now();
   const { name, paused } = input;
   const definition = toDefinition(input);
+  const calendars = await findExcluded(deps, namespace, definition.excludes);
   checkRule(definition.rule, now);
+  checkExcluded(definition.rule, calendars, now);
   checkTargets(deps, [definition.task], () => "/task/payload");
   let id = deps.ids.next(now);
   let replayed = false;
@@ -108,7 +127,7 @@ export async function createSchedule(
       replayed = !existing;
     }
   }
-  return { ...(await write(deps, { namespace, name, definition, paused, expect: "create", id })), replayed };
+  return { ...(await write(deps, { namespace, name, definition, calendars, paused, expect: "create", id })), replayed };
 }
 
 /** A rule that has had its last fire, or a target that is not allowed any more, is refused, but not when nothing changes. */
@@ -117,10 +136,12 @@ async function checkDefinition(
   namespace: string,
   name: string,
   definition: ScheduleDefinition,
+  calendars: NamedCalendar[],
 ): Promise<void> {
   const now = deps.clock.now();
   try {
     checkRule(definition.rule, now);
+    checkExcluded(definition.rule, calendars, now);
     checkTargets(deps, [definition.task], () => "/task/payload");
   } catch (error) {
     const existing = await deps.store.getSchedule(namespace, name, now);
@@ -135,11 +156,12 @@ async function write(
     namespace: string;
     name: string;
     definition: ScheduleDefinition;
+    calendars: NamedCalendar[];
     paused: boolean | undefined;
     expect: "create" | number | undefined;
   },
 ): Promise<PutAnswer> {
-  const { id, namespace, name, definition, paused, expect } = request;
+  const { id, namespace, name, definition, calendars, paused, expect } = request;
   const now = deps.clock.now();
   const answer = await deps.store.putSchedule({
     id,
@@ -147,7 +169,7 @@ async function write(
     name,
     definition,
     now,
-    nextFireAt: nextFireAt(definition.rule, now),
+    nextFireAt: nextFireAt(definition.rule, now, calendars),
     ...(paused === undefined ? {} : { paused }),
     ...(expect === undefined ? {} : { expect }),
   });
@@ -158,6 +180,7 @@ async function write(
     });
   }
   if (answer.kind === "version_mismatch") throw versionMismatch(name);
+  if (answer.kind === "unknown_calendar") throw unknownCalendars(definition.excludes, [answer.name]);
   if (answer.kind === "created") return { schedule: changed(deps, answer.schedule), created: true };
   if (answer.kind === "changed") changed(deps, answer.schedule);
   return { schedule: await getSchedule(deps, namespace, name), created: false };
@@ -294,13 +317,15 @@ export async function triggerSchedule(
 const DEFAULT_PREVIEW = 10;
 
 /** What a rule would do, before it is stored. One that never fires is answered with a warning. */
-export function previewFires(
-  { clock }: Pick<Deps, "clock">,
-  { from, count = DEFAULT_PREVIEW, ...input }: Preview,
-): PreviewAnswer {
+export async function previewFires(
+  deps: Pick<Deps, "clock" | "store">,
+  namespace: string,
+  { from, count = DEFAULT_PREVIEW, excludes, ...input }: Preview,
+): Promise<PreviewAnswer> {
   const rule = toRule(input);
   checkRule(rule, null);
-  return previewSchedule(rule, from ?? Math.ceil(clock.now()), count);
+  const calendars = await findExcluded(deps, namespace, excludes);
+  return previewSchedule(rule, from ?? Math.ceil(deps.clock.now()), count, calendars);
 }
 
 export async function findSchedule(deps: Deps, namespace: string, name: string): Promise<ScheduleSummary> {

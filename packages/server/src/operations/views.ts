@@ -168,7 +168,7 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
     startAt: rule.startAt,
     endAt: rule.endAt,
     maxFires: rule.maxFires,
-    excludes: [],
+    excludes: record.definition.excludes ?? [],
     paused: record.paused,
     pause: record.pause && { reason: record.pause.reason, at: formatInstant(record.pause.at) },
     nextFireAt: instant(nextFire(record, now)),
@@ -180,10 +180,11 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
 }
 
 /** The stored value was right when the schedule was planned; since then its fire may have passed. */
-function nextFire({ definition, paused, fires, nextFireAt: stored }: ScheduleRecord, now: number): number | null {
+function nextFire(record: ScheduleRecord & Partial<ScheduleSummary>, now: number): number | null {
+  const { definition, paused, fires, nextFireAt: stored, calendars = [] } = record;
   if (paused || stored === null || stored > now) return paused ? null : stored;
   const { maxFires } = definition.rule;
-  return maxFires === null || fires < maxFires ? nextFireAt(definition.rule, now) : null;
+  return maxFires === null || fires < maxFires ? nextFireAt(definition.rule, now, calendars) : null;
 }
 
 export function toFire(fire: Fire, rule: ScheduleRule, now: number): FireAnswer {

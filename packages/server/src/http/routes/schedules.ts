@@ -263,7 +263,7 @@ export function scheduleRoutes(app: App, deps: RouteDeps): void {
         response: answers({ 200: previewAnswer }),
       },
     },
-    async (request) => previewFires(deps, request.body),
+    async (request) => previewFires(deps, namespace, request.body),
   );
 }
 

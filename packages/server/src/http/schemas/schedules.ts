@@ -51,6 +51,11 @@ const dst = z
   })
   .meta({ description: "What happens to wall times that a change of the clock leaves out or repeats." });
 
+const excludes = z
+  .array(name)
+  .max(limits.excludes)
+  .meta({ description: "Names of calendars; fires that one of them covers are skipped.", examples: [["holidays"]] });
+
 const rule = {
   cron: cron.optional(),
   every: every.optional(),
@@ -92,6 +97,7 @@ const definition = {
     })
     .meta({ description: "What happens to fires that no node was alive for." })
     .optional(),
+  excludes: excludes.optional(),
   paused: z.boolean().optional(),
 };
 
@@ -139,6 +145,7 @@ export const triggerScheduleBody = z
 export const previewBody = z
   .strictObject({
     ...rule,
+    excludes: excludes.optional(),
     from: instant.meta({ description: "The first fire is the first at or after this; now by default." }).optional(),
     count: z.int().min(1).max(limits.previewFires).meta({ description: "10 by default." }).optional(),
   })

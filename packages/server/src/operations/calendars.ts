@@ -1,0 +1,137 @@
+/** What people do with calendars, and what schedules ask of them. Inputs are checked requests, answers are the API's shapes. */
+import {
+  type CalendarInput,
+  CarillonError,
+  formatInstant,
+  invalid,
+  isName,
+  limits,
+  type NamedCalendar,
+  nextFireAt,
+  readCalendar,
+  type ScheduleRule,
+} from "@carillon/core";
+import type { CalendarRecord } from "@carillon/store";
+import { fieldsInvalid } from "../http/field-errors.ts";
+import type { CalendarAnswer, CalendarSummary, ListCalendars, PutCalendar } from "../http/schemas/calendars.ts";
+import type { Deps } from "./deps.ts";
+import { readPageToken, writePageToken } from "./page-token.ts";
+
+/** Creates it or replaces it, and with it what the schedules that exclude it do from now on; an equal one changes nothing. */
+export async function putCalendar(
+  deps: Deps,
+  namespace: string,
+  name: string,
+  body: PutCalendar,
+): Promise<{ calendar: CalendarAnswer; created: boolean }> {
+  if (!isName(name))
+    throw invalid("name", "invalid_name", "A name has 1 to 128 letters, digits, dots, dashes or underscores.");
+  if (body.name !== undefined && body.name !== name)
+    throw invalid("/name", "name_mismatch", "The name in the body is not the one in the path.");
+  const input = toInput(body);
+  const read = readCalendar(input);
+  if ("errors" in read) throw fieldsInvalid(read.errors);
+  const { ics } = input;
+  const now = deps.clock.now();
+  const { kind, calendar, schedules } = await deps.store.putCalendar(
+    { namespace, name, calendar: read.calendar, ics, now },
+    ({ rule }, calendars) => nextFireAt(rule, now, calendars),
+  );
+  if (schedules.length > 0) {
+    deps.planner?.wake();
+    deps.store.hints.publish({ schedules: true });
+    for (const schedule of schedules)
+      deps.feed.scheduleChanged(schedule.name, namespace, schedule.paused ? "paused" : "active");
+  }
+  return { calendar: { ...toSummary(calendar), ics }, created: kind === "created" };
+}
+
+function toInput({ timeZone, weekly = [], dates = [], ranges = [], ics }: PutCalendar): CalendarInput {
+  return {
+    timeZone,
+    weekly: weekly.map(({ days, from = "00:00", to = "24:00" }) => ({ days, from, to })),
+    dates,
+    ranges,
+    ics: ics ?? null,
+  };
+}
+
+export async function getCalendar(deps: Deps, namespace: string, name: string): Promise<CalendarAnswer> {
+  const record = isName(name) ? await deps.store.getCalendar(namespace, name) : null;
+  if (!record) throw calendarNotFound(name);
+  return { ...toSummary(record), ics: record.ics };
+}
+
+/** By name, without their iCalendar texts. */
+export async function listCalendars(
+  deps: Deps,
+  namespace: string,
+  { pageSize = limits.defaultPageSize, pageToken }: ListCalendars,
+): Promise<{ calendars: CalendarSummary[]; nextPageToken: string | null }> {
+  const list = ["calendars", namespace];
+  const page = await deps.store.listCalendars(namespace, { pageSize, after: readPageToken(list, pageToken) });
+  return { calendars: page.items.map(toSummary), nextPageToken: writePageToken(list, page.next) };
+}
+
+/** Only one that no schedule excludes. */
+export async function deleteCalendar(deps: Deps, namespace: string, name: string): Promise<void> {
+  const answer = isName(name) ? await deps.store.deleteCalendar(namespace, name) : { kind: "not_found" as const };
+  if (answer.kind === "not_found") throw calendarNotFound(name);
+  if (answer.kind === "in_use") {
+    const detail = `These schedules exclude the calendar ${name}: ${answer.schedules.join(", ")}.`;
+    throw new CarillonError("calendar_in_use", { detail });
+  }
+}
+
+function calendarNotFound(name: string): CarillonError {
+  return new CarillonError("calendar_not_found", { detail: `There is no calendar ${name.slice(0, 128)}.` });
+}
+
+function toSummary({ namespace, name, version, calendar, createdAt, updatedAt }: CalendarRecord): CalendarSummary {
+  const { timeZone, weekly, dates, ranges, events } = calendar;
+  return {
+    name,
+    namespace,
+    version,
+    timeZone,
+    weekly,
+    dates,
+    ranges,
+    events: events.length,
+    createdAt: formatInstant(createdAt),
+    updatedAt: formatInstant(updatedAt),
+  };
+}
+
+// ------------------------------------------------------------------------------------------------------ what schedules exclude
+
+/** The calendars of these names. Throws `invalid_request` for names that there are not. */
+export async function findExcluded(
+  { store }: Pick<Deps, "store">,
+  namespace: string,
+  names: readonly string[] = [],
+): Promise<NamedCalendar[]> {
+  if (names.length === 0) return [];
+  const found = await store.calendars(namespace, names);
+  const missing = names.filter((name) => !found.some((one) => one.name === name));
+  if (missing.length > 0) throw unknownCalendars(names, missing);
+  return found;
+}
+
+export function unknownCalendars(names: readonly string[] | undefined, missing: readonly string[]): CarillonError {
+  return fieldsInvalid(
+    [...(names ?? []).entries()]
+      .filter(([, name]) => missing.includes(name))
+      .map(([index, name]) => ({
+        pointer: `/excludes/${index}`,
+        code: "unknown_calendar",
+        message: `There is no calendar ${name}.`,
+      })),
+  );
+}
+
+/** Throws `invalid_request` for a rule that fires, but never outside its calendars. */
+export function checkExcluded(rule: ScheduleRule, calendars: readonly NamedCalendar[], now: number): void {
+  if (calendars.length === 0 || nextFireAt(rule, now - 1, calendars) !== null) return;
+  throw invalid("/excludes", "cron_never_fires", "These calendars leave no fire from now on.");
+}
