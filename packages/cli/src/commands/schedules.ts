@@ -2,7 +2,7 @@ import type { Fire, Schedule, ScheduleOptions, Spread } from "@carillon/client";
 import type { Command } from "commander";
 import { connect } from "../connect.ts";
 import { readPayload } from "../input.ts";
-import { duration, wholeNumber } from "../options.ts";
+import { collect, duration, wholeNumber } from "../options.ts";
 import { type Column, print, printRecord, printRows, say } from "../output.ts";
 import { printPreview } from "../print-preview.ts";
 
@@ -10,6 +10,7 @@ interface RuleFlags {
   cron?: string;
   every?: string;
   tz?: string;
+  exclude?: string[];
 }
 
 interface PutFlags extends RuleFlags {
@@ -167,14 +168,16 @@ function withRule(command: Command): Command {
   return command
     .option("--cron <expression>", 'such as "0 2 * * *"')
     .option("--every <duration>", "such as 5m")
-    .option("--tz <zone>", "IANA time zone (UTC)");
+    .option("--tz <zone>", "IANA time zone (UTC)")
+    .option("--exclude <calendar>", "skip what this calendar covers, several by repeating it", collect);
 }
 
-function rule({ cron, every, tz }: RuleFlags) {
+function rule({ cron, every, tz, exclude }: RuleFlags) {
   return {
     ...(cron === undefined ? {} : { cron }),
     ...(every === undefined ? {} : { every }),
     ...(tz === undefined ? {} : { timeZone: tz }),
+    ...(exclude === undefined ? {} : { excludes: exclude }),
   };
 }
 
