@@ -29,6 +29,7 @@ function schedule({ rule = {}, ...changes }: Partial<Omit<Schedule, "rule">> & {
     id: 7n,
     version: 3,
     rule: { ...nightly, ...rule },
+    calendars: [],
     catchUp: { policy: "last" as const, windowMs: 24 * 60 * MINUTE, limit: 100 },
     paused: false,
     pause: null,

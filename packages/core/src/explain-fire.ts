@@ -2,8 +2,10 @@
  * One instant of a schedule in one sentence: why its fire ran late, did not run, was skipped, missed or withdrawn, or what will become of
  * it. Decided from the ledger's row, its task and the rule; what the ledger does not hold is told from the rule alone.
  */
+import type { NamedCalendar } from "./calendar.ts";
 import { type CatchUp, mostCaughtUp } from "./catch-up.ts";
 import { formatDuration } from "./duration.ts";
+import { exclusionAt } from "./exclusion.ts";
 import { type ExplainedTask, explainTask } from "./explain-fire-task.ts";
 import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
 import { formatInstant, formatLocal, parseInstant } from "./instant.ts";
@@ -27,6 +29,8 @@ interface ExplainedSchedule {
   id: bigint;
   version: number;
   rule: ScheduleRule;
+  /** Those that it excludes. */
+  calendars: readonly NamedCalendar[];
   catchUp: CatchUp;
   paused: boolean;
   pause: { reason: string | null; at: number } | null;
@@ -66,6 +70,8 @@ const zoneOf = ({ schedule }: FireToExplain): string => schedule.rule.timeZone;
 
 function whySkipped({ schedule, now }: FireToExplain, at: number, fire: ExplainedFire): ExplanationReason {
   const which = `The fire of ${formatLocal(at, schedule.rule.timeZone)}`;
+  const excluded = /^excluded:(.*)$/.exec(fire.reason ?? "")?.[1];
+  if (excluded !== undefined) return whyExcluded(which, at > now, excluded);
   if (fire.reason !== "paused")
     return reason("skipped", `${which} was skipped (${fire.reason ?? "no reason is known"}).`);
   if (at > now) return reason("paused", `${which} will be skipped, because ${pauseWords(schedule)}.`);
@@ -74,6 +80,11 @@ function whySkipped({ schedule, now }: FireToExplain, at: number, fire: Explaine
     "paused",
     `${which} was skipped, because ${during ? pauseWords(schedule) : "the schedule was paused"}.`,
   );
+}
+
+function whyExcluded(which: string, isComing: boolean, calendar: string): ExplanationReason {
+  const message = `${which} ${isComing ? "will be" : "was"} skipped: the calendar ${calendar}, which the schedule excludes, covers it.`;
+  return reason("excluded", message, { refs: [calendar] });
 }
 
 function pauseWords({ pause }: ExplainedSchedule): string {
@@ -126,6 +137,8 @@ function explainUnrecorded(given: FireToExplain, at: number): Explanation {
     const message = `${which} will be skipped unless the schedule is resumed: ${pauseWords(schedule)}.`;
     return sentence([reason("paused", message)]);
   }
+  const exclusion = exclusionAt(schedule.calendars, at);
+  if (exclusion) return sentence([whyExcluded(which, true, exclusion.name), ...nextFire(given, at)]);
   if (isBeyondMaxFires(schedule, at)) return sentence([reason("max_fires", `${which} ${maxFiresWords(schedule)}.`)]);
   if (at <= now) {
     const message = `${which} is due, and no node has planned this schedule further than ${formatInstant(plannedUntil)} yet.`;
@@ -161,8 +174,8 @@ function previousFire({ schedule: { rule } }: FireToExplain, at: number): Explan
   return [reason("previous_fire", message, { refs: [formatInstant(fire)] })];
 }
 
-function nextFire({ schedule: { rule } }: FireToExplain, at: number): ExplanationReason[] {
-  const fire = nextFireAt(rule, at);
+function nextFire({ schedule: { rule, calendars } }: FireToExplain, at: number): ExplanationReason[] {
+  const fire = nextFireAt(rule, at, calendars);
   if (fire === null) return [];
   const message = `The next one is that of ${formatLocal(fire, rule.timeZone)}.`;
   return [reason("next_fire", message, { until: fire, refs: [formatInstant(fire)] })];
@@ -193,10 +206,10 @@ const maxFiresWords = ({ rule, fires }: ExplainedSchedule): string =>
 const COUNTED_FIRES = 10_000;
 
 /** `at` is a fire after the mark. */
-function isBeyondMaxFires({ rule, fires, plannedUntil }: ExplainedSchedule, at: number): boolean {
+function isBeyondMaxFires({ rule, calendars, fires, plannedUntil }: ExplainedSchedule, at: number): boolean {
   if (rule.maxFires === null) return false;
   const left = rule.maxFires - fires;
-  return left <= 0 || firesBetween(rule, plannedUntil, at, Math.min(left, COUNTED_FIRES) + 1).length > left;
+  return left <= 0 || firesBetween(rule, plannedUntil, at, Math.min(left, COUNTED_FIRES) + 1, calendars).length > left;
 }
 
 function whyNoMore({ rule }: ExplainedSchedule): ExplanationReason {

@@ -35,6 +35,7 @@ export const fireReasonCodes = [
   "forgotten",
   "paused",
   "skipped",
+  "excluded",
   "missed",
   "catch_up",
   "withdrawn",

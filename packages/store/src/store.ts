@@ -299,6 +299,8 @@ export interface ScheduleToPlan extends ScheduleRecord {
 /** What decides when a schedule fires. */
 export type ScheduleTiming = Pick<ScheduleRecord, "id" | "name" | "paused" | "plannedUntil" | "fires"> & {
   rule: ScheduleDefinition["rule"];
+  /** Those that it excludes. */
+  calendars: NamedCalendar[];
 };
 
 /** As a list shows it. */

@@ -159,9 +159,27 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       "23T02 task",
       "24T02 expected",
     ]);
+    const { body } = await t.call("GET", `${SCHEDULES}/nightly/explain?at=2026-11-21T02:00[Europe/Paris]`);
+    expect(body.summary).toBe(
+      "The fire of 2026-11-21T02:00:00+01:00[Europe/Paris] was skipped: the calendar holidays, which the schedule excludes, covers it.",
+    );
     const stats = await t.call("GET", `${SCHEDULES}/nightly/stats?window=7d`);
     expect(stats.body.outcomes).toMatchObject({ skipped: 2, task: 1 });
     expect((await t.call("GET", `${SCHEDULES}/nightly`)).body.nextFireAt).toBe("2026-11-24T01:00:00.000Z");
+  });
+
+  test("what a calendar will skip is said beforehand, and is no load to come", async () => {
+    await put();
+    await putSchedule();
+    const explain = async (at: string) =>
+      (await t.call("GET", `${SCHEDULES}/nightly/explain${at && `?at=${at}`}`)).body.reasons;
+    expect(await explain("2026-11-22T02:00[Europe/Paris]")).toMatchObject([
+      { code: "excluded", refs: ["holidays"] },
+      { code: "next_fire", until: "2026-11-23T01:00:00.000Z" },
+    ]);
+    expect(await explain("")).toMatchObject([{ code: "expected", until: "2026-11-23T01:00:00.000Z" }]);
+    const week = "from=2026-11-20T10:00:00Z&to=2026-11-27T10:00:00Z&step=1d";
+    expect((await t.call("GET", `${SCHEDULES}:load?${week}`)).body.fires).toBe(5);
   });
 
   test("an edit of a calendar withdraws and plans as an edit of the schedule does", async () => {

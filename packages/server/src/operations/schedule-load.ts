@@ -18,7 +18,6 @@ import {
   type Profile,
   parseDuration,
   profileOf,
-  type ScheduleRule,
 } from "@carillon/core";
 import type { ScheduleTiming } from "@carillon/store";
 import { MOST_STEPS, type ScheduleLoadAnswer, type ScheduleLoadQuery } from "../http/schemas/outlook.ts";
@@ -131,7 +130,7 @@ async function profileOfSchedule(
   work: Work,
   profiles: Map<string, Profile>,
 ): Promise<Profile> {
-  const { rule, id } = schedule;
+  const { rule, calendars, id } = schedule;
   const jitterMs = rule.jitter === null ? 0 : parseDuration(rule.jitter)!;
   if (jitterMs > 0) {
     const dues: number[] = [];
@@ -142,11 +141,11 @@ async function profileOfSchedule(
     work.left -= dues.length;
     return profileOf(load, dues, null);
   }
-  const key = rule.maxFires === null ? JSON.stringify(rule) : null;
+  const key = rule.maxFires === null ? JSON.stringify([rule, calendars.map(({ name }) => name)]) : null;
   const known = key === null ? undefined : profiles.get(key);
   if (known) return known;
   const fires = await comingFires(schedule, load.from, load.to, work);
-  const profile = profileOf(load, fires, (index) => gapAfter(rule, fires, index));
+  const profile = profileOf(load, fires, (index) => gapAfter(schedule, fires, index));
   if (key !== null) {
     if (profiles.size >= PROFILES_KEPT) profiles.clear();
     profiles.set(key, profile);
@@ -154,14 +153,14 @@ async function profileOfSchedule(
   return profile;
 }
 
-function gapAfter(rule: ScheduleRule, fires: number[], index: number): number {
+function gapAfter({ rule, calendars }: ScheduleTiming, fires: number[], index: number): number {
   const fire = fires[index]!;
-  return (fires[index + 1] ?? nextFireAt(rule, fire) ?? Number.POSITIVE_INFINITY) - fire;
+  return (fires[index + 1] ?? nextFireAt(rule, fire, calendars) ?? Number.POSITIVE_INFINITY) - fire;
 }
 
 /** `from <= fire < to`, computed in turns. */
 async function comingFires(
-  { rule, fires, plannedUntil }: ScheduleTiming,
+  { rule, calendars, fires, plannedUntil }: ScheduleTiming,
   from: number,
   to: number,
   work: Work,
@@ -172,7 +171,7 @@ async function comingFires(
   // Those up to the mark are among `fires`; what is left counts from there.
   let after = rule.maxFires === null ? from - 1 : Math.min(from - 1, plannedUntil);
   for (let computed = 0; ; ) {
-    const turn = firesBetween(rule, after, to - 1, FIRES_A_TURN);
+    const turn = firesBetween(rule, after, to - 1, FIRES_A_TURN, calendars);
     computed += turn.length;
     work.left -= turn.length;
     for (const fire of turn) {

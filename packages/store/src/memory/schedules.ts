@@ -109,7 +109,8 @@ export function scheduleTimings(
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .slice(0, limit)
     .map(({ id, name, definition, paused, plannedUntil, fires }) => {
-      return { id, name, rule: definition.rule, paused, plannedUntil, fires };
+      const excluded = calendars(database, namespace, definition.excludes ?? []);
+      return { id, name, rule: definition.rule, calendars: excluded, paused, plannedUntil, fires };
     });
 }
 

@@ -144,13 +144,18 @@ export async function scheduleTimings(
   { after, limit }: { after: string | null; limit: number },
 ): Promise<ScheduleTiming[]> {
   // No name is empty.
-  const rows = await db.query<[Id, string, string, boolean, number, bigint]>(selectTimings, [
+  const rows = await db.query<[Id, string, string, string | null, boolean, number, bigint]>(selectTimings, [
     namespace,
     after ?? "",
     limit,
   ]);
-  return rows.map(([id, name, rule, paused, plannedUntil, fires]) => {
-    return { id, name, rule: JSON.parse(rule), paused, plannedUntil, fires: Number(fires) };
+  const timings = rows.map(([id, name, rule, excludes, paused, plannedUntil, fires]) => {
+    const definition = { excludes: excludes === null ? [] : (JSON.parse(excludes) as string[]) };
+    return { namespace, definition, id, name, rule: JSON.parse(rule), paused, plannedUntil, fires: Number(fires) };
+  });
+  const calendarsFor = await calendarsOf(db, timings);
+  return timings.map(({ namespace, definition, ...timing }) => {
+    return { ...timing, calendars: calendarsFor({ namespace, definition }) };
   });
 }
 
@@ -377,7 +382,7 @@ const selectPage: Statement = {
 const selectTimings: Statement = {
   name: "select_schedule_timings",
   text: `
-select id, name, definition -> 'rule', paused, ${ms("planned_until")}, fires
+select id, name, definition -> 'rule', definition -> 'excludes', paused, ${ms("planned_until")}, fires
   from schedule
  where namespace = $1 and deleted_at is null and name > $2
  order by name limit $3`,

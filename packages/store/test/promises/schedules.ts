@@ -156,8 +156,8 @@ export const schedules: Promises = {
     expect(await step(null)).toMatchObject([{ name: "daily", paused: true, rule: { every: "1m" } }]);
     const [nightly] = await step("daily");
     const { id, plannedUntil } = (await schedule(t))!;
-    const { rule } = definition("1m", null);
-    expect(nightly).toEqual({ id, name: "nightly", paused: false, rule, plannedUntil, fires: 1 });
+    const { rule } = definition("1m", null, []);
+    expect(nightly).toEqual({ id, name: "nightly", paused: false, rule, calendars: [], plannedUntil, fires: 1 });
     expect(await step("nightly")).toEqual([]);
     expect(await t.store.scheduleTimings("another", { after: null, limit: 10 })).toEqual([]);
   },
