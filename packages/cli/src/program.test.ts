@@ -42,7 +42,8 @@ test.each([
   [["import", "crontab", "-", "--system", "--user"], "not both"],
   [["cron", "explain", "a b c d e"], "minute"],
   [["cron", "explain", "* * * * *", "--tz", "Mars/Olympus"], "no IANA time zone"],
-  [["cron", "explain", "* * * * *", "--dialect", "quartz"], "Allowed choices are ocps, vixie"],
+  [["cron", "explain", "* * * * *", "--dialect", "jenkins"], "Allowed choices are ocps, vixie, quartz, aws"],
+  [["cron", "explain", "* * * * *", "--dialect", "quartz"], "six fields"],
   [["server", "--drain-timeout", "soon"], "A duration such as"],
   [["server", "--concurrency", "0"], "A whole number from 1 to 10000"],
 ])("%j is wrong usage: %s", async (args, words) => {

@@ -3,7 +3,17 @@ import { eachItem } from "./pages.ts";
 import type { RetryOptions } from "./retry-options.ts";
 import { type AnyTask, checkPayload, type TaskDefinition } from "./task.ts";
 import { instantText } from "./tasks-client.ts";
-import type { Explanation, Fire, Page, Schedule, ScheduleLoad, SchedulePreview, ScheduleStats, Task } from "./types.ts";
+import type {
+  CronDialect,
+  Explanation,
+  Fire,
+  Page,
+  Schedule,
+  ScheduleLoad,
+  SchedulePreview,
+  ScheduleStats,
+  Task,
+} from "./types.ts";
 
 export interface RuleOptions {
   /** Exactly one of `cron` and `every`. */
@@ -12,7 +22,7 @@ export interface RuleOptions {
   /** IANA name; default `UTC`. */
   timeZone?: string;
   dst?: { gap?: "next" | "skip" | "shift"; overlap?: "first" | "second" | "both" };
-  dialect?: "ocps" | "vixie";
+  dialect?: CronDialect;
   jitter?: string;
   startAt?: Date | string;
   endAt?: Date | string;

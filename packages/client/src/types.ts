@@ -91,6 +91,9 @@ export interface LogLine {
   attempt: number;
 }
 
+/** `ocps`: the Open Cron Pattern Specification; `vixie`: as Linux systems; `quartz`: as the Java library; `aws`: as EventBridge. */
+export type CronDialect = "ocps" | "vixie" | "quartz" | "aws";
+
 export interface Schedule {
   name: string;
   namespace: string;
@@ -117,7 +120,7 @@ export interface Schedule {
   overlap: "allow";
   catchUp: { policy: "skip" | "last" | "all"; window: string; limit: number };
   dst: { gap: "next" | "skip" | "shift"; overlap: "first" | "second" | "both" };
-  dialect: "ocps" | "vixie";
+  dialect: CronDialect;
   jitter: string | null;
   startAt: string | null;
   endAt: string | null;

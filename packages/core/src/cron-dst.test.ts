@@ -1,6 +1,7 @@
 /** Changes of the clock, against an oracle that only walks minutes and reads the runtime's wall clock. */
 import { expect, test } from "vitest";
-import { type DstPolicy, nextFire, parseCron } from "./cron.ts";
+import { parseCron } from "./cron.ts";
+import { type DstPolicy, nextFire } from "./wall-rule.ts";
 
 const DAY = 86_400_000;
 const MINUTE = 60_000;

@@ -1,8 +1,36 @@
 /** The grammar of cron expressions: text into sets of numbers. What the sets mean on the wall clock is in `cron-wall.ts`. */
+import { resolveHash } from "./cron-hash.ts";
+import { Refusal } from "./refusal.ts";
 
-export const cronDialects = ["ocps", "vixie"] as const;
-/** `ocps`: the Open Cron Pattern Specification 1.4, 5 to 7 fields. `vixie`: five fields, as the cron of Linux systems reads them. */
+export const cronDialects = ["ocps", "vixie", "quartz", "aws"] as const;
+/**
+ * `ocps`: the Open Cron Pattern Specification 1.4, 5 to 7 fields, with `H` and with ranges that wrap. `vixie`: five fields, as the cron of
+ * Linux systems reads them. `quartz`: 6 or 7 fields from seconds on, as the Java library. `aws`: six fields from minutes to years, as
+ * Amazon EventBridge. What else differs is in `grammars`.
+ */
 export type CronDialect = (typeof cronDialects)[number];
+
+interface Grammar {
+  /** How many fields there may be, and in words. */
+  counts: number[];
+  wanted: string;
+  seconds: "always" | "from six" | "never";
+  /** The field for years is the last of so many; null: there is none. */
+  yearsAt: number | null;
+  dayOfWeek: CronField;
+  nicknames: boolean;
+  /** `L`, `W` and `#`. */
+  extensions: boolean;
+  /** `?` stands for a wildcard in a day field; in `one` of them it must. */
+  question: "no" | "may" | "one";
+  /** `+` before the day of the week: both days must match. */
+  plus: boolean;
+  hash: boolean;
+  /** `22-2` goes past the end of the field. */
+  wraps: boolean;
+  /** `5/15` is short for `5-59/15`. */
+  openSteps: boolean;
+}
 
 export interface CronFields {
   /** Sorted. */
@@ -21,7 +49,9 @@ export interface CronFields {
   rhythm: boolean;
   /** Steps that do not divide what they go through, like every 35th minute within an hour. */
   unevenSteps: { within: string; text: string }[];
-  /** Five to seven fields; nicknames are replaced by what they stand for. */
+  /** Some field has an `H`. */
+  hashed: boolean;
+  /** Five to seven fields as in `ocps`; nicknames and `H` are replaced by what they stand for. */
   text: string;
 }
 
@@ -63,7 +93,7 @@ const nicknames: Record<string, string> = {
   "@hourly": "0 * * * *",
 };
 
-interface Field {
+interface CronField {
   name: string;
   /** What has so many of them. */
   within: string;
@@ -72,81 +102,164 @@ interface Field {
   names?: string[];
 }
 
-const second: Field = { name: "second", within: "minute", low: 0, high: 59 };
-const minute: Field = { name: "minute", within: "hour", low: 0, high: 59 };
-const hour: Field = { name: "hour", within: "day", low: 0, high: 23 };
-const dayOfMonth: Field = { name: "day of month", within: "month", low: 1, high: 31 };
-const month: Field = {
+const second: CronField = { name: "second", within: "minute", low: 0, high: 59 };
+const minute: CronField = { name: "minute", within: "hour", low: 0, high: 59 };
+const hour: CronField = { name: "hour", within: "day", low: 0, high: 23 };
+const dayOfMonth: CronField = { name: "day of month", within: "month", low: 1, high: 31 };
+const month: CronField = {
   name: "month",
   within: "year",
   low: 1,
   high: 12,
   names: "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(" "),
 };
-const dayOfWeek: Field = {
+const dayOfWeek: CronField = {
   name: "day of week",
   within: "week",
   low: 0,
   high: 7,
   names: "SUN MON TUE WED THU FRI SAT".split(" "),
 };
-const year: Field = { name: "year", within: "calendar", low: FIRST_YEAR, high: LAST_YEAR };
+/** Where Sunday is 1. */
+const dayOfWeekFromOne: CronField = { ...dayOfWeek, low: 1 };
+const year: CronField = { name: "year", within: "calendar", low: FIRST_YEAR, high: LAST_YEAR };
+
+const grammars: Record<CronDialect, Grammar> = {
+  ocps: {
+    counts: [5, 6, 7],
+    wanted: "five fields, six with seconds, or seven with seconds and years",
+    seconds: "from six",
+    yearsAt: 7,
+    dayOfWeek,
+    nicknames: true,
+    extensions: true,
+    question: "may",
+    plus: true,
+    hash: true,
+    wraps: true,
+    openSteps: false,
+  },
+  vixie: {
+    counts: [5],
+    wanted: "five fields",
+    seconds: "never",
+    yearsAt: null,
+    dayOfWeek,
+    nicknames: true,
+    extensions: false,
+    question: "no",
+    plus: false,
+    hash: false,
+    wraps: false,
+    openSteps: false,
+  },
+  quartz: {
+    counts: [6, 7],
+    wanted: "six fields beginning with seconds, or seven with years",
+    seconds: "always",
+    yearsAt: 7,
+    dayOfWeek: dayOfWeekFromOne,
+    nicknames: false,
+    extensions: true,
+    question: "one",
+    plus: false,
+    hash: false,
+    wraps: true,
+    openSteps: true,
+  },
+  aws: {
+    counts: [6],
+    wanted: "six fields, from minutes to years",
+    seconds: "never",
+    yearsAt: 6,
+    dayOfWeek: dayOfWeekFromOne,
+    nicknames: false,
+    extensions: true,
+    question: "one",
+    plus: false,
+    hash: false,
+    wraps: false,
+    openSteps: true,
+  },
+};
 
 const MAX_LENGTH = 256;
 
-class Refusal extends Error {}
+/** Whether the name that `H` is spread by may matter. */
+export function isHashed(expression: string): boolean {
+  return /(?:^|[\s,+])H/i.test(expression);
+}
 
-export function parseFields(expression: string, dialect: CronDialect): CronFields | CronProblem {
+export function parseFields(expression: string, dialect: CronDialect, hashKey = ""): CronFields | CronProblem {
   try {
-    return readExpression(expression, dialect);
+    return readExpression(expression, grammars[dialect], hashKey);
   } catch (error) {
     if (error instanceof Refusal) return { code: "cron_invalid", message: error.message };
     throw error;
   }
 }
 
-function readExpression(expression: string, dialect: CronDialect): CronFields | CronProblem {
+function readExpression(expression: string, grammar: Grammar, hashKey: string): CronFields | CronProblem {
   if (expression.length > MAX_LENGTH) throw new Refusal(`A cron expression has at most ${MAX_LENGTH} characters.`);
   let text = expression.replace(/^[ \t]+|[ \t]+$/g, "");
   if (text === "@reboot") {
     return { code: "cron_reboot", message: "@reboot names no time: nothing starts a schedule when a machine boots." };
   }
-  if (text.startsWith("@")) {
+  if (text.startsWith("@") && grammar.nicknames) {
     const meant = Object.hasOwn(nicknames, text) ? nicknames[text] : undefined;
     if (!meant) throw new Refusal(`Unknown nickname; there are ${Object.keys(nicknames).join(", ")}.`);
     text = meant;
   }
   const parts = text.split(/[ \t]+/);
-  const fields = dialect === "vixie" ? [5] : [5, 6, 7];
-  if (text === "" || !fields.includes(parts.length)) {
-    const wanted =
-      dialect === "vixie" ? "five fields" : "five fields, six with seconds, or seven with seconds and years";
-    throw new Refusal(`A cron expression has ${wanted}; this one has ${text === "" ? 0 : parts.length}.`);
+  if (text === "" || !grammar.counts.includes(parts.length)) {
+    throw new Refusal(`A cron expression has ${grammar.wanted}; this one has ${text === "" ? 0 : parts.length}.`);
   }
-  const years = parts.length === 7 ? parts.pop()! : "*";
-  const seconds = parts.length === 6 ? parts.shift()! : "0";
-  const [minutes, hours, domText, months, dowText] = parts as [string, string, string, string, string];
+  const years = parts.length === grammar.yearsAt ? parts.pop()! : "*";
+  const hasSeconds = grammar.seconds === "always" || (grammar.seconds === "from six" && parts.length === 6);
+  const given = hasSeconds ? parts : ["0", ...parts];
+  const fields = [second, minute, hour, dayOfMonth, month, grammar.dayOfWeek];
+  const resolved = grammar.hash ? fields.map((field, index) => resolveHash(given[index]!, field, hashKey)) : given;
+  const [seconds, minutes, hours, domText, months, dowText] = resolved as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  if (grammar.question === "one" && (domText === "?") === (dowText === "?")) {
+    throw new Refusal(
+      "Exactly one of day of month and day of week is ? in this dialect: the one that is not restricted.",
+    );
+  }
   const dayRule = startsWild(domText) || startsWild(dowText) || dowText.startsWith("+") ? "and" : "or";
   return {
-    seconds: readList(seconds, second),
-    minutes: readList(minutes, minute),
-    hours: readList(hours, hour),
-    months: new Set(readList(months, month)),
-    years: years === "*" ? null : new Set(readList(years, year)),
-    daysOfMonth: readDaysOfMonth(domText, dialect),
-    daysOfWeek: readDaysOfWeek(dowText, dialect),
+    seconds: readList(seconds, second, grammar),
+    minutes: readList(minutes, minute, grammar),
+    hours: readList(hours, hour, grammar),
+    months: new Set(readList(months, month, grammar)),
+    years: years === "*" ? null : new Set(readList(years, year, grammar)),
+    daysOfMonth: readDaysOfMonth(domText, grammar),
+    daysOfWeek: readDaysOfWeek(dowText, grammar),
     dayRule,
     rhythm: /[*/]/.test(hours),
-    unevenSteps: [
-      ...unevenSteps(seconds, second),
-      ...unevenSteps(minutes, minute),
-      ...unevenSteps(hours, hour),
-      ...unevenSteps(domText, dayOfMonth),
-      ...unevenSteps(months, month),
-      ...unevenSteps(dowText, dayOfWeek),
-    ],
-    text,
+    unevenSteps: fields.flatMap((field, index) => unevenSteps(given[index]!, field)),
+    hashed: resolved.some((field, index) => field !== given[index]),
+    text: [
+      ...(hasSeconds || years !== "*" ? [seconds] : []),
+      minutes,
+      hours,
+      domText,
+      months,
+      grammar.dayOfWeek.low === 1 ? countFromZero(dowText) : dowText,
+      ...(years === "*" ? [] : [years]),
+    ].join(" "),
   };
+}
+
+/** Days of the week that count from 1 as ones that count from 0; the numbers of `#` and of steps stay. */
+function countFromZero(dowText: string): string {
+  return dowText.toUpperCase() === "L" ? "6" : dowText.replace(/(^|[,-])(\d)/g, (_, before, n) => `${before}${n - 1}`);
 }
 
 function startsWild(text: string): boolean {
@@ -154,35 +267,46 @@ function startsWild(text: string): boolean {
 }
 
 /** Wildcards, values, ranges, steps over a wildcard or range, and lists of them. Sorted, each once. */
-function readList(text: string, field: Field): number[] {
+function readList(text: string, field: CronField, grammar: Grammar): number[] {
   const values = new Set<number>();
-  for (const element of text.split(",")) for (const value of readElement(element, field)) values.add(value);
+  for (const element of text.split(",")) for (const value of readElement(element, field, grammar)) values.add(value);
   return [...values].sort((a, b) => a - b);
 }
 
-function readElement(element: string, field: Field): number[] {
+function readElement(element: string, field: CronField, { wraps, openSteps }: Grammar): number[] {
   const [range = "", stepText, ...more] = element.split("/");
   if (more.length > 0) throw new Refusal(`${quoted(element, field)} has more than one step.`);
   const [lowText = "", highText, ...rest] = range.split("-");
   if (rest.length > 0) throw new Refusal(`${quoted(element, field)} is not understood.`);
+  const size = sizeOf(field);
   let low = field.low;
-  let high = field.high === 7 ? 6 : field.high;
+  let high = field.low + size - 1;
   if (range !== "*") {
     low = readValue(lowText, element, field);
-    high = highText === undefined ? low : readValue(highText, element, field);
-    if (high === 0 && low > 0 && /^sun$/i.test(highText ?? "")) high = 7;
-    if (highText === undefined && stepText !== undefined) {
+    if (highText !== undefined) high = readValue(highText, element, field);
+    else if (stepText === undefined) high = low;
+    else if (!openSteps) {
       throw new Refusal(`${quoted(element, field)}: a step needs a range; write ${lowText}-${field.high}/${stepText}.`);
     }
-    if (high < low) throw new Refusal(`${quoted(element, field)} runs backwards; write it as two ranges.`);
+    if (high === 0 && low > 0 && /^sun$/i.test(highText ?? "")) high = 7;
+    if (high < low) {
+      if (!wraps || field === year)
+        throw new Refusal(`${quoted(element, field)} runs backwards; write it as two ranges.`);
+      high += size;
+    }
   }
   const step = stepText === undefined ? 1 : readStep(stepText, element, field);
   const values: number[] = [];
-  for (let value = low; value <= high; value += step) values.push(field.high === 7 ? value % 7 : value);
+  for (let value = low; value <= high; value += step) values.push(field.low + ((value - field.low) % size));
   return values;
 }
 
-function readValue(text: string, element: string, field: Field): number {
+/** Sunday may be 7 where it is 0. */
+function sizeOf(field: CronField): number {
+  return field.within === "week" ? 7 : field.high - field.low + 1;
+}
+
+function readValue(text: string, element: string, field: CronField): number {
   const named = field.names?.indexOf(text.toUpperCase()) ?? -1;
   if (named >= 0) return named + field.low;
   if (!/^\d{1,4}$/.test(text)) throw new Refusal(`${quoted(element, field)} is not understood.`);
@@ -193,21 +317,21 @@ function readValue(text: string, element: string, field: Field): number {
   return value;
 }
 
-function readStep(text: string, element: string, field: Field): number {
+function readStep(text: string, element: string, field: CronField): number {
   if (!/^\d{1,4}$/.test(text)) throw new Refusal(`${quoted(element, field)} has no step after the slash.`);
   if (Number(text) === 0) throw new Refusal(`${quoted(element, field)}: a step of 0 stands still.`);
   return Number(text);
 }
 
-function quoted(element: string, field: Field): string {
+function quoted(element: string, field: CronField): string {
   return `"${element}" in the ${field.name}`;
 }
 
-function readDaysOfMonth(text: string, dialect: CronDialect): DaysOfMonth {
+function readDaysOfMonth(text: string, grammar: Grammar): DaysOfMonth {
   const result: DaysOfMonth = { days: 0, beforeLast: [], lastWorkday: false, nearestWorkday: null };
-  const elements = text === "?" && dialect === "ocps" ? ["*"] : text.split(",");
+  const elements = text === "?" && grammar.question !== "no" ? ["*"] : text.split(",");
   for (const element of elements) {
-    const extension = dialect === "ocps" ? element.toUpperCase() : "";
+    const extension = grammar.extensions ? element.toUpperCase() : "";
     const last = /^L(?:-(\d{1,2}))?$/.exec(extension);
     const workday = /^(\d{1,2}|L)W$/.exec(extension);
     if (last) {
@@ -219,22 +343,26 @@ function readDaysOfMonth(text: string, dialect: CronDialect): DaysOfMonth {
       if (workday[1] === "L") result.lastWorkday = true;
       else result.nearestWorkday = readValue(workday[1]!, element, dayOfMonth);
     } else {
-      for (const day of readElement(element, dayOfMonth)) result.days |= 1 << (day - 1);
+      for (const day of readElement(element, dayOfMonth, grammar)) result.days |= 1 << (day - 1);
     }
   }
   return result;
 }
 
-function readDaysOfWeek(text: string, dialect: CronDialect): DaysOfWeek {
+function readDaysOfWeek(text: string, grammar: Grammar): DaysOfWeek {
+  const field = grammar.dayOfWeek;
   const result: DaysOfWeek = { days: 0, nth: [], last: 0 };
-  const list = dialect === "ocps" ? text.replace(/^\+/, "").replace(/^\?$/, "*") : text;
+  let list = grammar.plus ? text.replace(/^\+/, "") : text;
+  if (list === "?" && grammar.question !== "no") list = "*";
+  // Alone it is the last day of the week.
+  if (list.toUpperCase() === "L" && field === dayOfWeekFromOne) list = "SAT";
   for (const element of list.split(",")) {
-    const extension = dialect === "ocps" ? /^([^#]+?)(?:#([1-5L])|(L))$/i.exec(element) : null;
-    if (!extension) {
-      for (const weekday of readElement(element, dayOfWeek)) result.days |= 1 << weekday;
+    const extension = grammar.extensions ? /^([^#]+?)(?:#([1-5L])|(L))$/i.exec(element) : null;
+    if (!extension || (extension[2]?.toUpperCase() === "L" && field === dayOfWeekFromOne)) {
+      for (const day of readElement(element, field, grammar)) result.days |= 1 << weekdayOf(day, field);
       continue;
     }
-    const weekday = readValue(extension[1]!, element, dayOfWeek) % 7;
+    const weekday = weekdayOf(readValue(extension[1]!, element, field), field);
     const n = Number(extension[2]);
     if (n >= 1) result.nth.push({ weekday, n });
     else result.last |= 1 << weekday;
@@ -242,14 +370,19 @@ function readDaysOfWeek(text: string, dialect: CronDialect): DaysOfWeek {
   return result;
 }
 
-/** Only over a wildcard: whoever writes a range means its borders. Months have no length that a step could divide. */
-function unevenSteps(text: string, field: Field): CronFields["unevenSteps"] {
-  const length = field === dayOfWeek ? 7 : field.high - field.low + 1;
+/** 0 for Sunday. */
+function weekdayOf(day: number, field: CronField): number {
+  return (day - field.low) % 7;
+}
+
+/** Only over all of a field: whoever writes a range means its borders. Months have no length that a step could divide. */
+function unevenSteps(text: string, field: CronField): CronFields["unevenSteps"] {
   return text
     .split(",")
     .filter((element) => {
-      const step = Number(/^\+?\*\/(\d+)$/.exec(element)?.[1] ?? 1);
-      return step > 1 && (field === dayOfMonth || length % step !== 0);
+      const [, over, step = "1"] = /^\+?(\*|H|\d+)\/(\d+)$/i.exec(element) ?? [];
+      if (Number(step) <= 1 || (/\d/.test(over!) && Number(over) !== field.low)) return false;
+      return field === dayOfMonth || sizeOf(field) % Number(step) !== 0;
     })
     .map((element) => ({ within: field.within, text: element }));
 }

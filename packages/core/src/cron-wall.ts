@@ -34,9 +34,11 @@ function firstTimeOfDay({ hours, minutes, seconds }: CronFields): number {
   return hours[0]! * 3600 + minutes[0]! * 60 + seconds[0]!;
 }
 
+/** Sorted, none empty. */
+type TimesOfDay = Pick<CronFields, "hours" | "minutes" | "seconds">;
+
 /** Seconds since midnight of the first match at or after `from` on a matching day; null: none left that day. */
-function nextTimeOfDay(fields: CronFields, from: number): number | null {
-  const { hours, minutes, seconds } = fields;
+export function nextTimeOfDay({ hours, minutes, seconds }: TimesOfDay, from: number): number | null {
   const hour = Math.floor(from / 3600);
   const minute = Math.floor(from / 60) % 60;
   if (hours.includes(hour)) {

@@ -27,6 +27,8 @@ export const limits = {
   tags: 16,
   tagLength: 64,
   expressionLength: 256,
+  rruleLength: 2_048,
+  rules: 20,
   previewFires: 1_000,
   /** Calendars that one schedule excludes. */
   excludes: 8,

@@ -1,10 +1,9 @@
 /** What a rule will do, before it is stored: its words, its next fires and what may surprise. */
 import type { NamedCalendar } from "./calendar.ts";
-import { type CronFields, parseFields } from "./cron-fields.ts";
-import { nextWall } from "./cron-wall.ts";
+import { parseFields } from "./cron-fields.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { formatInstant, formatLocal, formatOffset, LAST_INSTANT, parseInstant } from "./instant.ts";
-import { firesBetween, type ScheduleRule } from "./schedule.ts";
+import { firesBetween, type ScheduleRule, sourcesOf, wallRulesOf } from "./schedule.ts";
 import { describeRule } from "./words.ts";
 import { isFixedOffsetZone, offsetAt, type Transition, transitionsBetween } from "./zone.ts";
 
@@ -45,7 +44,12 @@ export function previewSchedule(
       local: formatLocal(at, rule.timeZone),
       offset: formatOffset(offsetAt(rule.timeZone, at)),
     })),
-    warnings: [...warnAboutCron(rule, from), ...warnAboutFires(rule, fires.slice(0, SAMPLE)), ...warnAboutZone(rule)],
+    warnings: [
+      ...warnAboutCron(rule),
+      ...warnAboutChanges(rule, from),
+      ...warnAboutFires(rule, fires.slice(0, SAMPLE)),
+      ...warnAboutZone(rule),
+    ],
     clockChanges: nextChanges(rule.timeZone, from),
   };
 }
@@ -63,13 +67,20 @@ function nextChanges(timeZone: string, from: number): SchedulePreview["clockChan
     }));
 }
 
-function warnAboutCron(rule: ScheduleRule, from: number): PreviewWarning[] {
-  if (rule.cron === null) return [];
-  const fields = parseFields(rule.cron, rule.dialect);
+/** Of several rules, what is the same for two is said once. */
+function warnAboutCron(rule: ScheduleRule): PreviewWarning[] {
+  const warnings = sourcesOf(rule).flatMap(({ source: { cron } }) =>
+    cron === undefined ? [] : warnAboutExpression(cron, rule),
+  );
+  return warnings.filter(({ message }, index) => warnings.findIndex((other) => other.message === message) === index);
+}
+
+function warnAboutExpression(expression: string, { dialect, hashKey }: ScheduleRule): PreviewWarning[] {
+  const fields = parseFields(expression, dialect, hashKey);
   if ("code" in fields) return [];
   const warnings: PreviewWarning[] = [];
   if (fields.dayRule === "or") {
-    const and = rule.dialect === "ocps" ? " A + before the day of the week asks for both." : "";
+    const and = dialect === "ocps" ? " A + before the day of the week asks for both." : "";
     const message = `Both days are restricted: it fires when the day of the month or the day of the week matches.${and}`;
     warnings.push({ code: "or_rule", message });
   }
@@ -77,20 +88,22 @@ function warnAboutCron(rule: ScheduleRule, from: number): PreviewWarning[] {
     const message = `"${text}" does not divide the ${within} evenly: the last step before it starts again is shorter.`;
     warnings.push({ code: "uneven_step", message });
   }
-  return [...warnings, ...warnAboutChanges(rule, fields, from)];
+  return warnings;
 }
 
 const YEAR_MS = 366 * 86_400_000;
 
 /** Of the coming year, the first change of each kind that meets the rule. */
-function warnAboutChanges(rule: ScheduleRule, fields: CronFields, from: number): PreviewWarning[] {
-  if (fields.rhythm) return [];
+function warnAboutChanges(rule: ScheduleRule, from: number): PreviewWarning[] {
+  const wallRules = wallRulesOf(rule).filter(({ rhythm }) => !rhythm);
+  if (wallRules.length === 0) return [];
   const start = Math.max(from - 1, rule.startAt === null ? from - 1 : parseInstant(rule.startAt)! - 1);
   const end = Math.min(start + YEAR_MS, rule.endAt === null ? start + YEAR_MS : parseInstant(rule.endAt)!);
   const changes = transitionsBetween(rule.timeZone, start, end).flatMap((change) => {
-    const wall = nextWall(fields, change.at + Math.min(change.offsetBefore, change.offsetAfter));
-    const met = wall !== null && wall < change.at + Math.max(change.offsetBefore, change.offsetAfter);
-    return met ? [{ change, wall }] : [];
+    const first = change.at + Math.min(change.offsetBefore, change.offsetAfter);
+    const walls = wallRules.flatMap((wallRule) => wallRule.nextWall(first) ?? []);
+    const wall = Math.min(...walls);
+    return wall < change.at + Math.max(change.offsetBefore, change.offsetAfter) ? [{ change, wall }] : [];
   });
   const gap = changes.find(({ change }) => change.offsetAfter > change.offsetBefore);
   const overlap = changes.find(({ change }) => change.offsetAfter < change.offsetBefore);

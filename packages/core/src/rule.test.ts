@@ -30,6 +30,15 @@ test.each([
   { startAt: "2027-01-01T00:00:00Z", endAt: "2027-02-01T09:00[Europe/Paris]" },
   { maxFires: 1 },
   { dst: { gap: "shift", overlap: "both" } },
+  { cron: null, rrule: "FREQ=WEEKLY;BYDAY=MO" },
+  { cron: null, rrule: "DTSTART;TZID=Europe/Paris:20270101T090000\nRRULE:FREQ=DAILY;COUNT=3" },
+  { cron: null, rrule: "FREQ=DAILY;COUNT=3", startAt: "2027-01-01T00:00:00Z" },
+  { cron: null, rules: [{ cron: "0 2 * * *" }, { every: "5m" }, { rrule: "FREQ=DAILY" }] },
+  { cron: null, rules: [{ cron: "0 0 0 1 1 * 2020" }, { every: "5m" }] },
+  { cron: null, rules: Array.from({ length: 20 }, (_, n) => ({ cron: `${n} * * * *` })) },
+  { cron: "0 0 2 * * ?", dialect: "quartz" },
+  { cron: "0 2 * * ? *", dialect: "aws" },
+  { cron: "H 22-2 * * FRI-MON" },
 ] as Partial<ScheduleRule>[])("%j is a rule", (changes) => {
   expect(validateRule({ ...daily, ...changes }, NOW)).toEqual([]);
 });
@@ -58,7 +67,23 @@ test.each([
   [{ endAt: "2026-01-01T00:00:00Z" }, "/endAt", "cron_never_fires"],
   [{ maxFires: 0 }, "/maxFires", "out_of_range"],
   [{ maxFires: 1.5 }, "/maxFires", "out_of_range"],
-  [{ dialect: "quartz" }, "/dialect", "invalid_choice"],
+  [{ rrule: "FREQ=DAILY" }, "/rrule", "exclusive"],
+  [{ rules: [{ every: "5m" }] }, "/rules", "exclusive"],
+  [{ cron: null, rules: [] }, "/rules", "too_few"],
+  [{ cron: null, rules: Array.from({ length: 21 }, () => ({ every: "5m" })) }, "/rules", "too_many"],
+  [{ cron: null, rules: [{ every: "5m" }, {}] }, "/rules/1/cron", "required"],
+  [{ cron: null, rules: [{ every: "5m" }, { cron: "0 2 * * *", every: "1h" }] }, "/rules/1/every", "exclusive"],
+  [{ cron: null, rules: [{ every: "5m" }, { cron: "61 * * * *" }] }, "/rules/1/cron", "cron_invalid"],
+  [{ cron: null, rules: [{ cron: "0 0 30 2 *" }, { every: "5m" }] }, "/rules/0/cron", "cron_never_fires"],
+  [{ cron: null, rules: [{ every: "5m" }, { every: "1ms" }] }, "/rules/1/every", "every_out_of_range"],
+  [{ cron: null, rules: [{ every: "5m" }, { rrule: "FREQ=NEVER" }] }, "/rules/1/rrule", "rrule_invalid"],
+  [{ cron: null, rules: [{ cron: "0 0 0 1 1 * 2020" }] }, "/rules", "cron_never_fires"],
+  [{ cron: null, rrule: "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30" }, "/rrule", "cron_never_fires"],
+  [{ cron: null, rrule: "FREQ=DAILY;UNTIL=20260101T000000Z" }, "/rrule", "cron_never_fires"],
+  [{ cron: null, rrule: "FREQ=DAILY;COUNT=3" }, "/rrule", "rrule_invalid"],
+  [{ cron: null, rrule: "DTSTART;TZID=Asia/Tokyo:20270101T090000\nRRULE:FREQ=DAILY" }, "/rrule", "rrule_invalid"],
+  [{ dialect: "jenkins" }, "/dialect", "invalid_choice"],
+  [{ dialect: "quartz" }, "/cron", "cron_invalid"],
   [{ dst: { gap: "crash", overlap: "first" } }, "/dst/gap", "invalid_choice"],
   [{ dst: { gap: "next", overlap: "third" } }, "/dst/overlap", "invalid_choice"],
 ] as [Partial<ScheduleRule>, string, string][])("%j is refused at %s with %s", (changes, pointer, code) => {
@@ -70,6 +95,11 @@ test.each([
 test("everything wrong is said at once", () => {
   const errors = validateRule({ ...daily, cron: "*", timeZone: "x", jitter: "2d", startAt: "x", maxFires: -1 });
   expect(errors.map(({ pointer }) => pointer)).toEqual(["/cron", "/timeZone", "/jitter", "/startAt", "/maxFires"]);
+});
+
+test("an RRULE in a zone that there is not is refused for the zone alone", () => {
+  const errors = validateRule({ ...daily, cron: null, rrule: "FREQ=DAILY", timeZone: "Mars/Base" }, NOW);
+  expect(errors.map(({ pointer }) => pointer)).toEqual(["/timeZone"]);
 });
 
 test("without an instant, a rule that has ended is still a rule", () => {

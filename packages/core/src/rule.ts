@@ -1,11 +1,10 @@
 /** What is wrong with a schedule's rule, field by field. */
-import { parseCron } from "./cron.ts";
 import { cronDialects } from "./cron-fields.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import type { FieldError } from "./errors.ts";
 import { parseInstant } from "./instant.ts";
 import { limits } from "./limits.ts";
-import { nextFireAt, type ScheduleRule } from "./schedule.ts";
+import { nextFireAt, parseSource, type RuleSource, type ScheduleRule, sourcesOf } from "./schedule.ts";
 import { isTimeZone } from "./zone.ts";
 
 export const dstGaps = ["next", "skip", "shift"] as const;
@@ -27,16 +26,33 @@ export function validateRule(rule: ScheduleRule, now?: number): FieldError[] {
 }
 
 function checkWhen(rule: ScheduleRule): FieldError[] {
-  if (rule.cron !== null && rule.every !== null) {
-    return [{ pointer: "/every", code: "exclusive", message: "Give either cron or every, not both." }];
+  const given = ["cron", "every", "rrule", "rules"].filter(
+    (field) => (rule[field as keyof ScheduleRule] ?? null) !== null,
+  );
+  if (given.length > 1) {
+    return [{ pointer: `/${given[1]}`, code: "exclusive", message: "Give only one of cron, every, rrule and rules." }];
   }
-  if (rule.cron === null && rule.every === null) {
-    return [{ pointer: "/cron", code: "required", message: "Give cron or every." }];
+  if (given.length === 0) {
+    return [{ pointer: "/cron", code: "required", message: "Give one of cron, every, rrule and rules." }];
   }
-  if (rule.cron === null) return checkLength("/every", rule.every, "every_out_of_range", limits.everyMs);
+  if (rule.rules && (rule.rules.length < 1 || rule.rules.length > limits.rules)) {
+    const code = rule.rules.length < 1 ? "too_few" : "too_many";
+    return [{ pointer: "/rules", code, message: `Give 1 to ${limits.rules} rules.` }];
+  }
+  return sourcesOf(rule).flatMap(({ pointer, source }) => checkSource(pointer, source, rule));
+}
+
+function checkSource(pointer: string, source: RuleSource, rule: ScheduleRule): FieldError[] {
+  const [field, second] = Object.keys(source) as (keyof RuleSource)[];
+  const message = "Give exactly one of cron, every and rrule.";
+  if (!field) return [{ pointer: `${pointer}/cron`, code: "required", message }];
+  if (second) return [{ pointer: `${pointer}/${second}`, code: "exclusive", message }];
+  if (field === "every") return checkLength(`${pointer}/every`, source.every!, "every_out_of_range", limits.everyMs);
   if (!(cronDialects as readonly string[]).includes(rule.dialect)) return [];
-  const cron = parseCron(rule.cron, { dialect: rule.dialect });
-  return "code" in cron ? [{ pointer: "/cron", code: cron.code, message: cron.message }] : [];
+  // An unknown zone is said of its own field.
+  const zoned = isTimeZone(rule.timeZone) ? rule : { ...rule, timeZone: "UTC" };
+  const parsed = parseSource(source, zoned);
+  return "code" in parsed ? [{ pointer: `${pointer}/${field}`, code: parsed.code, message: parsed.message }] : [];
 }
 
 function checkZone(timeZone: string): FieldError[] {
@@ -88,7 +104,9 @@ function checkMaxFires(maxFires: number | null): FieldError[] {
 
 function checkFires(rule: ScheduleRule, now: number | undefined): FieldError[] {
   if (nextFireAt(rule, now ?? -1) !== null) return [];
-  const pointer = rule.endAt !== null ? "/endAt" : rule.cron !== null ? "/cron" : "/every";
+  const [first] = sourcesOf(rule);
+  const field = rule.rules ? "rules" : Object.keys(first!.source)[0];
+  const pointer = rule.endAt !== null ? "/endAt" : `/${field}`;
   const message = now === undefined ? "There is no fire in this range." : "There is no fire from now on.";
   return [{ pointer, code: "cron_never_fires", message }];
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseInstant } from "./instant.ts";
-import { defaultDst, firesBetween, jitteredDueAt, nextFireAt, type ScheduleRule } from "./schedule.ts";
+import { defaultDst, defaultDstOf, firesBetween, jitteredDueAt, nextFireAt, type ScheduleRule } from "./schedule.ts";
 
 const base: ScheduleRule = {
   cron: null,
@@ -114,4 +114,51 @@ test("jitter uses its whole length, differs between fires, and none means none",
   expect(Math.min(...dues)).toBeLessThan(2_000);
   expect(jitteredDueAt({ ...rule, jitter: null }, 42n, 3_600_000)).toBe(3_600_000);
   expect(jitteredDueAt({ ...rule, jitter: "0s" }, 42n, 3_600_000)).toBe(3_600_000);
+});
+
+test("several rules fire whenever one of them does, and once where they meet", () => {
+  const rule: ScheduleRule = {
+    ...base,
+    rules: [{ cron: "0 9 * * *" }, { every: "6h" }, { rrule: "FREQ=DAILY;BYHOUR=9,18" }],
+    startAt: "2026-11-21T00:00:00Z",
+    endAt: "2026-11-22T06:00:00Z",
+  };
+  expect(
+    firesBetween(rule, 0, Number.POSITIVE_INFINITY, 20).map((fire) => new Date(fire).toISOString().slice(8, 16)),
+  ).toEqual(["21T00:00", "21T06:00", "21T09:00", "21T12:00", "21T18:00", "22T00:00"]);
+});
+
+test("of several rules one may end before the others", () => {
+  const rules = [{ cron: "0 0 0 1 1 * 2027" }, { rrule: "DTSTART:20270101T120000\nRRULE:FREQ=DAILY;COUNT=2" }];
+  const fires = firesBetween({ ...base, rules }, at("2026-12-01T00:00:00Z"), Number.POSITIVE_INFINITY, 20);
+  expect(fires).toEqual([at("2027-01-01T00:00:00Z"), at("2027-01-01T12:00:00Z"), at("2027-01-02T12:00:00Z")]);
+  expect(nextFireAt({ ...base, rules }, at("2027-01-02T12:00:00Z"))).toBeNull();
+});
+
+test("zone, dialect, policies and the name that H is spread by are those of the schedule, for each of its rules", () => {
+  const paris: ScheduleRule = {
+    ...base,
+    timeZone: "Europe/Paris",
+    dialect: "quartz",
+    dst: { gap: "shift", overlap: "second" },
+    rules: [{ cron: "0 30 2 ? * 1" }, { rrule: "FREQ=DAILY;BYHOUR=2;BYMINUTE=45" }],
+  };
+  expect(firesBetween(paris, at("2026-03-28T12:00:00Z"), at("2026-03-29T12:00:00Z"), 9)).toEqual([
+    at("2026-03-29T01:30:00Z"),
+    at("2026-03-29T01:45:00Z"),
+  ]);
+  expect(firesBetween(paris, at("2026-10-24T12:00:00Z"), at("2026-10-25T12:00:00Z"), 9)).toEqual([
+    at("2026-10-25T01:30:00Z"),
+    at("2026-10-25T01:45:00Z"),
+  ]);
+  const spread = (hashKey: string) => nextFireAt({ ...base, cron: "H H * * *", hashKey }, 0);
+  expect(spread("nightly")).toBe(spread("nightly"));
+  expect(spread("nightly")).not.toBe(spread("hourly"));
+});
+
+test("where nothing is said of clock changes, rules that are nothing but RRULEs leave out what a gap does", () => {
+  expect(defaultDstOf({ rrule: "FREQ=DAILY" }).gap).toBe("skip");
+  expect(defaultDstOf({ rules: [{ rrule: "FREQ=DAILY" }, { rrule: "FREQ=WEEKLY" }] }).gap).toBe("skip");
+  expect(defaultDstOf({ rules: [{ rrule: "FREQ=DAILY" }, { cron: "0 2 * * *" }] }).gap).toBe("next");
+  expect(defaultDstOf({})).toEqual(defaultDst);
 });

@@ -1,17 +1,35 @@
 /** Recurring rules: when they fire. A rule is data as the API names it, checked by `validateRule` before it is stored. */
 import type { NamedCalendar } from "./calendar.ts";
-import { type Cron, type DstPolicy, nextFire, parseCron } from "./cron.ts";
+import { parseCron } from "./cron.ts";
 import type { CronDialect } from "./cron-fields.ts";
 import { parseDuration } from "./duration.ts";
 import { withoutExcluded } from "./exclusion.ts";
 import { parseInstant } from "./instant.ts";
 import { nextTick } from "./interval.ts";
+import { parseRrule } from "./rrule.ts";
+import { type DstPolicy, nextFire, type WallRule } from "./wall-rule.ts";
 
-export interface ScheduleRule {
-  /** Exactly one of `cron` and `every` is given. */
-  cron: string | null;
+/** What says when: exactly one of the three. */
+export interface RuleSource {
+  cron?: string;
   /** A duration: fires at `startAt` (else the Unix epoch) + n × `every` of elapsed time. */
+  every?: string;
+  /** RFC 5545: a rule, also with lines DTSTART, EXDATE and RDATE. */
+  rrule?: string;
+}
+
+/**
+ * Exactly one of `cron`, `every`, `rrule` and `rules` is given. The last two and `hashKey` are left out where they are not needed, as in
+ * definitions that were stored before there were any.
+ */
+export interface ScheduleRule {
+  cron: string | null;
   every: string | null;
+  rrule?: string;
+  /** It fires whenever one of these does; several at one instant are one fire. */
+  rules?: RuleSource[];
+  /** What `H` in cron expressions is spread by: the schedule's name. */
+  hashKey?: string;
   timeZone: string;
   dialect: CronDialect;
   dst: DstPolicy;
@@ -25,6 +43,13 @@ export interface ScheduleRule {
 }
 
 export const defaultDst: DstPolicy = { gap: "next", overlap: "first" };
+
+/** Where nothing is said: RFC 5545 leaves out what falls into a gap, so rules that are nothing but RRULEs do. */
+export function defaultDstOf(rule: Pick<ScheduleRule, "rrule" | "rules">): DstPolicy {
+  const sources: RuleSource[] = rule.rules ?? [rule];
+  const rfc = sources.length > 0 && sources.every(({ rrule }) => rrule !== undefined);
+  return rfc ? { ...defaultDst, gap: "skip" } : defaultDst;
+}
 
 /** Fires with `after < t <= until`, in order, at most `limit`; those that `excludes` cover are left out. */
 export function firesBetween(
@@ -81,23 +106,63 @@ function hashToUnit(scheduleId: bigint, fireAt: number): number {
 function compileRule(rule: ScheduleRule): (after: number) => number | null {
   const startAt = rule.startAt === null ? null : parseInstant(rule.startAt)!;
   const endAt = rule.endAt === null ? Number.POSITIVE_INFINITY : parseInstant(rule.endAt)!;
-  const next = rule.cron === null ? intervalFires(rule, startAt) : cronFires(rule);
+  const next = union(sourcesOf(rule).map(({ source }) => firesOf(source, rule)));
   return (after) => {
     const fire = next(startAt === null ? after : Math.max(after, startAt - 1));
     return fire !== null && fire < endAt ? fire : null;
   };
 }
 
-function intervalFires(rule: ScheduleRule, startAt: number | null): (after: number) => number | null {
-  const everyMs = rule.every === null ? null : parseDuration(rule.every);
-  if (!everyMs) throw new Error(`A rule without a valid interval: ${rule.every}`);
-  return (after) => nextTick(everyMs, startAt ?? 0, after);
+function union(all: ((after: number) => number | null)[]): (after: number) => number | null {
+  if (all.length === 0) throw new Error("A rule without cron, every, rrule and rules.");
+  if (all.length === 1) return all[0]!;
+  return (after) => {
+    let first: number | null = null;
+    for (const next of all) {
+      const fire = next(after);
+      if (fire !== null && (first === null || fire < first)) first = fire;
+    }
+    return first;
+  };
 }
 
-function cronFires(rule: ScheduleRule): (after: number) => number | null {
-  const cron: Cron | { code: string } = parseCron(rule.cron!, { dialect: rule.dialect });
+/** What the rule unites, each with the JSON pointer to it. */
+export function sourcesOf({ cron, every, rrule, rules }: ScheduleRule): { pointer: string; source: RuleSource }[] {
+  const source: RuleSource = {
+    ...(cron === null ? {} : { cron }),
+    ...(every === null ? {} : { every }),
+    ...(rrule === undefined ? {} : { rrule }),
+  };
+  const own = Object.keys(source).length === 0 ? [] : [{ pointer: "", source }];
+  return [...own, ...(rules ?? []).map((source, index) => ({ pointer: `/rules/${index}`, source }))];
+}
+
+function firesOf(source: RuleSource, rule: ScheduleRule): (after: number) => number | null {
+  const startAt = rule.startAt === null ? null : parseInstant(rule.startAt)!;
+  if (source.every !== undefined) {
+    const everyMs = parseDuration(source.every);
+    if (!everyMs) throw new Error(`A rule without a valid interval: ${source.every}`);
+    return (after) => nextTick(everyMs, startAt ?? 0, after);
+  }
+  const parsed = parseSource(source, rule);
   // What never fires is no valid rule, but a preview may ask.
-  if ("code" in cron && cron.code === "cron_never_fires") return () => null;
-  if ("code" in cron) throw new Error(`A rule without a valid cron expression: ${rule.cron}`);
-  return (after) => nextFire(cron, rule.timeZone, rule.dst, after);
+  if ("code" in parsed && parsed.code === "cron_never_fires") return () => null;
+  if ("code" in parsed)
+    throw new Error(`A rule that cannot be read: ${source.cron ?? source.rrule}: ${parsed.message}`);
+  return "next" in parsed ? parsed.next : (after) => nextFire(parsed, rule.timeZone, rule.dst, after);
+}
+
+/** A cron expression or an RRULE, read as this schedule means it. */
+export function parseSource({ cron, rrule }: RuleSource, { dialect, hashKey, timeZone, dst, startAt }: ScheduleRule) {
+  if (cron !== undefined) return parseCron(cron, { dialect, ...(hashKey === undefined ? {} : { hashKey }) });
+  return parseRrule(rrule ?? "", { timeZone, dst, startAt: startAt === null ? null : parseInstant(startAt) });
+}
+
+/** Those of its parts that are about the wall clock. */
+export function wallRulesOf(rule: ScheduleRule): WallRule[] {
+  return sourcesOf(rule).flatMap(({ source }) => {
+    if (source.every !== undefined) return [];
+    const parsed = parseSource(source, rule);
+    return "code" in parsed ? [] : ["wallRule" in parsed ? parsed.wallRule : parsed];
+  });
 }

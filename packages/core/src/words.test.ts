@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { describeCron, describeInterval } from "./words.ts";
+import { defaultDst, type ScheduleRule } from "./schedule.ts";
+import { describeCron, describeInterval, describeRule } from "./words.ts";
 
 test.each([
   ["0 2 * * *", "At 02:00"],
@@ -39,4 +40,23 @@ test.each([
   [90_061_001, "Every 1 day, 1 hour, 1 minute, 1 second and 1 millisecond"],
 ])("%i ms reads: %s", (everyMs, words) => {
   expect(describeInterval(everyMs)).toBe(words);
+});
+
+const rule: ScheduleRule = {
+  cron: null,
+  every: null,
+  timeZone: "UTC",
+  dialect: "ocps",
+  dst: defaultDst,
+  jitter: null,
+  startAt: null,
+  endAt: null,
+  maxFires: null,
+};
+
+test("several rules are said one after the other", () => {
+  const rules = [{ cron: "0 2 * * *" }, { every: "5m" }, { rrule: "FREQ=WEEKLY;BYDAY=MO;BYHOUR=9" }];
+  expect(describeRule({ ...rule, rules })).toBe("At 02:00; and every 5 minutes; and every week on Monday at 09:00");
+  expect(describeRule({ ...rule, rrule: "FREQ=DAILY" })).toBe("Every day at 00:00");
+  expect(describeRule({ ...rule, rrule: "FREQ=DAILY", startAt: "2027-01-01T09:30:00Z" })).toBe("Every day at 09:30");
 });

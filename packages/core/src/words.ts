@@ -2,18 +2,33 @@
 import cronstrue from "cronstrue";
 import { type CronDialect, type CronFields, parseFields } from "./cron-fields.ts";
 import { parseDuration } from "./duration.ts";
-import type { ScheduleRule } from "./schedule.ts";
+import { describeRrule } from "./rrule-words.ts";
+import { parseSource, type RuleSource, type ScheduleRule, sourcesOf } from "./schedule.ts";
+import { isTimeZone } from "./zone.ts";
 
+/** Several rules one after the other: "At 02:00; and at 14:30, on Friday". */
 export function describeRule(rule: ScheduleRule): string {
-  if (rule.cron !== null) return describeCron(rule.cron, rule.dialect) ?? rule.cron;
-  const everyMs = rule.every === null ? null : parseDuration(rule.every);
-  return everyMs ? describeInterval(everyMs) : (rule.every ?? "");
+  const [first = "", ...rest] = sourcesOf(rule).map(({ source }) => describeSource(source, rule));
+  return [first, ...rest.map((words) => `and ${words.charAt(0).toLowerCase()}${words.slice(1)}`)].join("; ");
 }
 
-/** Null for what is no cron expression. */
-export function describeCron(expression: string, dialect: CronDialect): string | null {
-  const fields = parseFields(expression, dialect);
-  return "code" in fields ? null : describeFields(fields);
+function describeSource(source: RuleSource, rule: ScheduleRule): string {
+  if (source.cron !== undefined) return describeCron(source.cron, rule.dialect, rule.hashKey) ?? source.cron;
+  if (source.rrule !== undefined) {
+    // Another node may know a zone that this one does not.
+    const parsed = parseSource(source, isTimeZone(rule.timeZone) ? rule : { ...rule, timeZone: "UTC" });
+    return "parts" in parsed ? describeRrule(parsed) : source.rrule;
+  }
+  const everyMs = parseDuration(source.every ?? "");
+  return everyMs ? describeInterval(everyMs) : (source.every ?? "");
+}
+
+/** Null for what is no cron expression. `hashKey`: what `H` is spread by. */
+export function describeCron(expression: string, dialect: CronDialect, hashKey = ""): string | null {
+  const fields = parseFields(expression, dialect, hashKey);
+  if ("code" in fields) return null;
+  const words = describeFields(fields);
+  return fields.hashed ? `${words} (H: spread by name)` : words;
 }
 
 export function describeInterval(everyMs: number): string {
@@ -40,6 +55,15 @@ export function describeInterval(everyMs: number): string {
  * suffices. So it is asked about each part alone, and the parts are joined here by the rule that holds.
  */
 function describeFields(fields: CronFields): string {
+  try {
+    return joinParts(fields);
+  } catch {
+    // Some of what the grammar allows, the library does not.
+    return fields.text;
+  }
+}
+
+function joinParts(fields: CronFields): string {
   const parts = fields.text.split(/[ \t]+/);
   const years = parts.length === 7 ? parts.pop()! : null;
   const clock = parts.slice(0, -3).join(" ");

@@ -1,5 +1,5 @@
 /** Schedules in requests and answers. What makes a rule valid (cron, zone, range, interval) is core's `validateRule`. */
-import { limits } from "@carillon/core";
+import { cronDialects, limits } from "@carillon/core";
 import { z } from "zod";
 import { checkBuiltinPayload } from "./builtin.ts";
 import {
@@ -60,7 +60,7 @@ const rule = {
   cron: cron.optional(),
   every: every.optional(),
   timeZone: timeZone.optional(),
-  dialect: z.enum(["ocps", "vixie"]).optional(),
+  dialect: z.enum(cronDialects).optional(),
   dst: dst.optional(),
   jitter: z
     .string()
@@ -204,7 +204,7 @@ export const scheduleAnswer = z
     overlap: z.enum(["allow"]),
     catchUp: z.strictObject({ policy: z.enum(["skip", "last", "all"]), window: durationAnswer, limit: z.int() }),
     dst: z.strictObject({ gap: z.enum(["next", "skip", "shift"]), overlap: z.enum(["first", "second", "both"]) }),
-    dialect: z.enum(["ocps", "vixie"]),
+    dialect: z.enum(cronDialects),
     jitter: durationAnswer.nullable(),
     startAt: instantAnswer.nullable(),
     endAt: instantAnswer.nullable(),
