@@ -44,6 +44,7 @@ test.each([
   [["cron", "explain", "* * * * *", "--tz", "Mars/Olympus"], "no IANA time zone"],
   [["cron", "explain", "* * * * *", "--dialect", "jenkins"], "Allowed choices are ocps, vixie, quartz, aws"],
   [["cron", "explain", "* * * * *", "--dialect", "quartz"], "six fields"],
+  [["schedules", "preview", "--cron", "* * * * *", "--dialect", "jenkins"], "Allowed choices are ocps, vixie"],
   [["server", "--drain-timeout", "soon"], "A duration such as"],
   [["server", "--concurrency", "0"], "A whole number from 1 to 10000"],
 ])("%j is wrong usage: %s", async (args, words) => {

@@ -8,6 +8,7 @@ import type {
   Explanation,
   Fire,
   Page,
+  RuleSource,
   Schedule,
   ScheduleLoad,
   SchedulePreview,
@@ -15,10 +16,10 @@ import type {
   Task,
 } from "./types.ts";
 
-export interface RuleOptions {
-  /** Exactly one of `cron` and `every`. */
-  cron?: string;
-  every?: string;
+/** Exactly one of `cron`, `every`, `rrule` and `rules`. */
+export interface RuleOptions extends RuleSource {
+  /** It fires whenever one of these does. */
+  rules?: RuleSource[];
   /** IANA name; default `UTC`. */
   timeZone?: string;
   dst?: { gap?: "next" | "skip" | "shift"; overlap?: "first" | "second" | "both" };
@@ -131,7 +132,8 @@ export class SchedulesClient {
     return request(this.#http, { method: "POST", path: `${this.#path(name)}:trigger`, body, headers });
   }
 
-  preview(rule: RuleOptions & { from?: Date | string; count?: number }): Promise<SchedulePreview> {
+  /** `name`: of the schedule that it is for, where `H` is spread by it. */
+  preview(rule: RuleOptions & { name?: string; from?: Date | string; count?: number }): Promise<SchedulePreview> {
     return request(this.#http, { method: "POST", path: "/api/v1/schedules:preview", body: rule });
   }
 

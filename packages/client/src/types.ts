@@ -91,6 +91,14 @@ export interface LogLine {
   attempt: number;
 }
 
+/** Exactly one of the three. */
+export interface RuleSource {
+  cron?: string | undefined;
+  every?: string | undefined;
+  /** RFC 5545: a rule, also with lines `DTSTART`, `EXDATE` and `RDATE`. */
+  rrule?: string | undefined;
+}
+
 /** `ocps`: the Open Cron Pattern Specification; `vixie`: as Linux systems; `quartz`: as the Java library; `aws`: as EventBridge. */
 export type CronDialect = "ocps" | "vixie" | "quartz" | "aws";
 
@@ -101,8 +109,9 @@ export interface Schedule {
   words: string;
   cron: string | null;
   every: string | null;
-  rrule: null;
-  rules: null;
+  rrule: string | null;
+  /** Each with the one field that it was given. */
+  rules: RuleSource[] | null;
   timeZone: string;
   task: {
     type: string;

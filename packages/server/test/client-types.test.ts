@@ -11,6 +11,7 @@ import type {
   LogLine,
   RetryOptions,
   RuleOptions,
+  RuleSource,
   Schedule,
   ScheduleOptions,
   SchedulePreview,
@@ -65,13 +66,15 @@ test("what the client offers to send is what the server reads", () => {
     | SameFields<Fields<typeof tasks.listTasksQuery>, TaskListQuery>
     | SameFields<Fields<typeof schedules.putScheduleBody>, Omit<ScheduleOptions, "payload"> & { name: 1 }>
     | SameFields<z.input<typeof schedules.putScheduleBody>["task"], ScheduleTask>
-    | SameFields<Fields<typeof schedules.previewBody>, RuleOptions & { from: 1; count: 1 }>
+    | SameFields<Fields<typeof schedules.previewBody>, RuleOptions & { name: 1; from: 1; count: 1 }>
     | SameFields<Fields<typeof calendars.putCalendarBody>, CalendarOptions & { name: 1 }>
     | Fits<CalendarOptions, z.input<typeof calendars.putCalendarBody>>
     | SameFields<Fields<typeof common.retry>, RetryOptions>
     | SameFields<NonNullable<z.input<typeof common.retry>["backoff"]>, NonNullable<RetryOptions["backoff"]>>
     | Fits<NonNullable<RetryOptions["backoff"]>, NonNullable<z.input<typeof common.retry>["backoff"]>>
     | Fits<CreateOptions["uniquePolicy"], z.input<typeof tasks.createTaskBody>["uniquePolicy"]>
+    | SameFields<NonNullable<z.input<typeof schedules.putScheduleBody>["rules"]>[number], RuleSource>
+    | Fits<ScheduleOptions["dialect"], z.input<typeof schedules.putScheduleBody>["dialect"]>
     | Fits<ScheduleOptions["catchUp"], z.input<typeof schedules.putScheduleBody>["catchUp"]>
     | Fits<ScheduleOptions["dst"], z.input<typeof schedules.putScheduleBody>["dst"]>
   >();

@@ -1,5 +1,6 @@
 import type { Fire, Schedule, ScheduleOptions, Spread } from "@carillon/client";
-import type { Command } from "commander";
+import { type CronDialect, cronDialects } from "@carillon/core/cron-fields";
+import { type Command, Option } from "commander";
 import { connect } from "../connect.ts";
 import { readPayload } from "../input.ts";
 import { collect, duration, wholeNumber } from "../options.ts";
@@ -9,6 +10,8 @@ import { printPreview } from "../print-preview.ts";
 interface RuleFlags {
   cron?: string;
   every?: string;
+  rrule?: string;
+  dialect?: CronDialect;
   tz?: string;
   exclude?: string[];
 }
@@ -168,14 +171,18 @@ function withRule(command: Command): Command {
   return command
     .option("--cron <expression>", 'such as "0 2 * * *"')
     .option("--every <duration>", "such as 5m")
+    .option("--rrule <rule>", 'such as "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17" (RFC 5545)')
+    .addOption(new Option("--dialect <name>", "how --cron is read").choices(cronDialects))
     .option("--tz <zone>", "IANA time zone (UTC)")
     .option("--exclude <calendar>", "skip what this calendar covers, several by repeating it", collect);
 }
 
-function rule({ cron, every, tz, exclude }: RuleFlags) {
+function rule({ cron, every, rrule, dialect, tz, exclude }: RuleFlags) {
   return {
     ...(cron === undefined ? {} : { cron }),
     ...(every === undefined ? {} : { every }),
+    ...(rrule === undefined ? {} : { rrule }),
+    ...(dialect === undefined ? {} : { dialect }),
     ...(tz === undefined ? {} : { timeZone: tz }),
     ...(exclude === undefined ? {} : { excludes: exclude }),
   };

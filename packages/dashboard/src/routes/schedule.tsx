@@ -146,7 +146,14 @@ function ScheduleFacts({ schedule }: { schedule: Schedule }) {
         {schedule.lastFireAt === null ? "none yet" : <Time at={schedule.lastFireAt} scheduleZone={schedule.timeZone} />}
       </Fact>
       <Fact name="Rule">
-        <code className="code">{schedule.cron ?? (schedule.every === null ? "–" : `every ${schedule.every}`)}</code>
+        {(schedule.rules ?? [schedule]).map(({ cron, every, rrule }) => {
+          const text = cron ?? rrule ?? `every ${every}`;
+          return (
+            <div key={text}>
+              <code className="code">{text}</code>
+            </div>
+          );
+        })}
         <div className="text-xs text-muted">{schedule.timeZone}</div>
       </Fact>
       <Fact name="Last result">

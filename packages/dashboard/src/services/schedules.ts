@@ -19,6 +19,9 @@ export interface Schedule {
   words: string;
   cron: string | null;
   every: string | null;
+  rrule: string | null;
+  /** Each with the one field that it was given. */
+  rules: { cron?: string; every?: string; rrule?: string }[] | null;
   timeZone: string;
   task: ScheduleTask;
   catchUp: { policy: "skip" | "last" | "all"; window: string; limit: number };

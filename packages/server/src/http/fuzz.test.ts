@@ -39,6 +39,9 @@ const awkward = fc.constantFrom<unknown>(
   "* * * * * *",
   "59 59 23 31 12 * 2199",
   "H H * * *",
+  "FREQ=MONTHLY;BYDAY=-1FR;COUNT=3",
+  "DTSTART:20270101T090000\nRRULE:FREQ=HOURLY;BYSETPOS=1;BYMINUTE=1,2",
+  "quartz",
   "@reboot",
   "Europe/Paris",
   "Etc/GMT+12",
@@ -50,7 +53,7 @@ const awkward = fc.constantFrom<unknown>(
 );
 
 const fields = [
-  "type payload queue dueAt delay priority uniqueKey uniquePolicy retry timeout tags reason tasks name cron every timeZone task overlap",
+  "type payload queue dueAt delay priority uniqueKey uniquePolicy retry timeout tags reason tasks name cron every rrule rules timeZone task overlap",
   "catchUp dst dialect jitter startAt endAt maxFires paused from count maxAttempts backoff kind initial factor max gap policy window limit",
   "excludes weekly days dates ranges to ics",
   "url method headers body expect argv env cwd stdin for __proto__ state colour",
@@ -91,6 +94,8 @@ const goodBodies: Record<string, Record<string, unknown>[]> = {
       startAt: "2027-01-01T00:00:00Z",
       maxFires: 3,
     },
+    { rrule: "FREQ=WEEKLY;BYDAY=MO", task: { type: "a" }, dst: { gap: "shift" } },
+    { rules: [{ cron: "H 22-2 * * FRI-MON" }, { every: "1h" }, { rrule: "FREQ=MINUTELY" }], task: { type: "a" } },
   ],
   "/api/v1/calendars/{name}": [
     { timeZone: "Europe/Paris", weekly: [{ days: ["SAT"], from: "22:00", to: "06:00" }], dates: ["2026-12-25"] },

@@ -326,6 +326,64 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(first.body.fires[0].at).toBe("2026-11-20T10:00:00.000Z");
   });
 
+  test("an RRULE is kept as it was sent, leaves out what a gap does, and can be changed into another rule", async () => {
+    const rrule = "DTSTART:20261101T023000\nRRULE:FREQ=WEEKLY;BYDAY=SU";
+    const put = { rrule, timeZone: "Europe/Paris", task: { type: "a" } };
+    const { status, body } = await t.call("PUT", `${SCHEDULES}/sundays`, put);
+    expect(status).toBe(201);
+    expect(body).toMatchObject({
+      words: "Every week on Sunday at 02:30",
+      cron: null,
+      every: null,
+      rrule,
+      rules: null,
+      dst: { gap: "skip", overlap: "first" },
+      nextFireAt: "2026-11-22T01:30:00.000Z",
+    });
+    expect((await t.call("PUT", `${SCHEDULES}/sundays`, put)).body.version).toBe(1);
+    const patch = { rrule: null, rules: [{ rrule: "FREQ=DAILY" }, { every: "90m" }] };
+    const patched = await t.call("PATCH", `${SCHEDULES}/sundays`, patch);
+    expect(patched.body).toMatchObject({
+      version: 2,
+      rrule: null,
+      rules: [{ rrule: "FREQ=DAILY" }, { every: "1h30m" }],
+    });
+    const preview = await t.call("POST", `${SCHEDULES}:preview`, {
+      ...put,
+      task: undefined,
+      from: "2027-03-21T12:00:00Z",
+    });
+    expect(preview.body.fires[0].local).toBe("2027-04-04T02:30:00+02:00[Europe/Paris]");
+  });
+
+  test("several rules fire together, and where they meet once", async () => {
+    const rules = [{ cron: "0 12 * * *" }, { cron: "0 */6 * * *" }, { rrule: "FREQ=DAILY;BYHOUR=12,13" }];
+    const { body } = await t.call("PUT", `${SCHEDULES}/three`, { rules, task: { type: "a" } });
+    expect(body.words).toBe("At 12:00; and on the hour, every 6 hours; and every day at 12:00 and 13:00");
+    const preview = await t.call("POST", `${SCHEDULES}:preview`, { rules, count: 5 });
+    expect(preview.body.fires.map(({ at }: { at: string }) => at.slice(8, 16))).toEqual([
+      "20T12:00",
+      "20T13:00",
+      "20T18:00",
+      "21T00:00",
+      "21T06:00",
+    ]);
+  });
+
+  test("H is spread by the schedule's name, as the preview with that name says", async () => {
+    const fires = new Set<string>();
+    for (const name of ["alpha", "bravo", "charlie", "delta"]) {
+      const put = await t.call("PUT", `${SCHEDULES}/${name}`, { cron: "H H * * *", task: { type: "a" } });
+      const again = await t.call("PATCH", `${SCHEDULES}/${name}`, { timeZone: "UTC" });
+      expect(again.body).toEqual(put.body);
+      const preview = await t.call("POST", `${SCHEDULES}:preview`, { cron: "H H * * *", name, count: 1 });
+      expect(preview.body.fires[0].at).toBe(put.body.nextFireAt);
+      expect(preview.body.words).toBe(put.body.words);
+      fires.add(put.body.nextFireAt);
+    }
+    expect(fires.size).toBe(4);
+  });
+
   test("the ledger shows what became of past fires and which are expected, in one order", async () => {
     await t.call("PUT", `${SCHEDULES}/s`, { every: "30s", task: { type: "a", retry: { maxAttempts: 1 } } });
     await plan(t.store, t.clock.now());

@@ -2,12 +2,14 @@
 import {
   CarillonError,
   canonicalTimeZone,
-  defaultDst,
+  defaultDstOf,
   type FieldError,
   formatDuration,
   formatInstant,
+  isHashed,
   parseDuration,
   parseInstant,
+  type RuleSource,
   type ScheduleRule,
   validateRule,
 } from "@carillon/core";
@@ -17,18 +19,35 @@ import { completeRetry, DEFAULT_PRIORITY, defaultPolicyOf } from "./new-task.ts"
 
 export const defaultCatchUp: ScheduleDefinition["catchUp"] = { policy: "last", windowMs: 86_400_000, limit: 100 };
 
-/** The rule as it was sent; what cannot be read stays as it is for `validateRule` to name. */
-export function toRule(input: RuleInput): ScheduleRule {
+/**
+ * The rule as it was sent; what cannot be read stays as it is for `validateRule` to name. The name is part of it only where a cron
+ * expression is spread by it, and fields that older definitions do not have only where they are given: an equal definition stays equal.
+ */
+export function toRule(input: RuleInput, name = ""): ScheduleRule {
+  const rules = input.rules?.map(toSource);
+  const dst = defaultDstOf({ ...(input.rrule === undefined ? {} : { rrule: input.rrule }), ...(rules && { rules }) });
+  const hashed = [input, ...(input.rules ?? [])].some(({ cron }) => cron !== undefined && isHashed(cron));
   return {
     cron: input.cron ?? null,
     every: rewrite(input.every, parseDuration, formatDuration),
+    ...(input.rrule === undefined ? {} : { rrule: input.rrule }),
+    ...(rules && { rules }),
+    ...(hashed ? { hashKey: name } : {}),
     timeZone: input.timeZone === undefined ? "UTC" : (canonicalTimeZone(input.timeZone) ?? input.timeZone),
     dialect: input.dialect ?? "ocps",
-    dst: { gap: input.dst?.gap ?? defaultDst.gap, overlap: input.dst?.overlap ?? defaultDst.overlap },
+    dst: { gap: input.dst?.gap ?? dst.gap, overlap: input.dst?.overlap ?? dst.overlap },
     jitter: rewrite(input.jitter, parseDuration, formatDuration),
     startAt: rewrite(input.startAt, parseInstant, formatInstant),
     endAt: rewrite(input.endAt, parseInstant, formatInstant),
     maxFires: input.maxFires ?? null,
+  };
+}
+
+function toSource({ cron, every, rrule }: NonNullable<RuleInput["rules"]>[number]): RuleSource {
+  return {
+    ...(cron === undefined ? {} : { cron }),
+    ...(every === undefined ? {} : { every: rewrite(every, parseDuration, formatDuration)! }),
+    ...(rrule === undefined ? {} : { rrule }),
   };
 }
 
@@ -58,10 +77,11 @@ function ruleInvalid(errors: FieldError[]): CarillonError {
   return new CarillonError("invalid_request", { detail: `${pointer}: ${message}`, errors });
 }
 
-export function toDefinition(input: PutSchedule): ScheduleDefinition {
+/** `name`: the schedule's. */
+export function toDefinition(input: PutSchedule, name: string): ScheduleDefinition {
   const { task, catchUp } = input;
   return {
-    rule: toRule(input),
+    rule: toRule(input, name),
     catchUp: {
       policy: catchUp?.policy ?? defaultCatchUp.policy,
       windowMs: catchUp?.window ?? defaultCatchUp.windowMs,
@@ -90,8 +110,9 @@ export function toPutBody({
   task,
 }: ScheduleDefinition): Record<string, unknown> {
   const { retry } = task;
+  const { hashKey: _hashKey, ...shown } = rule;
   return withoutNulls({
-    ...rule,
+    ...shown,
     overlap,
     excludes,
     catchUp: { policy: catchUp.policy, window: formatDuration(catchUp.windowMs), limit: catchUp.limit },

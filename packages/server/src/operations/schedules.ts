@@ -68,7 +68,7 @@ async function checkPut(deps: Deps, namespace: string, name: string, input: PutS
   if (input.name !== undefined && input.name !== name) {
     throw invalid("/name", "name_mismatch", "The name in the body is not the one in the path.");
   }
-  const definition = toDefinition(input);
+  const definition = toDefinition(input, name);
   const calendars = await findExcluded(deps, namespace, definition.excludes);
   await checkDefinition(deps, namespace, name, definition, calendars);
   return { definition, calendars };
@@ -108,7 +108,7 @@ export async function createSchedule(
 ): Promise<PutAnswer & { replayed: boolean }> {
   const now = deps.clock.now();
   const { name, paused } = input;
-  const definition = toDefinition(input);
+  const definition = toDefinition(input, name);
   const calendars = await findExcluded(deps, namespace, definition.excludes);
   checkRule(definition.rule, now);
   checkExcluded(definition.rule, calendars, now);
@@ -320,9 +320,9 @@ const DEFAULT_PREVIEW = 10;
 export async function previewFires(
   deps: Pick<Deps, "clock" | "store">,
   namespace: string,
-  { from, count = DEFAULT_PREVIEW, excludes, ...input }: Preview,
+  { from, count = DEFAULT_PREVIEW, excludes, name, ...input }: Preview,
 ): Promise<PreviewAnswer> {
-  const rule = toRule(input);
+  const rule = toRule(input, name);
   checkRule(rule, null);
   const calendars = await findExcluded(deps, namespace, excludes);
   return previewSchedule(rule, from ?? Math.ceil(deps.clock.now()), count, calendars);

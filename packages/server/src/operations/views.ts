@@ -144,8 +144,8 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
     words: describeRule(rule),
     cron: rule.cron,
     every: rule.every,
-    rrule: null,
-    rules: null,
+    rrule: rule.rrule ?? null,
+    rules: rule.rules ?? null,
     timeZone: rule.timeZone,
     task: {
       type: task.type,

@@ -28,13 +28,23 @@ const cron = z
   .string()
   .max(limits.expressionLength)
   .meta({
-    description: "5, 6 or 7 fields with names, ranges, steps, `L W #`, or `@daily` and the like.",
+    description:
+      "5, 6 or 7 fields with names, ranges, steps, `L W #`, `H`, or `@daily` and the like; other dialects as they say.",
     examples: ["0 2 * * *"],
   });
 const every = z
   .string()
   .max(64)
   .meta({ description: "A fixed interval, 1s to 366d.", examples: ["5m"] });
+const rrule = z
+  .string()
+  .max(limits.rruleLength)
+  .meta({
+    description: "RFC 5545: a rule, also with lines `DTSTART`, `EXDATE` and `RDATE`.",
+    examples: ["FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;BYHOUR=9"],
+  });
+const source = z.strictObject({ cron: cron.optional(), every: every.optional(), rrule: rrule.optional() });
+const dialect = z.enum(cronDialects).meta({ description: "How cron expressions are read; `ocps` by default." });
 const timeZone = z
   .string()
   .max(64)
@@ -59,8 +69,15 @@ const excludes = z
 const rule = {
   cron: cron.optional(),
   every: every.optional(),
+  rrule: rrule.optional(),
+  rules: z
+    .array(source)
+    .min(1)
+    .max(limits.rules)
+    .meta({ description: "It fires whenever one of these does; several at one instant are one fire." })
+    .optional(),
   timeZone: timeZone.optional(),
-  dialect: z.enum(cronDialects).optional(),
+  dialect: dialect.optional(),
   dst: dst.optional(),
   jitter: z
     .string()
@@ -146,6 +163,7 @@ export const previewBody = z
   .strictObject({
     ...rule,
     excludes: excludes.optional(),
+    name: name.meta({ description: "Of the schedule that it is for: what `H` is spread by." }).optional(),
     from: instant.meta({ description: "The first fire is the first at or after this; now by default." }).optional(),
     count: z.int().min(1).max(limits.previewFires).meta({ description: "10 by default." }).optional(),
   })
@@ -185,8 +203,8 @@ export const scheduleAnswer = z
     words: z.string().meta({ examples: ["At 02:00"] }),
     cron: z.string().nullable(),
     every: z.string().nullable(),
-    rrule: z.null(),
-    rules: z.null(),
+    rrule: z.string().nullable(),
+    rules: z.array(source).nullable().meta({ description: "Each with the one field that it was given." }),
     timeZone: z.string(),
     task: z.strictObject({
       type: z.string(),
