@@ -91,7 +91,10 @@ function sideBySide(results: Result[]): string[] {
     const of = (name: ContenderName) => here.find(({ contender }) => contender === name);
     const { title, unit, better } = here[0]!;
     const figures = names.map((name) => cell(of(name)));
-    const peers = here.filter(({ contender }) => contenders[contender].peer).map(medianOf).filter(Number.isFinite);
+    const peers = here
+      .filter(({ contender }) => contenders[contender].peer)
+      .map(medianOf)
+      .filter(Number.isFinite);
     const best = better === "higher" ? Math.max(...peers) : Math.min(...peers);
     const ratio = (to: number) => {
       const times = better === "higher" ? medianOf(of(OURS)) / to : to / medianOf(of(OURS));
