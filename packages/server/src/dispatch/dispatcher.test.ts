@@ -147,6 +147,16 @@ test("what was claimed for quick workers that turn out slow goes back within 50 
   expect(states.filter((state) => state === "pending")).toHaveLength(190);
 });
 
+test("what quick workers are about to reach stays with them, however long ago it was due", async () => {
+  const { t, worker } = await quickWorker();
+  worker.onTask = (task) => t.clock.after(1.5, () => worker.end(task));
+  await t.insert(Array.from({ length: 500 }, () => t.task({ dueAt: t.clock.now() + 1_000 })));
+  await t.clock.advance(1_200);
+  expect(worker.tasks).toHaveLength(500);
+  expect(worker.received.at(-1)!.at - worker.tasks[0]!.dueAt).toBeGreaterThan(50);
+  expect(worker.tasks.every(({ token }) => token === 1n)).toBe(true);
+});
+
 test("large payloads are not piled up in memory ahead of their instant", async () => {
   const { t, worker } = await quickWorker();
   const payload = JSON.stringify("x".repeat(250_000));
