@@ -1,7 +1,6 @@
 /** What shows only after a while: dead rows that cannot be removed, memory that grows, tables that bloat. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Actor, Measured } from "./actors.ts";
-import { rssMegabytes } from "./processes.ts";
 import { latenessFigures } from "./statistics.ts";
 import { now } from "./waiting.ts";
 import type { Stage, Workload } from "./workload.ts";
@@ -34,20 +33,15 @@ export const soak: Workload = {
   only: ["carillon"],
   async run(stage) {
     const minutes = await endure(stage, { perSecond: 2_000, minutes: stage.sized(60) });
-    const worst = Math.max(...minutes.map(({ p99 }) => p99));
-    const sizes = await stage.backing.query(
-      `select sum(pg_table_size(oid))::float8 / 1e6 as tables, sum(pg_indexes_size(oid))::float8 / 1e6 as indexes
-         from pg_class where oid = 'carillon.task'::regclass`,
-    );
-    const { tables, indexes } = sizes[0] as { tables: number; indexes: number };
-    return { worst, ...lastOf(minutes), firstMb: minutes[0]!.rssMb, taskTableMb: tables, taskIndexesMb: indexes };
+    return { worst: Math.max(...minutes.map(({ p99 }) => p99)), ...lastOf(minutes) };
   },
 };
 
 interface Minute {
   p99: number;
   max: number;
-  rssMb: number;
+  /** Megabytes, of every process, of the live tasks and of the archive with their indexes. */
+  [held: string]: number;
 }
 
 const lastOf = (minutes: Minute[]) => ({ ...minutes.at(-1)! });
@@ -73,8 +67,27 @@ async function endure(stage: Stage, { perSecond, minutes }: { perSecond: number;
     await feeding;
     const { lateness } = await worker.call<Measured>("measured");
     const { p99, max } = latenessFigures(lateness) as { p99: number; max: number };
-    found.push({ p99, max, rssMb: rssMegabytes(worker.pid) });
+    found.push({ p99, max, ...suffixed(stage.memory()), ...(await tableSizes(stage)) });
     console.error(`minute ${minute + 1}: ${JSON.stringify(found.at(-1))}`);
   }
   return found;
+}
+
+const suffixed = (memory: Record<string, number>) =>
+  Object.fromEntries(Object.entries(memory).map(([role, used]) => [`${role.replaceAll(" ", "")}Mb`, used]));
+
+/** Of Carillon; the peers lay theirs out otherwise. */
+async function tableSizes(stage: Stage): Promise<Record<string, number>> {
+  if (stage.name !== "carillon") return {};
+  const [sizes] = await stage.backing.query(
+    `with held as (
+       select case when c.relname = 'task' then 'task' when c.relname like 'archive%' then 'archive' end as name,
+              round(pg_table_size(c.oid) / 1e6)::int as tables, round(pg_indexes_size(c.oid) / 1e6)::int as indexes
+         from pg_class c where c.relnamespace = 'carillon'::regnamespace and c.relkind = 'r')
+     select sum(tables) filter (where name = 'task') as "taskTableMb",
+            sum(indexes) filter (where name = 'task') as "taskIndexesMb",
+            sum(tables) filter (where name = 'archive') as "archiveTableMb",
+            sum(indexes) filter (where name = 'archive') as "archiveIndexesMb" from held`,
+  );
+  return Object.fromEntries(Object.entries(sizes!).map(([name, megabytes]) => [name, Number(megabytes)]));
 }

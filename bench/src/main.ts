@@ -6,7 +6,7 @@ import { startActor } from "./actors.ts";
 import { type ContenderName, contenders } from "./contenders/index.ts";
 import { PEERS, peerVersion } from "./contenders/peer.ts";
 import { machine, type Report, type Result, toMarkdown } from "./report.ts";
-import { openStores } from "./stores.ts";
+import { nothing, openStores } from "./stores.ts";
 import { onStage, type Workload } from "./workload.ts";
 import { workloads } from "./workloads.ts";
 
@@ -97,7 +97,7 @@ async function oneRound(workload: Workload, result: Result): Promise<void> {
 }
 
 async function settingsOf(name: ContenderName): Promise<string> {
-  const actor = await startActor(name, { env: {}, cpuSeconds: () => 0, query: async () => [], drop: async () => {} });
+  const actor = await startActor(name, nothing);
   try {
     return await actor.call<string>("settings");
   } finally {

@@ -16,10 +16,25 @@ export function cpuSeconds(pid: number): number {
 }
 
 /** The same for a process with all its children, also those that have ended. */
-export function cpuSecondsOfTree(parent: number): number {
-  const children = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && parentOf(Number(entry)) === parent);
-  return children.reduce((sum, pid) => sum + cpuSeconds(Number(pid)), cpuSeconds(parent));
+export const cpuSecondsOfTree = (parent: number): number => sumOver(treeOf(parent), cpuSeconds);
+
+/** What a process holds in memory, what it shares counted in part; 0 when it is gone. */
+export function megabytes(pid: number): number {
+  try {
+    return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0) / 1_024;
+  } catch {
+    return 0;
+  }
 }
+
+export const megabytesOfTree = (parent: number): number => sumOver(treeOf(parent), megabytes);
+
+function treeOf(parent: number): number[] {
+  const all = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
+  return [parent, ...all.map(Number).filter((pid) => parentOf(pid) === parent)];
+}
+
+const sumOver = (pids: number[], of: (pid: number) => number) => pids.reduce((sum, pid) => sum + of(pid), 0);
 
 function parentOf(pid: number): number {
   try {
@@ -33,8 +48,4 @@ function parentOf(pid: number): number {
 function fieldsOf(pid: number): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-}
-
-export function rssMegabytes(pid: number): number {
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1_024);
 }

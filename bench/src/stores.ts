@@ -7,13 +7,14 @@ import { join } from "node:path";
 import { type EmbeddedPostgres, startEmbedded } from "@carillon/store";
 import pg from "pg";
 import { type ContenderName, contenders } from "./contenders/index.ts";
-import { cpuSeconds, cpuSecondsOfTree } from "./processes.ts";
+import { cpuSeconds, cpuSecondsOfTree, megabytes, megabytesOfTree } from "./processes.ts";
 
 /** What the actors of one run need to know of their store. */
 export interface Backing {
   env: Record<string, string>;
   /** Processor time of the store so far. */
   cpuSeconds(): number;
+  megabytes(): number;
   /** A statement, for the workloads that look into PostgreSQL. */
   query(sql: string): Promise<Record<string, unknown>[]>;
   drop(): Promise<void>;
@@ -24,6 +25,15 @@ export interface Stores {
   open(name: ContenderName): Promise<Backing>;
   close(): Promise<void>;
 }
+
+/** Of those that need none. */
+export const nothing: Backing = {
+  env: {},
+  cpuSeconds: () => 0,
+  megabytes: () => 0,
+  query: async () => [],
+  drop: async () => {},
+};
 
 export async function openStores(names: readonly ContenderName[]): Promise<Stores> {
   const folder = mkdtempSync(join(tmpdir(), "carillon-bench-"));
@@ -44,11 +54,12 @@ export async function openStores(names: readonly ContenderName[]): Promise<Store
     async open(name) {
       const { store } = contenders[name];
       if (store === "postgres") return openDatabase(postgres!, `bench_${++databases}`);
-      if (store === "none") return { env: {}, cpuSeconds: () => 0, query: async () => [], drop: async () => {} };
+      if (store === "none") return nothing;
       const { port, child } = redis.get(store)!;
       return {
         env: { BENCH_REDIS_PORT: String(port) },
         cpuSeconds: () => cpuSeconds(child.pid!),
+        megabytes: () => megabytes(child.pid!),
         query: async () => [],
         drop: async () => void execFileSync("redis-cli", ["-p", String(port), "flushall"]),
       };
@@ -74,6 +85,7 @@ async function openDatabase(postgres: EmbeddedPostgres, name: string): Promise<B
   return {
     env: { BENCH_DATABASE_URL: url.href },
     cpuSeconds: () => cpuSecondsOfTree(postgres.pid),
+    megabytes: () => megabytesOfTree(postgres.pid),
     query: async (sql) => (await inside.query(sql)).rows,
     async drop() {
       await inside.end();

@@ -1,6 +1,6 @@
 import { type Actor, startActor } from "./actors.ts";
 import type { ContenderName } from "./contenders/index.ts";
-import { cpuSeconds } from "./processes.ts";
+import { cpuSeconds, megabytes } from "./processes.ts";
 import type { Backing, Stores } from "./stores.ts";
 
 /** One thing to measure. */
@@ -37,6 +37,8 @@ export interface Stage {
   begin(): void;
   /** What the processes took since `begin`. */
   cpu(): Record<string, number>;
+  /** Megabytes that each process, and the store with all of its processes, holds now. */
+  memory(): Record<string, number>;
 }
 
 export async function onStage<Answer>(
@@ -79,6 +81,13 @@ export async function onStage<Answer>(
     cpu: () =>
       Object.fromEntries(
         Object.entries(read()).map(([role, seconds]) => [role, Math.round((seconds - (since[role] ?? 0)) * 100) / 100]),
+      ),
+    memory: () =>
+      Object.fromEntries(
+        [
+          ...actors.map(({ role, actor }) => [role, megabytes(actor.pid)] as const),
+          ["store", backing.megabytes()] as const,
+        ].map(([role, used]) => [role, Math.round(used)]),
       ),
   };
   try {
