@@ -190,7 +190,7 @@ test("an outcome that a worker brings along is recorded when its task is adopted
   moved.end(task, failed());
   await t.clock.advance(20);
   expect(moved.recorded).toEqual([{ id, accepted: true }]);
-  expect(await t.state(id!)).toMatchObject({ state: "pending", failures: 1, attempts: [{ outcome: "failed" }] });
+  expect(await t.state(id!)).toMatchObject({ failures: 1, attempts: [{ outcome: "failed" }] });
 });
 
 test("a worker is told that a task it presents is no longer its own", async () => {

@@ -16,6 +16,8 @@ const MAX_BATCH = 2_000;
 const MAX_AHEAD = 20_000;
 /** Nor is anything claimed ahead while the payloads of all that is held come to more characters than this. */
 const MAX_PAYLOADS_LENGTH = 64 * 1_024 * 1_024;
+/** Ahead of their instants tasks are claimed for the slots that free up within this time. */
+const EXPECTED_MS = 300;
 /** Attempts are not taken to be quicker than this. */
 const LEAST_SERVICE_MS = 0.5;
 /** So much work lies ready beyond the free slots, measured in time: about two round trips to the store. */
@@ -178,6 +180,6 @@ function dueBudget(pool: Pool, at: number): number {
 /** Many may be due at one instant after a quiet time: quick workers get through several slots' worth before a claim is answered. */
 function aheadBudget(pool: Pool, at: number): number {
   const quick = Math.floor((slotsOf(pool) * PREFETCH_MS) / Math.max(LEAST_SERVICE_MS, pool.serviceMs));
-  const expected = Math.max(freeCredits(pool), Math.floor(pool.rate.at(at) * LOOKAHEAD_MS), quick);
+  const expected = Math.max(freeCredits(pool), Math.floor(pool.rate.at(at) * EXPECTED_MS), quick);
   return Math.min(MAX_BATCH, Math.min(MAX_AHEAD, expected) - pool.ahead);
 }

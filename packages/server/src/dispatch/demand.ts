@@ -6,12 +6,12 @@
 import { type Band, bandOf, type Hint, type Lane, type Store } from "@carillon/store";
 import { type Hand, type Pool, serves } from "./hand.ts";
 
-/** How far ahead of its instant a task may be claimed. */
-export const LOOKAHEAD_MS = 300;
+/** How far ahead of its instant a task may be claimed: as long as it takes to claim what is due at one instant and held at most. */
+export const LOOKAHEAD_MS = 1_000;
 /** A pair that claims have emptied is looked at again when so little of what they covered is left. */
-const EXPLORE_AGAIN_MS = 200;
-/** Others find out by themselves within this time. */
-const POLL_MS = 1_000 + LOOKAHEAD_MS;
+const EXPLORE_AGAIN_MS = 900;
+/** Others find out by themselves within this time: they scan once a second. */
+const POLL_MS = 1_300;
 /** Notices about lanes that are not known yet. */
 const MAX_UNKNOWN = 1_000;
 

@@ -11,6 +11,8 @@ import type { Returns } from "./returns.ts";
 
 /** Without a slot, a due task goes back so soon that another node may start it. */
 export const RETURN_AFTER_MS = 50;
+/** What a task costs node and store together when it goes back and is claimed again. */
+const RETURN_COST_MS = 0.04;
 /**
  * Each step of priority is worth so much waiting. Urgent work goes first; what is least urgent goes 16 ms later at most, so that the
  * share which claims gave it is not lost here.
@@ -50,10 +52,14 @@ export function createHandOut(
     pool.returnAt = Math.min(pool.returnAt, held.since + RETURN_AFTER_MS);
   }
 
+  /** Its workers get through what is ready sooner than somebody could whom it is given back for. */
+  const reachedSoon = ({ ready, pace }: Pool, now: number) =>
+    ready.size * (1 / pace.at(now) - RETURN_COST_MS) <= RETURN_AFTER_MS;
+
   /** What has waited too long for a slot, unless its turn is about to come. Looked for only when there may be some. */
   function takeLate(pool: Pool, now: number): HeldTask[] {
     if (now < pool.returnAt) return [];
-    if (pool.ready.size <= pool.pace.at(now) * RETURN_AFTER_MS) {
+    if (reachedSoon(pool, now)) {
       pool.returnAt = now + RETURN_AFTER_MS;
       return [];
     }

@@ -172,7 +172,7 @@ export function createPool(key: string, namespace: string, queues: string[], typ
     claimingAhead: false,
     turn: 0,
     rate: createRate(1_000),
-    pace: createRate(50),
+    pace: createRate(25),
     boost: 0,
     serviceMs: Number.POSITIVE_INFINITY,
     lastBatch: 0,
