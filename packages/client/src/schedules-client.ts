@@ -39,6 +39,8 @@ export interface ScheduleTask {
   priority?: number;
   retry?: RetryOptions;
   timeout?: string;
+  /** A task that has not started so long after it was due is skipped. */
+  startWithin?: string;
   tags?: string[];
 }
 

@@ -25,6 +25,8 @@ export interface CreateOptions {
   uniquePolicy?: "keep" | "replace" | "reject";
   retry?: RetryOptions;
   timeout?: string;
+  /** Skipped unless it has started so long after it was first due, such as `5m`. Default: it waits. */
+  startWithin?: string;
   tags?: string[];
   /** The same key and request give the same answer for 24 h. Default: a new one for each call. */
   idempotencyKey?: string;

@@ -2,6 +2,7 @@
 import { formatDuration } from "./duration.ts";
 import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
 import { formatInstant, formatLocal } from "./instant.ts";
+import { START_WITHIN } from "./start-within.ts";
 import type { PublicState } from "./states.ts";
 
 export interface ExplainedTask {
@@ -15,6 +16,7 @@ export interface ExplainedTask {
   dueAt: number;
   startedAt: number | null;
   attempt: number;
+  policy: { startWithinMs?: number };
   error: { code: string; message: string } | null;
   /** Those that ended and are remembered, oldest first. */
   attempts: readonly { number: number; dueAt: number; startedAt: number | null }[];
@@ -150,8 +152,14 @@ function howItStands({ now, zone }: TaskToExplain, task: ExplainedTask): Explana
       return reason("task_failed", `Its task failed with ${errorOf(task)}.`, { refs });
     case "cancelled":
       return reason("task_cancelled", `Its task was cancelled${because}.`, { refs });
-    case "skipped":
+    case "skipped": {
+      const { startWithinMs } = task.policy;
+      if (task.reason === START_WITHIN && startWithinMs !== undefined) {
+        const message = `Its task was skipped, because it had not started within ${formatDuration(startWithinMs)} of its due instant ${formatLocal(dueAt, zone)}.`;
+        return reason("start_within", message, { refs });
+      }
       return reason("task_skipped", `Its task was skipped${because}.`, { refs });
+    }
     case "blocked":
       return reason("task_blocked", "Its task waits for the tasks that it depends on.", { refs });
   }

@@ -52,6 +52,7 @@ function task(changes: Partial<Task> = {}): Task {
     dueAt: FIRE,
     startedAt: FIRE + 2,
     attempt: 1,
+    policy: {},
     error: null,
     attempts: [],
     ...changes,
@@ -159,6 +160,14 @@ test("a fire during a pause, recorded and still to come", () => {
   expect(next).toMatchObject({
     codes: ["paused"],
     summary: expect.stringContaining(`unless the schedule is resumed: ${words}`),
+  });
+});
+
+test("a fire whose task was too late to start says so, with the time that it had", () => {
+  const policy = { startWithinMs: 5 * MINUTE };
+  expect(ran({ state: "skipped", reason: "start_within", startedAt: null, attempt: 0, policy })).toMatchObject({
+    summary: `The fire of ${PAST} has its task: its task was skipped, because it had not started within 5m of its due instant ${PAST}.`,
+    codes: ["start_within"],
   });
 });
 

@@ -31,6 +31,7 @@ export const fireReasonCodes = [
   "task_failed",
   "task_cancelled",
   "task_skipped",
+  "start_within",
   "task_blocked",
   "forgotten",
   "paused",

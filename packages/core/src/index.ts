@@ -23,6 +23,7 @@ export * from "./retry.ts";
 export * from "./rrule.ts";
 export * from "./rule.ts";
 export * from "./schedule.ts";
+export * from "./start-within.ts";
 export * from "./states.ts";
 export * from "./suggest.ts";
 export * from "./wall-rule.ts";

@@ -19,6 +19,7 @@ export const limits = {
   maxAttempts: 1_000,
   backoffMs: [1, 7 * 86_400_000],
   timeoutMs: [1, 30 * 86_400_000],
+  startWithinMs: [1, 366 * 86_400_000],
   delayMs: [0, 3_653 * 86_400_000],
   everyMs: [1_000, 366 * 86_400_000],
   jitterMs: [0, 86_400_000],

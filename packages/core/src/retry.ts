@@ -26,6 +26,8 @@ export interface TaskPolicy {
   retry: RetryPolicy;
   /** An attempt that runs longer is aborted and counts as a failure. */
   timeoutMs: number;
+  /** One that has not started so long after it was first due is skipped; absent: it waits. */
+  startWithinMs?: number;
 }
 
 export const defaultPolicy: TaskPolicy = {

@@ -87,6 +87,7 @@ test("what the client offers to send is what the server reads", () => {
     uniquePolicy: "keep",
     retry: { maxAttempts: 2, backoff: { kind: "fixed", initial: "1s", factor: 1, max: "1m", jitter: "none" } },
     timeout: "1m",
+    startWithin: "5m",
     tags: ["a"],
   };
   expect(tasks.createTaskBody.safeParse({ type: "t", payload: {}, ...everything }).error).toBeUndefined();

@@ -266,6 +266,8 @@ export interface ScheduleDefinition {
     priority: number;
     retry: import("@carillon/core").RetryPolicy | null;
     timeoutMs: number | null;
+    /** Absent when there is none. */
+    startWithinMs?: number;
     tags: string[];
   };
 }
@@ -464,6 +466,8 @@ export interface Store {
   /** What this session holds by the store's account, to be compared with the node's memory. */
   leases(session: Id): Promise<TaskRef[]>;
   appendLogs(lines: (TaskRef & LogLine)[]): Promise<void>;
+  /** Pending tasks that have never started and whose `startWithin` is over are `skipped`; the first ones, `limit` at most. */
+  skipUnstarted(request: { now: number; limit: number }): Promise<{ id: Id; lane: Lane }[]>;
 
   // Tasks, for people
   getTask(namespace: string, id: Id): Promise<TaskRecord | null>;

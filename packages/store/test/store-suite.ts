@@ -7,6 +7,7 @@ import { figures } from "./promises/figures.ts";
 import { outcomes } from "./promises/outcomes.ts";
 import { schedules } from "./promises/schedules.ts";
 import { sessions } from "./promises/sessions.ts";
+import { startWithin } from "./promises/start-within.ts";
 import { tasks } from "./promises/tasks.ts";
 import { type Promises, setup } from "./promises/world.ts";
 
@@ -16,6 +17,7 @@ const promises: Record<string, Promises> = {
   outcomes,
   sessions,
   tasks,
+  "start-within": startWithin,
   schedules,
   calendars,
   figures,

@@ -21,6 +21,7 @@ interface PutFlags extends RuleFlags {
   payload?: string;
   queue?: string;
   priority?: number;
+  startWithin?: string;
 }
 
 export function schedulesCommand(program: Command): void {
@@ -32,6 +33,7 @@ export function schedulesCommand(program: Command): void {
     .option("--payload <json>", "JSON, @FILE, or - for standard input")
     .option("--queue <name>", "where the tasks wait")
     .option("--priority <n>", "1 urgent to 9 idle", wholeNumber(1, 9))
+    .option("--start-within <duration>", "skip a task that has not started so long after it was due", duration)
     .action(async (name: string, flags: PutFlags, command: Command) => {
       const { carillon, json } = connect(command);
       printRecord(await carillon.schedules.put(name, definition(flags)), json);
@@ -188,7 +190,7 @@ function rule({ cron, every, rrule, dialect, tz, exclude }: RuleFlags) {
   };
 }
 
-function definition({ type, payload, queue, priority, ...flags }: PutFlags): ScheduleOptions {
+function definition({ type, payload, queue, priority, startWithin, ...flags }: PutFlags): ScheduleOptions {
   return {
     ...rule(flags),
     task: {
@@ -196,6 +198,7 @@ function definition({ type, payload, queue, priority, ...flags }: PutFlags): Sch
       ...(payload === undefined ? {} : { payload: readPayload(payload) }),
       ...(queue === undefined ? {} : { queue }),
       ...(priority === undefined ? {} : { priority }),
+      ...(startWithin === undefined ? {} : { startWithin }),
     },
   };
 }

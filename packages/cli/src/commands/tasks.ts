@@ -18,6 +18,7 @@ export function tasksCommand(program: Command): void {
     .option("--due <instant>", "due then, such as 2027-01-01T08:00:00Z or 2027-01-01T08:00[Europe/Paris]")
     .option("--queue <name>", "where it waits")
     .option("--priority <n>", "1 urgent to 9 idle", wholeNumber(1, 9))
+    .option("--start-within <duration>", "skip it unless it has started so long after it was due", duration)
     .option("--unique-key <key>", "at most one task that is not final has this key")
     .option("--tag <tag>", "for people to find it by, several by repeating it", collect)
     .option("--wait", "wait until it is final and print its result; exit code 1 when it did not succeed")
@@ -150,6 +151,7 @@ interface CreateFlags {
   due?: string;
   queue?: string;
   priority?: number;
+  startWithin?: string;
   uniqueKey?: string;
   tag?: string[];
   wait?: boolean;

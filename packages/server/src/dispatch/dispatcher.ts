@@ -81,7 +81,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   const demand = createDemand({ store, hand }, { changed, scanSoon, mayHandOut });
   const returns = createReturns(options, { hand, demand });
-  const handOut = createHandOut(options, { hand, returns });
+  const handOut = createHandOut(options, { hand, returns, tooLate: (held) => endings.unstarted(held) });
   const claims = createClaims(options, { hand, demand, returns, changed });
   const logs = createLogs(options);
   const outcomes = createOutcomes(options, { hand, demand, logs, undecided: (held) => gate.undecided(held) });

@@ -7,6 +7,7 @@ import {
   idCreatedAt,
   latenessPhases,
   type OutcomeDecision,
+  START_WITHIN,
   type StartFacts,
   splitLateness,
 } from "@carillon/core";
@@ -19,6 +20,8 @@ export interface Endings {
   reported(held: HeldTask, reported: ReportedOutcome): void;
   /** Its worker's process is gone with it. */
   lost(held: HeldTask): void;
+  /** It may not start any more. */
+  unstarted(held: HeldTask): void;
   /** Its worker does not have it, through no fault of the task: pending again, nothing counted. */
   released(held: HeldTask): void;
   /** It was asked to stop and did not; whatever it still says is refused. */
@@ -118,6 +121,10 @@ export function createEndings(
       if (held.cancel) end(held, cancelled(held), facts);
       else if (decideLoss(held.claimed) === "quarantine") end(held, quarantined(held), facts);
       else end(held, { kind: "again", as: "released", dueAt: now, error: null }, facts);
+    },
+    unstarted(held) {
+      const decision = { kind: "final", state: "skipped", result: null, error: null, reason: START_WITHIN } as const;
+      end(held, decision, { startedAt: null, finishedAt: clock.now() });
     },
     released(held) {
       const { dueAt } = held.claimed;

@@ -5,6 +5,7 @@
  * everybody else is to be served meanwhile.
  */
 import type { AssignedTask } from "@carillon/client";
+import { startBy } from "@carillon/core";
 import { type ConnectedWorker, freeSlots, type Hand, type HeldTask, isSuspect, joinWorker, type Pool } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Returns } from "./returns.ts";
@@ -38,7 +39,7 @@ export interface HandOut {
 
 export function createHandOut(
   { clock }: Pick<DispatcherOptions, "clock">,
-  { hand, returns }: { hand: Hand; returns: Returns },
+  { hand, returns, tooLate }: { hand: Hand; returns: Returns; tooLate: (held: HeldTask) => void },
 ): HandOut {
   function ready(held: HeldTask, pool: Pool): void {
     held.phase = "ready";
@@ -127,8 +128,13 @@ export function createHandOut(
     assign(pool) {
       if (pool.suspects.length > 0 || pool.isolatingSince !== null) assignSuspects(pool);
       while (pool.ready.size > 0) {
-        if (pool.ready.peek()!.phase !== "ready") {
+        const first = pool.ready.peek()!;
+        if (first.phase !== "ready") {
           pool.ready.pop();
+          continue;
+        }
+        if (isTooLate(first, clock)) {
+          tooLate(pool.ready.pop()!);
           continue;
         }
         const worker = nextFreeWorker(pool);
@@ -152,6 +158,11 @@ export function createHandOut(
       return at === Number.POSITIVE_INFINITY ? at : Math.max(1, at - clock.monotonic());
     },
   };
+}
+
+/** The deadline of its first start is over. */
+function isTooLate({ claimed }: HeldTask, clock: { now(): number }): boolean {
+  return claimed.policy.startWithinMs !== undefined && claimed.attempt === 1 && startBy(claimed)! < clock.now();
 }
 
 /** Round robin over the workers with a free slot. */

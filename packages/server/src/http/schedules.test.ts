@@ -114,6 +114,19 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(again.body.code).toBe("schedule_exists");
   });
 
+  test("a schedule's startWithin is that of its tasks, and an equal PUT and a patch keep it", async () => {
+    const body = { ...nightly, task: { type: "send-invoice", startWithin: "10m" } };
+    const put = await t.call("PUT", `${SCHEDULES}/nightly`, body);
+    expect(put.body.task).toMatchObject({ startWithin: "10m" });
+    expect((await t.call("PUT", `${SCHEDULES}/nightly`, body)).body.version).toBe(1);
+    const patched = await t.call("PATCH", `${SCHEDULES}/nightly`, { cron: "0 3 * * *" });
+    expect(patched.body).toMatchObject({ version: 2, task: { startWithin: "10m" } });
+    const triggered = await t.call("POST", `${SCHEDULES}/nightly:trigger`);
+    expect(triggered.body).toMatchObject({ startWithin: "10m" });
+    const none = await t.call("PATCH", `${SCHEDULES}/nightly`, { task: { startWithin: null } });
+    expect(none.body.task.startWithin).toBeNull();
+  });
+
   test("an equal PUT changes nothing, another one is a new version, and what is left out is the default again", async () => {
     const put = (body: unknown, headers = {}) => t.call("PUT", `${SCHEDULES}/nightly`, body, headers);
     const first = await put({ ...nightly, jitter: "60s", startAt: "2026-11-20T12:00:00+01:00" });

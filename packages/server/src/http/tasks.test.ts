@@ -108,6 +108,17 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     ]);
   });
 
+  test("a task that has not started within its startWithin is skipped, and says why", async () => {
+    const created = await t.call("POST", TASKS, { type: "send-invoice", delay: "1m", startWithin: "PT5M" });
+    expect(created.body).toMatchObject({ state: "scheduled", startWithin: "5m" });
+    t.clock.advance(6 * 60_000 + 1);
+    await t.store.skipUnstarted({ now: t.clock.now(), limit: 10 });
+    const { body } = await t.call("GET", `${TASKS}/${created.body.id}`);
+    expect(body).toMatchObject({ state: "skipped", reason: "start_within", startWithin: "5m", startedAt: null });
+    const again = await t.call("POST", `${TASKS}/${created.body.id}:retry`);
+    expect(again.body).toMatchObject({ state: "queued", reason: null, startWithin: "5m" });
+  });
+
   test("a declaration of another node's worker counts within a second", async () => {
     await t.call("POST", TASKS, { type: "late" });
     await t.store.declareTypes(

@@ -83,6 +83,8 @@ const cases: Case[] = [
   ["a backoff of 8 days", task({ retry: { backoff: { max: "8d" } } }), 400, "/retry/backoff/max", "out_of_range"],
   ["a shrinking backoff", task({ retry: { backoff: { factor: 0.5 } } }), 400, "/retry/backoff/factor", "out_of_range"],
   ["a timeout of nothing", task({ timeout: "0s" }), 400, "/timeout", "out_of_range"],
+  ["no time to start", task({ startWithin: "0s" }), 400, "/startWithin", "out_of_range"],
+  ["a year and more to start", task({ startWithin: "367d" }), 400, "/startWithin", "out_of_range"],
   ["a timeout of 31 days", task({ timeout: "31d" }), 400, "/timeout", "out_of_range"],
   ["17 tags", task({ tags: Array.from({ length: 17 }, (_, n) => `t${n}`) }), 400, "/tags", "too_many"],
   ["a tag of 65 characters", task({ tags: ["ok", "t".repeat(65)] }), 400, "/tags/1", "too_long"],

@@ -11,6 +11,7 @@ import { maintainRound, vacuumRound } from "./maintain.ts";
 import { createPlanner } from "./planner.ts";
 import { createReaper } from "./reaper.ts";
 import { createSession, type NodeSession } from "./session.ts";
+import { startWithinRound } from "./start-within.ts";
 
 export interface EngineOptions extends Omit<DispatcherOptions, "session" | "peers"> {
   /** Where workers reach this node; null when they cannot. */
@@ -86,7 +87,9 @@ export function createEngine(options: EngineOptions): Engine {
   const reaperLoop = loop("reaper", () => reaper.round());
   // What a time in which nobody was alive means for schedules is settled before they are planned on.
   const planLoop = loop("planner", async () => (session.safe() ? planner.round() : RETRY_MS));
-  const workLoops = roles.planner ? [planLoop] : [];
+  const skipUnstarted = startWithinRound(options);
+  const startLoop = loop("start-within", async () => (session.safe() ? skipUnstarted() : RETRY_MS));
+  const workLoops = roles.planner ? [planLoop, startLoop] : [];
   const upkeepLoops =
     roles.dispatcher || roles.planner
       ? [loop("maintain", maintainRound(options)), loop("vacuum", vacuumRound(options))]

@@ -172,12 +172,12 @@ function fireTask(
   declaration: TypeDeclaration | null,
   { id, fireAt, dueAt }: { id: bigint; fireAt: number; dueAt: number },
 ): NewTask {
-  const { type, payload, queue, priority, retry, timeoutMs, tags } = schedule.definition.task;
+  const { type, payload, queue, priority, retry, timeoutMs, startWithinMs, tags } = schedule.definition.task;
   return {
     id,
     namespace: schedule.namespace,
     type,
-    ...settle({ type, queue, retry, timeoutMs }, declaration),
+    ...settle({ type, queue, retry, timeoutMs, startWithinMs }, declaration),
     priority,
     dueAt,
     payload,

@@ -38,6 +38,7 @@ export interface Choices {
   queue?: string | null | undefined;
   retry?: RetryPolicy | null | undefined;
   timeoutMs?: number | null | undefined;
+  startWithinMs?: number | undefined;
 }
 
 export function settle(
@@ -50,6 +51,7 @@ export function settle(
     policy: policyOf(
       choices.retry ?? declared?.policy.retry ?? fallback.retry,
       choices.timeoutMs ?? declared?.policy.timeoutMs ?? fallback.timeoutMs,
+      choices.startWithinMs,
     ),
   };
 }
@@ -57,10 +59,10 @@ export function settle(
 /** By the retries they share. Stores recognise a policy by its object. */
 const policies = new WeakMap<RetryPolicy, TaskPolicy>();
 
-function policyOf(retry: RetryPolicy, timeoutMs: number): TaskPolicy {
+function policyOf(retry: RetryPolicy, timeoutMs: number, startWithinMs: number | undefined): TaskPolicy {
   const known = policies.get(retry);
-  if (known?.timeoutMs === timeoutMs) return known;
-  const policy = { retry, timeoutMs };
+  if (known?.timeoutMs === timeoutMs && known.startWithinMs === startWithinMs) return known;
+  const policy = { retry, timeoutMs, ...(startWithinMs === undefined ? {} : { startWithinMs }) };
   policies.set(retry, policy);
   return policy;
 }
@@ -72,7 +74,8 @@ export function newTask(
   const { id, namespace, now, declared, trigger } = facts;
   const retryFallback = declared?.policy.retry ?? defaultPolicyOf(input.type).retry;
   const retry = input.retry && completeRetry(input.retry, retryFallback);
-  const { queue, policy } = settle({ type: input.type, queue: input.queue, retry, timeoutMs: input.timeout }, declared);
+  const { type, timeout: timeoutMs, startWithin: startWithinMs } = input;
+  const { queue, policy } = settle({ type, queue: input.queue, retry, timeoutMs, startWithinMs }, declared);
   return {
     id,
     namespace,

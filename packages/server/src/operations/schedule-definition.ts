@@ -96,6 +96,7 @@ export function toDefinition(input: PutSchedule, name: string): ScheduleDefiniti
       priority: task.priority ?? DEFAULT_PRIORITY,
       retry: task.retry ? completeRetry(task.retry, defaultPolicyOf(task.type).retry) : null,
       timeoutMs: task.timeout ?? null,
+      ...(task.startWithin === undefined ? {} : { startWithinMs: task.startWithin }),
       tags: task.tags ?? [],
     },
   };
@@ -132,6 +133,7 @@ export function toPutBody({
         },
       },
       timeout: task.timeoutMs === null ? null : formatDuration(task.timeoutMs),
+      startWithin: task.startWithinMs === undefined ? null : formatDuration(task.startWithinMs),
       tags: task.tags,
     }),
   });

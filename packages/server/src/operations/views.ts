@@ -16,6 +16,7 @@ import type { FireAnswer, Schedule } from "../http/schemas/schedules.ts";
 import type { AttemptAnswer, LogLineAnswer, Task, TaskSummary, TaskType } from "../http/schemas/tasks.ts";
 import type { DeclaredType } from "./types.ts";
 
+const durationOf = (ms: number | undefined) => (ms === undefined ? null : formatDuration(ms));
 const instant = (at: number | null) => (at === null ? null : formatInstant(at));
 
 /** Start minus the later of due instant and creation, each as it is shown: in whole milliseconds. Null before the start. */
@@ -61,7 +62,7 @@ function taskFields(record: TaskRecord, now: number): Omit<TaskSummary, "error">
     progress: null,
     retry: toRetry(record.policy.retry),
     timeout: formatDuration(record.policy.timeoutMs),
-    startWithin: null,
+    startWithin: durationOf(record.policy.startWithinMs),
     finishWithin: null,
     trigger: record.trigger,
     schedule: record.scheduleName,
@@ -154,7 +155,7 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
       priority: task.priority,
       retry: task.retry && toRetry(task.retry),
       timeout: task.timeoutMs === null ? null : formatDuration(task.timeoutMs),
-      startWithin: null,
+      startWithin: durationOf(task.startWithinMs),
       finishWithin: null,
       concurrencyKey: null,
       tags: task.tags,

@@ -1,7 +1,7 @@
 import type { Id } from "@carillon/core";
 import { type ClaimedTask, type CreateAnswer, type CreateOptions, type NewTask, uniquePolicyOf } from "../store.ts";
 import { isLive, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
-import { changeTask, claimTask, insertTask } from "./rows.ts";
+import { changeTask, claimTask, dueAnew, insertTask } from "./rows.ts";
 
 export function createTasks(database: MemoryDatabase, tasks: NewTask[], options: CreateOptions): CreateAnswer {
   const { now, idempotency = null, claim = null } = options;
@@ -58,5 +58,5 @@ function keyHolder(database: MemoryDatabase, task: NewTask): TaskRow | null {
 /** A held one stays as it is. */
 function replaceTask(database: MemoryDatabase, holder: TaskRow, task: NewTask): void {
   if (holder.state !== "pending") return;
-  changeTask(database, holder, { payload: task.payload, dueAt: task.dueAt, priority: task.priority });
+  changeTask(database, holder, { payload: task.payload, ...dueAnew(holder, task.dueAt), priority: task.priority });
 }

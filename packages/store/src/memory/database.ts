@@ -32,6 +32,8 @@ export interface MemoryDatabase {
   uniqueKeys: Map<string, Id>;
   /** Ids of tasks that are not final by schedule. */
   scheduled: Map<Id, Set<Id>>;
+  /** Ids of tasks that are not final and whose first start has a deadline. */
+  hurried: Set<Id>;
   idempotency: Map<string, { requestHash: string; response: string; expiresAt: number }>;
   /** By namespace, then by type. */
   types: Map<string, Map<string, TypeDeclaration & { declaredAt: number }>>;
@@ -68,6 +70,8 @@ export interface TaskRow {
   trigger: Trigger;
   scheduleId: Id | null;
   fireAt: number | null;
+  /** The deadline of its first start. */
+  startBy: number | null;
   finishBy: number | null;
   startedAt: number | null;
   finishedAt: number | null;
@@ -128,6 +132,7 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     leases: new Map(),
     uniqueKeys: new Map(),
     scheduled: new Map(),
+    hurried: new Set(),
     idempotency: new Map(),
     types: new Map(),
     sessions: new Map(),

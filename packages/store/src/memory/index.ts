@@ -22,6 +22,7 @@ import {
   sessions,
   takeBack,
 } from "./sessions.ts";
+import { skipUnstarted } from "./start-within.ts";
 import { listTasks } from "./task-list.ts";
 import { appendLogs, taskLogs } from "./task-logs.ts";
 import { cancelTask, deleteTask, getTask, patchTask, retryTask, runTaskNow } from "./tasks.ts";
@@ -63,6 +64,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     recordOutcomes: verb(recordOutcomes),
     adopt: verb(adopt),
     leases: verb(leases),
+    skipUnstarted: verb(skipUnstarted),
     appendLogs: verb(appendLogs),
 
     getTask: verb(getTask),

@@ -1,5 +1,5 @@
 /** How a task's row moves between the tables, with everything that is kept in order beside them. */
-import { type FinalState, type Id, isFinal, limits, type TaskError } from "@carillon/core";
+import { type FinalState, type Id, isFinal, limits, startBy, type TaskError } from "@carillon/core";
 import { type Attempt, bandOf, type ClaimedTask, type NewTask } from "../store.ts";
 import { internLane, type MemoryDatabase, nameKey, setOf, type TaskRow } from "./database.ts";
 import { createPendingQueue, enter, leave } from "./pending.ts";
@@ -22,6 +22,7 @@ export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
     trigger: task.trigger,
     scheduleId: task.scheduleId,
     fireAt: task.fireAt,
+    startBy: startBy(task),
     finishBy: null,
     startedAt: null,
     finishedAt: null,
@@ -46,6 +47,11 @@ export function changeTask(database: MemoryDatabase, row: TaskRow, change: Parti
   unplace(database, row);
   Object.assign(row, change);
   place(database, row);
+}
+
+/** Due at another instant; the deadline of its first start goes with it. */
+export function dueAnew(row: TaskRow, dueAt: number): Pick<TaskRow, "dueAt" | "startBy"> {
+  return { dueAt, startBy: row.startBy === null ? null : dueAt + (row.startBy - row.dueAt) };
 }
 
 export function claimTask(database: MemoryDatabase, row: TaskRow, session: Id): ClaimedTask {
@@ -83,8 +89,9 @@ export function reviveTask(database: MemoryDatabase, row: TaskRow, dueAt: number
   if (last) row.attempts = withAttempt(row.attempts, last);
   database.archive.delete(row.id);
   Object.assign(row, {
+    ...dueAnew(row, dueAt),
+    ...(row.attempt > 0 ? { startBy: null } : {}),
     state: "pending",
-    dueAt,
     session: null,
     failures: 0,
     lost: 0,
@@ -180,6 +187,7 @@ function addLive(database: MemoryDatabase, row: TaskRow): void {
   database.tasks.set(row.id, row);
   if (row.uniqueKey !== null) database.uniqueKeys.set(nameKey(row.namespace, row.uniqueKey), row.id);
   if (row.scheduleId !== null) setOf(database.scheduled, row.scheduleId).add(row.id);
+  if (row.startBy !== null) database.hurried.add(row.id);
   place(database, row);
 }
 
@@ -188,6 +196,7 @@ function removeLive(database: MemoryDatabase, row: TaskRow): void {
   database.tasks.delete(row.id);
   if (row.uniqueKey !== null) database.uniqueKeys.delete(nameKey(row.namespace, row.uniqueKey));
   if (row.scheduleId !== null) database.scheduled.get(row.scheduleId)?.delete(row.id);
+  database.hurried.delete(row.id);
 }
 
 function place(database: MemoryDatabase, row: TaskRow): void {

@@ -2,7 +2,7 @@
 import { CarillonError, type Id, isFinal } from "@carillon/core";
 import type { TaskPatch, TaskRecord, VerbAnswer } from "../store.ts";
 import { internLane, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
-import { changeTask, finalAttempt, finishTask, reviveTask, scheduleNameOf } from "./rows.ts";
+import { changeTask, dueAnew, finalAttempt, finishTask, reviveTask, scheduleNameOf } from "./rows.ts";
 
 export function getTask(database: MemoryDatabase, namespace: string, id: Id): TaskRecord | null {
   const row = findTask(database, namespace, id);
@@ -42,7 +42,7 @@ export function patchTask(
   }
   changeTask(database, row, {
     priority: priority ?? row.priority,
-    dueAt: dueAt ?? row.dueAt,
+    ...dueAnew(row, dueAt ?? row.dueAt),
     payload: payload === undefined ? row.payload : payload,
     lane: queue === undefined ? row.lane : internLane(database, row.namespace, queue, row.lane.type),
   });
@@ -68,7 +68,7 @@ export function runTaskNow(database: MemoryDatabase, namespace: string, id: Id, 
   if (!row) return { kind: "not_found" };
   if (isFinal(row.state)) return { kind: "final", task: taskRecord(database, row) };
   if (row.session !== null) return { kind: "running", task: taskRecord(database, row) };
-  if (row.dueAt > now) changeTask(database, row, { dueAt: now });
+  if (row.dueAt > now) changeTask(database, row, dueAnew(row, now));
   return { kind: "done", task: taskRecord(database, row) };
 }
 

@@ -1,6 +1,6 @@
 /** The one place where rows of `task` begin: one statement for any number of tasks, made of what they need. */
 import { Buffer } from "node:buffer";
-import type { Id } from "@carillon/core";
+import { type Id, startBy } from "@carillon/core";
 import { bandOf, type NewTask } from "../store.ts";
 import { float8Array, int2Array, int4Array, int8Array, textArray } from "./arrays.ts";
 import type { Db, Statement } from "./db.ts";
@@ -42,6 +42,7 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
   const { sessions, skipTakenKeys = false } = options;
   const uniform = isUniform(tasks, numbers);
   const rare = tasks.some(hasRareFields);
+  const hurried = tasks.some(({ policy }) => policy.startWithinMs !== undefined);
   const large = tasks.filter((task) => isLarge(task.payload));
 
   const values: unknown[] = [];
@@ -84,6 +85,7 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
     each("tags", "text", textArray(tasks.map((task) => tagsLiteral(task.tags))), "x.tags::text[]");
     each("extra", "text", textArray(tasks.map(extraOf)), "x.extra::jsonb");
   }
+  if (hurried) each("start_by", "float8", float8Array(tasks.map(startBy)), "to_timestamp(x.start_by / 1000)");
   if (sessions) {
     each("session", "int8", int8Array(sessions), "held.session");
     computed("state", "case when held.session is null then 'pending' else 'claimed' end::task_state");
@@ -120,7 +122,7 @@ stored as (
   const flags = [uniform, rare, large.length > 0, sessions, skipTakenKeys].map((flag) => (flag ? "1" : "0")).join("");
   const wanted = skipTakenKeys ? "" : answers ? "where claimed" : "where false";
   const text = parts.length > 0 ? `with ${parts.join(",")}\nselect id, claimed from inserted ${wanted}` : insert;
-  return { statement: { name: `insert_tasks_${flags}`, text }, values };
+  return { statement: { name: `insert_tasks_${flags}${hurried ? "_start_by" : ""}`, text }, values };
 }
 
 /** A dead session claims nothing: its tasks are inserted as pending. */

@@ -5,6 +5,8 @@ import { type CreateCall, claimedTasks, sessionsOf } from "./created.ts";
 import type { Db } from "./db.ts";
 import { type InsertedRow, insertOf, isLarge } from "./insert.ts";
 import type { Catalog } from "./lanes.ts";
+import { instant } from "./records.ts";
+import { startByWhenDue } from "./start-within.ts";
 
 /** Thrown to roll back, when a call that flies alone meets a key that it was told not to share. */
 class Conflict extends Error {
@@ -224,7 +226,7 @@ const replace = {
 with changed as (
   update task
      set payload = $2, due_at = to_timestamp($3::float8 / 1000), priority = $4, band = $5,
-         blobs = ($6::text is not null)::int
+         blobs = ($6::text is not null)::int, start_by = ${startByWhenDue(instant("$3"))}
    where id = $1 and state::text = 'pending'
   returning id),
 stored as (

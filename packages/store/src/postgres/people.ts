@@ -9,6 +9,7 @@ import { insertIntoArchive } from "./final.ts";
 import { isLarge } from "./insert.ts";
 import { withPartitions } from "./partitions.ts";
 import { getTask, instant } from "./records.ts";
+import { startByWhenDue } from "./start-within.ts";
 
 export async function cancelTask(
   db: Db,
@@ -153,6 +154,7 @@ changed as (
      set priority = coalesce($3::smallint, task.priority),
          band = (coalesce($3::smallint, task.priority) + 2) / 3,
          due_at = coalesce(${instant("$4")}, task.due_at),
+         start_by = ${startByWhenDue(`coalesce(${instant("$4")}, task.due_at)`)},
          lane_id = coalesce(
            (select other.id
               from lane join lane other using (namespace, type, requires)
@@ -179,7 +181,7 @@ const hasten: Statement = {
   text: `
 with ${held},
 changed as (
-  update task set due_at = ${instant("$3")}
+  update task set due_at = ${instant("$3")}, start_by = ${startByWhenDue(instant("$3"))}
     from held
    where task.id = $2 and task.id = held.id and ${waits} and task.due_at > ${instant("$3")})
 select state, session from held`,
@@ -199,9 +201,10 @@ with gone as (
 dropped as (
   delete from blob using gone where task_id = $2 and kind = 2)
 insert into task (id, due_at, token, lane_id, policy_id, attempt, state, band, priority, blobs, trigger, namespace,
-                  schedule_id, fire_at, unique_key, payload, error, attempts, tags, extra)
+                  schedule_id, fire_at, unique_key, payload, error, attempts, tags, extra, start_by)
 select id, ${instant("$4")}, token, lane_id, policy_id, attempt, 'pending', (priority + 2) / 3, priority, blobs & 1, trigger,
-       namespace, schedule_id, fire_at, unique_key, payload, error, $5::jsonb, tags, extra
+       namespace, schedule_id, fire_at, unique_key, payload, error, $5::jsonb, tags, extra,
+       case when attempt = 0 then ${startByWhenDue(instant("$4"), "gone")} end
   from gone
 returning id`,
 };

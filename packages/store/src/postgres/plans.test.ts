@@ -89,6 +89,7 @@ const leading: Record<string, string> = {
   adopt: "task_pkey",
   insert_log_lines: "task_pkey",
   get_live_task: "task_pkey",
+  skip_unstarted: "task_start_by",
 };
 
 const hot = [

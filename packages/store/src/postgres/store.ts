@@ -21,6 +21,7 @@ import { planSchedules } from "./plan.ts";
 import { getTask } from "./records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import { closeSession, markSessionDead, openSession, renewSession, sessionStarted, sessions } from "./sessions.ts";
+import { skipUnstarted } from "./start-within.ts";
 import type { Timers } from "./timers.ts";
 import { declareTypes, types } from "./types.ts";
 import { maintain } from "./upkeep.ts";
@@ -77,6 +78,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     recordOutcomes: createRecordOutcomes(pools),
     adopt: (session, namespace, tasks) => adopt(outcomes, catalog, session, namespace, tasks),
     leases: (session) => leases(pools.sessions, session),
+    skipUnstarted: (request) => skipUnstarted(pools, catalog, request),
     appendLogs: createAppendLogs(pools),
 
     getTask: (namespace, id) => getTask(reads, namespace, id),

@@ -1,4 +1,5 @@
 /** For tests of plans: every hot verb of a store, on tasks that it makes itself, step by step. */
+import { defaultPolicy } from "@carillon/core";
 import { expect } from "vitest";
 import type { ClaimedTask, ClaimTarget, NewTask, Store } from "../store.ts";
 import { definition } from "./test-setup.ts";
@@ -92,6 +93,12 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
   for (let times = 0; times < 2; times++) {
     expect(await step(BATCH, () => store.recordOutcomes(outcomes))).not.toContain(false);
   }
+
+  // What may not start any more.
+  const hurried = { dueAt: now - 10, policy: { ...defaultPolicy, startWithinMs: 5 } };
+  await create(BATCH, hurried);
+  expect(await step(BATCH, () => store.skipUnstarted({ now, limit: BATCH }))).toHaveLength(BATCH);
+  await step(1, () => store.skipUnstarted({ now, limit: BATCH }));
 
   // Leases.
   await step(1, () => store.giveBack(session, [held!]));

@@ -146,13 +146,14 @@ export interface TaskGiven {
   priority: number;
   dueInMs: number;
   maxAttempts: number;
+  startWithinMs: number | null;
   payload: string | null;
   uniqueKey: string | null;
   tags: string[];
 }
 
 export function newTask(world: World, given: TaskGiven): NewTask {
-  const { type, queue, priority, payload, uniqueKey, tags } = given;
+  const { type, queue, priority, payload, uniqueKey, tags, maxAttempts, startWithinMs } = given;
   const task: NewTask = {
     id: world.newId(),
     namespace: world.namespaces[given.namespace]!,
@@ -160,7 +161,11 @@ export function newTask(world: World, given: TaskGiven): NewTask {
     queue,
     priority,
     dueAt: world.now + given.dueInMs,
-    policy: { ...defaultPolicy, retry: { ...defaultPolicy.retry, maxAttempts: given.maxAttempts } },
+    policy: {
+      ...defaultPolicy,
+      retry: { ...defaultPolicy.retry, maxAttempts },
+      ...(startWithinMs === null ? {} : { startWithinMs }),
+    },
     payload,
     trigger: "api",
     scheduleId: null,

@@ -101,6 +101,11 @@ export type RetryInput = z.output<typeof retry>;
 
 export const timeout = duration(limits.timeoutMs, "5m");
 
+export const startWithin = duration(limits.startWithinMs, "5m").meta({
+  description: "Skipped unless its first attempt has started so long after it was first due. 1ms to 366d.",
+  examples: ["5m"],
+});
+
 export const uniqueKey = z.string().min(1).max(limits.uniqueKeyLength);
 
 /** Query text: what people type into a search box. */

@@ -18,6 +18,7 @@ import {
   reason,
   retry,
   retryAnswer,
+  startWithin,
   tags,
   timeout,
 } from "./common.ts";
@@ -98,6 +99,7 @@ const scheduledTask = z
     priority: priority.optional(),
     retry: retry.optional(),
     timeout: timeout.optional(),
+    startWithin: startWithin.optional(),
     tags: tags.optional(),
   })
   .superRefine(checkBuiltinPayload);
@@ -213,7 +215,7 @@ export const scheduleAnswer = z
       priority: z.int(),
       retry: retryAnswer.nullable(),
       timeout: durationAnswer.nullable(),
-      startWithin: z.null(),
+      startWithin: durationAnswer.nullable(),
       finishWithin: z.null(),
       concurrencyKey: z.null(),
       tags: z.array(z.string()),

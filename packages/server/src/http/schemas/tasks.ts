@@ -19,6 +19,7 @@ import {
   reason,
   retry,
   retryAnswer,
+  startWithin,
   tags,
   timeout,
   uniqueKey,
@@ -37,6 +38,7 @@ export const createTaskBody = z
     uniquePolicy: z.enum(["keep", "replace", "reject"]).optional(),
     retry: retry.optional(),
     timeout: timeout.optional(),
+    startWithin: startWithin.optional(),
     tags: tags.optional(),
   })
   .superRefine((task, context) => {
@@ -136,7 +138,7 @@ const taskFields = {
   progress: z.null(),
   retry: retryAnswer,
   timeout: durationAnswer,
-  startWithin: z.null(),
+  startWithin: durationAnswer.nullable(),
   finishWithin: z.null(),
   trigger: z.enum(["api", "sql", "schedule", "backfill", "manual", "workflow"]),
   schedule: z.string().nullable(),

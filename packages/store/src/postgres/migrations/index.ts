@@ -267,4 +267,12 @@ create table calendar_use (
 create index calendar_use_schedule on calendar_use (schedule_id);
 `,
   },
+  {
+    version: 7,
+    name: "operations",
+    text: `-- Those that wait for a first start that has a deadline.
+drop index task_start_by;
+create index task_start_by on task (start_by, id) where start_by is not null and state = 'pending' and attempt = 0;
+`,
+  },
 ];

@@ -18,6 +18,7 @@ const task = (uniqueKey: fc.Arbitrary<string | null>): fc.Arbitrary<TaskGiven> =
     priority: fc.integer({ min: 1, max: 9 }),
     dueInMs: fc.constantFrom(-1_000, 0, 0, 1, 300, 5_000, 60_000),
     maxAttempts: fc.integer({ min: 1, max: 3 }),
+    startWithinMs: fc.constantFrom(null, null, 1, 2_000, 30_000),
     payload,
     uniqueKey,
     tags: fc.subarray(["red", "blue"]),

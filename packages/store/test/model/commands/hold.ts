@@ -230,6 +230,10 @@ const appendLogs = command("appendLogs", which, async (world, given) => {
 const times = <Item>(count: number, item: Item): Item[] => Array.from({ length: count }, () => item);
 
 /** What moves tasks on comes more often than what only looks at them. */
+const skipUnstarted = command("skipUnstarted", fc.constantFrom(1, 100), async (world, limit) => {
+  await same(world, (store) => store.skipUnstarted({ now: world.now, limit }));
+});
+
 export const holdCommands = [
   ...times(8, claim),
   ...times(2, claimOneLane),
@@ -241,5 +245,6 @@ export const holdCommands = [
   leases,
   ...times(8, recordOutcomes),
   ...times(3, recordAgain),
+  ...times(2, skipUnstarted),
   appendLogs,
 ];
