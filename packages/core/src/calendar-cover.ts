@@ -24,8 +24,27 @@ export function coveredUntil(calendar: Calendar, instant: number): number | null
   return Number.POSITIVE_INFINITY;
 }
 
+/** When the next stretch that covers something begins, this instant included; `Infinity`: not within thirty years. */
+export function coveredFrom(calendar: Calendar, instant: number): number {
+  for (let at = instant; at < instant + LONGEST_COVER_MS; ) {
+    const year = new Date(at).getUTCFullYear();
+    const spans = spansOf(calendar, year);
+    if (spanAt(spans, at)) return at;
+    const next = spans[countUntil(spans, at)];
+    if (next) return next[0];
+    at = Date.UTC(year + 1, 0, 1);
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
 /** The last that does not begin later, if it has not ended. */
 function spanAt(spans: Span[], instant: number): Span | null {
+  const span = spans[countUntil(spans, instant) - 1];
+  return span && instant < span[1] ? span : null;
+}
+
+/** How many do not begin later. */
+function countUntil(spans: Span[], instant: number): number {
   let low = 0;
   let high = spans.length;
   while (low < high) {
@@ -33,8 +52,7 @@ function spanAt(spans: Span[], instant: number): Span | null {
     if (spans[middle]![0] <= instant) low = middle + 1;
     else high = middle;
   }
-  const span = spans[low - 1];
-  return span && instant < span[1] ? span : null;
+  return low;
 }
 
 /** A calendar as it is worked with. */

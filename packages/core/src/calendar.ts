@@ -1,4 +1,4 @@
-/** Named days and hours that schedules leave out. A calendar is data; `readCalendar` makes it of what somebody wrote. */
+/** Named days and hours, which schedules leave out or keep to. A calendar is data; `readCalendar` makes it of what somebody wrote. */
 import type { FieldError } from "./errors.ts";
 import { type CalendarEvent, readIcs } from "./ics.ts";
 import { canonicalTimeZone } from "./zone.ts";
@@ -33,6 +33,8 @@ export interface CalendarInput extends Omit<Calendar, "events"> {
 export interface NamedCalendar {
   name: string;
   calendar: Calendar;
+  /** Of a schedule that includes it; left out: it excludes it. */
+  included?: true;
 }
 
 const DAY_MS = 86_400_000;

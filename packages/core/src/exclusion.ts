@@ -1,27 +1,49 @@
-/** Rules without the fires that calendars cover. */
+/** Rules without the fires that calendars take out: what an excluded one covers, and what no included one does. */
 import type { NamedCalendar } from "./calendar.ts";
-import { coveredUntil, LONGEST_COVER_MS } from "./calendar-cover.ts";
+import { coveredFrom, coveredUntil, LONGEST_COVER_MS } from "./calendar-cover.ts";
 
 /**
  * So many covered stretches are passed in search of the next fire (years of nights, months of hours), over thirty years at most. That nobody
  * finds one then is what people see; what decides about fires (`planFires`) looks at each and does not search.
  */
-const MOST_STRETCHES = 1_000;
+export const MOST_STRETCHES = 1_000;
 
-/** The first of these calendars that covers this instant, and until when; null: none does. */
-export function exclusionAt(
-  calendars: readonly NamedCalendar[],
-  instant: number,
-): { name: string; until: number } | null {
-  for (const { name, calendar } of calendars) {
-    const until = coveredUntil(calendar, instant);
-    if (until !== null) return { name, until };
-  }
-  return null;
+export interface TakenOut {
+  /** The excluded calendar that covers it; null: there are included ones, and none of them does. */
+  by: string | null;
+  /** So are all instants up to then. */
+  until: number;
 }
 
-/** `next`, from an instant to the fire after it, without those that are covered. Leaps to the end of a covered stretch. */
-export function withoutExcluded(
+/** Whether these calendars take this instant out, by the first one that does; null: they leave it. */
+export function takenOutAt(calendars: readonly NamedCalendar[], instant: number): TakenOut | null {
+  let begins: number | null = null;
+  for (const { name, calendar, included } of calendars) {
+    if (included) {
+      begins = Math.min(begins ?? Number.POSITIVE_INFINITY, coveredFrom(calendar, instant));
+    } else {
+      const until = coveredUntil(calendar, instant);
+      if (until !== null) return { by: name, until };
+    }
+  }
+  return begins === null || begins === instant ? null : { by: null, until: begins };
+}
+
+/** Whether they take out no instant of `from <= t <= until`. False also where it needs several included ones one after the other. */
+export function leaveAll(calendars: readonly NamedCalendar[], from: number, until: number): boolean {
+  let isInside = calendars.every(({ included }) => !included);
+  for (const { calendar, included } of calendars) {
+    if (!included && coveredFrom(calendar, from) <= until) return false;
+    if (included && (coveredUntil(calendar, from) ?? from) > until) isInside = true;
+  }
+  return isInside;
+}
+
+/** As the ledger has it. */
+export const reasonOf = ({ by }: TakenOut): string => (by === null ? "not_included" : `excluded:${by}`);
+
+/** `next`, from an instant to the fire after it, without those that are taken out. Leaps to the end of a covered stretch. */
+export function withoutTakenOut(
   next: (after: number) => number | null,
   calendars: readonly NamedCalendar[],
 ): (after: number) => number | null {
@@ -30,10 +52,10 @@ export function withoutExcluded(
     let fire = next(after);
     const end = (fire ?? 0) + LONGEST_COVER_MS;
     for (let stretches = 0; fire !== null && stretches < MOST_STRETCHES; stretches++) {
-      const exclusion = exclusionAt(calendars, fire);
-      if (!exclusion) return fire;
-      if (exclusion.until > end) return null;
-      fire = next(exclusion.until - 1);
+      const taken = takenOutAt(calendars, fire);
+      if (!taken) return fire;
+      if (taken.until > end) return null;
+      fire = next(taken.until - 1);
     }
     return null;
   };

@@ -5,12 +5,13 @@
 import type { NamedCalendar } from "./calendar.ts";
 import { type CatchUp, mostCaughtUp } from "./catch-up.ts";
 import { formatDuration } from "./duration.ts";
-import { exclusionAt } from "./exclusion.ts";
+import { takenOutAt } from "./exclusion.ts";
 import { type ExplainedTask, explainTask } from "./explain-fire-task.ts";
 import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
 import { formatInstant, formatLocal, parseInstant } from "./instant.ts";
 import { previousFireAt } from "./neighbours.ts";
-import { firesBetween, jitteredDueAt, nextFireAt, type ScheduleRule } from "./schedule.ts";
+import type { Placement } from "./roll.ts";
+import { firesBetween, jitteredDueAt, nextFireAt, placedBetween, placementOf, type ScheduleRule } from "./schedule.ts";
 
 export interface FireToExplain {
   now: number;
@@ -29,7 +30,7 @@ interface ExplainedSchedule {
   id: bigint;
   version: number;
   rule: ScheduleRule;
-  /** Those that it excludes. */
+  /** Those that it excludes or includes. */
   calendars: readonly NamedCalendar[];
   catchUp: CatchUp;
   paused: boolean;
@@ -53,8 +54,16 @@ export function explainFire(given: FireToExplain): Explanation {
   if (at === null) return sentence([whyNoMore(schedule)]);
   if (fire === null) return explainUnrecorded(given, at);
   switch (fire.outcome) {
-    case "task":
-      return explainTask({ ...given, at, caughtUp: fire.caughtUp, jitter: schedule.rule.jitter, zone: zoneOf(given) });
+    case "task": {
+      const { reasons } = explainTask({
+        ...given,
+        at,
+        caughtUp: fire.caughtUp,
+        jitter: schedule.rule.jitter,
+        zone: schedule.rule.timeZone,
+      });
+      return sentence([...reasons, ...whyRolled(given, rolledFromOf(fire.reason))]);
+    }
     case "skipped":
       return sentence([whySkipped(given, at, fire)]);
     case "missed":
@@ -64,14 +73,13 @@ export function explainFire(given: FireToExplain): Explanation {
   }
 }
 
-const zoneOf = ({ schedule }: FireToExplain): string => schedule.rule.timeZone;
-
 // -------------------------------------------------------------------------------------------------------- in the ledger
 
 function whySkipped({ schedule, now }: FireToExplain, at: number, fire: ExplainedFire): ExplanationReason {
   const which = `The fire of ${formatLocal(at, schedule.rule.timeZone)}`;
   const excluded = /^excluded:(.*)$/.exec(fire.reason ?? "")?.[1];
-  if (excluded !== undefined) return whyExcluded(which, at > now, excluded);
+  if (excluded !== undefined) return whyTakenOut(which, at > now, excluded);
+  if (fire.reason === "not_included") return whyTakenOut(which, at > now, null);
   if (fire.reason !== "paused")
     return reason("skipped", `${which} was skipped (${fire.reason ?? "no reason is known"}).`);
   if (at > now) return reason("paused", `${which} will be skipped, because ${pauseWords(schedule)}.`);
@@ -82,9 +90,28 @@ function whySkipped({ schedule, now }: FireToExplain, at: number, fire: Explaine
   );
 }
 
-function whyExcluded(which: string, isComing: boolean, calendar: string): ExplanationReason {
-  const message = `${which} ${isComing ? "will be" : "was"} skipped: the calendar ${calendar}, which the schedule excludes, covers it.`;
-  return reason("excluded", message, { refs: [calendar] });
+function whyTakenOut(which: string, isComing: boolean, calendar: string | null): ExplanationReason {
+  const skipped = `${which} ${isComing ? "will be" : "was"} skipped`;
+  return calendar === null
+    ? reason("not_included", `${skipped}: none of the calendars that the schedule includes covers it.`)
+    : reason("excluded", `${skipped}: ${excludedWords(calendar)}.`, { refs: [calendar] });
+}
+
+const excludedWords = (calendar: string): string => `the calendar ${calendar}, which the schedule excludes, covers it`;
+
+/** Of a fire that was moved, where it comes from. */
+function whyRolled({ schedule: { rule, calendars } }: FireToExplain, from: number | null): ExplanationReason[] {
+  if (from === null) return [];
+  const why = takenOutAt(calendars, from)?.by;
+  const because = why == null ? "where the calendars leave none" : `where ${excludedWords(why)}`;
+  const message = `It was moved there from ${formatLocal(from, rule.timeZone)}, ${because}.`;
+  return [reason("rolled", message, { refs: [formatInstant(from), ...(why == null ? [] : [why])] })];
+}
+
+/** What the ledger says of a fire that was moved. */
+function rolledFromOf(ledgerReason: string | null): number | null {
+  const instant = /^rolled:(.*)$/.exec(ledgerReason ?? "")?.[1];
+  return instant === undefined ? null : parseInstant(instant);
 }
 
 function pauseWords({ pause }: ExplainedSchedule): string {
@@ -116,7 +143,7 @@ function whyNotCaughtUp(catchUp: CatchUp, at: number, until: number | null): str
 function explainWithdrawn(given: FireToExplain, at: number, fire: ExplainedFire): Explanation {
   const { rule, plannedUntil } = given.schedule;
   // The new rule has it too, and the planner has yet to come by.
-  if (at > plannedUntil && firesAt(rule, at)) return explainUnrecorded(given, at);
+  if (at > plannedUntil && placedAt(given.schedule, at)) return explainUnrecorded(given, at);
   const why = fire.reason === "edited" ? "the schedule was changed" : `the schedule was ${fire.reason ?? "changed"}`;
   const message = `The fire of ${formatLocal(at, rule.timeZone)} was withdrawn before its task started, because ${why}.`;
   return sentence([reason("withdrawn", message), ...nextFire(given, Math.max(at, given.now))]);
@@ -126,8 +153,9 @@ function explainWithdrawn(given: FireToExplain, at: number, fire: ExplainedFire)
 
 function explainUnrecorded(given: FireToExplain, at: number): Explanation {
   const { schedule, now } = given;
-  const { rule, plannedUntil } = schedule;
-  if (!firesAt(rule, at)) return explainNoFire(given, at);
+  const { rule, calendars, plannedUntil } = schedule;
+  const placed = placedAt(schedule, at);
+  if (!placed) return explainNoFire(given, at);
   if (at <= plannedUntil) {
     const why = whyUnknown(given, at);
     return sentence(why.code === "max_fires" ? [why] : [why, ...nextFire(given, now)]);
@@ -137,24 +165,31 @@ function explainUnrecorded(given: FireToExplain, at: number): Explanation {
     const message = `${which} will be skipped unless the schedule is resumed: ${pauseWords(schedule)}.`;
     return sentence([reason("paused", message)]);
   }
-  const exclusion = exclusionAt(schedule.calendars, at);
-  if (exclusion) return sentence([whyExcluded(which, true, exclusion.name), ...nextFire(given, at)]);
+  if (placed.takenOut !== null) {
+    return sentence([whyTakenOut(which, true, takenOutAt(calendars, at)!.by), ...nextFire(given, at)]);
+  }
   if (isBeyondMaxFires(schedule, at)) return sentence([reason("max_fires", `${which} ${maxFiresWords(schedule)}.`)]);
   if (at <= now) {
     const message = `${which} is due, and no node has planned this schedule further than ${formatInstant(plannedUntil)} yet.`;
     return sentence([reason("not_planned", message)]);
   }
-  const dueAt = jitteredDueAt(rule, schedule.id, at);
+  const dueAt = jitteredDueAt(rule, schedule.id, at, calendars);
   const expected = reason("expected", `${which} is expected: its task is made about a minute before.`, { until: at });
-  if (dueAt === at) return sentence([expected]);
+  const rolled = whyRolled(given, placed.rolledFrom);
+  if (dueAt === at) return sentence([expected, ...rolled]);
   const jitter = `The schedule's jitter makes it due ${formatDuration(dueAt - at)} later.`;
-  return sentence([expected, reason("jitter", jitter, { until: dueAt })]);
+  return sentence([expected, ...rolled, reason("jitter", jitter, { until: dueAt })]);
 }
 
-const firesAt = (rule: ScheduleRule, at: number): boolean => nextFireAt(rule, at - 1) === at;
+/** The ledger's fire of this instant, recorded or to come. */
+function placedAt({ rule, calendars }: ExplainedSchedule, at: number): Placement | null {
+  return placedBetween(rule, at - 1, at, 1, calendars)[0] ?? null;
+}
 
 function explainNoFire(given: FireToExplain, at: number): Explanation {
-  const { rule } = given.schedule;
+  const { rule, calendars } = given.schedule;
+  const moved = placementOf(rule, at, calendars);
+  if (moved) return explainMoved(given, at, moved.fireAt);
   const local = formatLocal(at, rule.timeZone);
   const start = rule.startAt === null ? null : parseInstant(rule.startAt);
   const end = rule.endAt === null ? null : parseInstant(rule.endAt);
@@ -167,8 +202,17 @@ function explainNoFire(given: FireToExplain, at: number): Explanation {
   return sentence([why, ...previousFire(given, at), ...nextFire(given, at)]);
 }
 
-function previousFire({ schedule: { rule } }: FireToExplain, at: number): ExplanationReason[] {
-  const fire = previousFireAt(rule, at);
+/** The rule fires then, and calendars move that. */
+function explainMoved({ schedule: { rule, calendars } }: FireToExplain, at: number, to: number): Explanation {
+  const by = takenOutAt(calendars, at)!.by;
+  const why = by === null ? "none of the calendars that the schedule includes covers it" : excludedWords(by);
+  const message = `The fire of ${formatLocal(at, rule.timeZone)} is moved to ${formatLocal(to, rule.timeZone)}: ${why}.`;
+  const refs = [formatInstant(to), ...(by === null ? [] : [by])];
+  return sentence([reason("rolled", message, { until: to, refs })]);
+}
+
+function previousFire({ schedule: { rule, calendars } }: FireToExplain, at: number): ExplanationReason[] {
+  const fire = previousFireAt(rule, at, calendars);
   if (fire === null) return [];
   const message = `The fire before is the one of ${formatLocal(fire, rule.timeZone)}.`;
   return [reason("previous_fire", message, { refs: [formatInstant(fire)] })];

@@ -37,6 +37,8 @@ export const fireReasonCodes = [
   "paused",
   "skipped",
   "excluded",
+  "not_included",
+  "rolled",
   "missed",
   "catch_up",
   "withdrawn",

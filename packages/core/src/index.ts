@@ -20,6 +20,7 @@ export * from "./outcome.ts";
 export * from "./plan.ts";
 export * from "./preview.ts";
 export * from "./retry.ts";
+export { type Placement, type Roll, rolls } from "./roll.ts";
 export * from "./rrule.ts";
 export * from "./rule.ts";
 export * from "./schedule.ts";

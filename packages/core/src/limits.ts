@@ -31,8 +31,10 @@ export const limits = {
   rruleLength: 2_048,
   rules: 20,
   previewFires: 1_000,
-  /** Calendars that one schedule excludes. */
+  /** Calendars that one schedule excludes, and as many that it includes. */
   excludes: 8,
+  /** Of a rule whose fires calendars move to another day. */
+  rolledFiresADay: 12,
   calendarWindows: 50,
   /** Dates of a calendar, and as many ranges. */
   calendarDates: 1_000,

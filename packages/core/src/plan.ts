@@ -4,8 +4,8 @@
  */
 import type { NamedCalendar } from "./calendar.ts";
 import { type CatchUp, decideCatchUp, mostCaughtUp } from "./catch-up.ts";
-import { exclusionAt } from "./exclusion.ts";
-import { firesBetween, jitteredDueAt, nextFireAt, type ScheduleRule } from "./schedule.ts";
+import { formatInstant } from "./instant.ts";
+import { firesBetween, jitteredDueAt, nextFireAt, nextPlacedAt, placedBetween, type ScheduleRule } from "./schedule.ts";
 
 /** A fire is missed when no node was alive at its instant nor so long after it. */
 export const MISSED_AFTER_MS = 10_000;
@@ -17,7 +17,7 @@ export interface PlanningSchedule {
   id: bigint;
   rule: ScheduleRule;
   catchUp: CatchUp;
-  /** Fires that one of these covers are skipped, and never caught up. Left out: none. */
+  /** Fires that these take out are skipped, and never caught up, unless the rule moves them. Left out: none. */
   calendars?: readonly NamedCalendar[];
   /** All fires up to here have been decided. */
   plannedUntil: number;
@@ -43,7 +43,10 @@ export interface PlannedFireDecision {
   fireAt: number;
   dueAt: number;
   outcome: "task" | "missed" | "skipped";
-  /** `paused` for what a pause skipped, `excluded:NAME` for what a calendar did, `no_node` for what was missed. */
+  /**
+   * `paused` for what a pause skipped, `excluded:NAME` or `not_included` for what calendars did, `no_node` for what was missed; of a task
+   * `rolled:INSTANT`, from where a calendar moved the fire.
+   */
   reason: string | null;
   caughtUp: boolean;
 }
@@ -55,7 +58,7 @@ export interface FirePlan {
    * passes the instant until which the rule was in force.
    */
   plannedUntil: number;
-  /** The next fire after `now` that no calendar covers, whatever the pause says; null: none, or `maxFires` is reached before. */
+  /** The next fire after `now` that calendars leave, whatever the pause says; null: none, or `maxFires` is reached before. */
   nextFireAt: number | null;
   /** The limit cut the answer: ask again with the new mark. */
   more: boolean;
@@ -73,22 +76,21 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
   const counted = new Set(schedule.tasksAhead);
 
   const fires: PlannedFireDecision[] = [];
-  const found = left > 0 ? firesBetween(rule, mark, until, limit + 1) : [];
+  const found = left > 0 ? placedBetween(rule, mark, until, limit + 1, calendars) : [];
   const within = found.slice(0, limit);
-  const excluded = paused ? new Map<number, string>() : excludedAmong(within, calendars);
-  const open = within.filter((fireAt) => !excluded.has(fireAt));
+  const open = within.filter(({ takenOut }) => takenOut === null).map(({ fireAt }) => fireAt);
   const caughtUp = new Set(paused ? [] : chooseMissed(schedule, open, missedBefore, now));
-  for (const fireAt of within) {
+  for (const { fireAt, rolledFrom, takenOut } of within) {
     if (left <= 0) break;
     const missed = fireAt < missedBefore;
-    const skippedBy = paused ? "paused" : excluded.get(fireAt);
-    if (skippedBy !== undefined) {
+    const skippedBy = paused ? "paused" : takenOut;
+    if (skippedBy !== null) {
       fires.push({ fireAt, dueAt: fireAt, outcome: "skipped", reason: skippedBy, caughtUp: false });
     } else if (missed && !caughtUp.has(fireAt)) {
       fires.push({ fireAt, dueAt: fireAt, outcome: "missed", reason: "no_node", caughtUp: false });
     } else {
-      const dueAt = jitteredDueAt(rule, schedule.id, fireAt);
-      fires.push({ fireAt, dueAt, outcome: "task", reason: null, caughtUp: missed });
+      const dueAt = jitteredDueAt(rule, schedule.id, fireAt, calendars);
+      fires.push({ fireAt, dueAt, outcome: "task", reason: rolledReason(rolledFrom), caughtUp: missed });
       if (!counted.has(fireAt)) left--;
     }
   }
@@ -98,19 +100,14 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
   let nextFire = nextFireAt(rule, now, calendars);
   if (left <= 0 && nextFire !== null && nextFire > (lastPlanned ?? mark) && !counted.has(nextFire)) nextFire = null;
   if (more) return { fires, plannedUntil: lastPlanned!, nextFireAt: nextFire, more };
-  const following = left > 0 ? nextFireAt(rule, until) : null;
+  const following = left > 0 ? nextPlacedAt(rule, until, calendars) : null;
   const plannedUntil = Math.max(until, Math.min(following === null ? NEVER_AGAIN : following - 1, end));
   return { fires, plannedUntil, nextFireAt: nextFire, more };
 }
 
-/** Those that a calendar covers, with the reason. Each has its row, as those of a pause have: their number is the rule's own. */
-function excludedAmong(fires: number[], calendars: readonly NamedCalendar[]): Map<number, string> {
-  const excluded = new Map<number, string>();
-  for (const fireAt of fires) {
-    const exclusion = exclusionAt(calendars, fireAt);
-    if (exclusion) excluded.set(fireAt, `excluded:${exclusion.name}`);
-  }
-  return excluded;
+/** Of a fire that was moved: the ledger has its row where it is now. */
+export function rolledReason(rolledFrom: number | null): string | null {
+  return rolledFrom === null ? null : `rolled:${formatInstant(rolledFrom)}`;
 }
 
 /**

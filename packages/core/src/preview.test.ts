@@ -27,8 +27,18 @@ test("shows words and fires with their local time; the first fire may be at the 
   const preview = previewSchedule(rule({ cron: "30 2 * * *", timeZone: "Europe/Paris" }), FROM, 2);
   expect(preview.words).toBe("At 02:30");
   expect(preview.fires).toEqual([
-    { at: "2026-11-21T01:30:00.000Z", local: "2026-11-21T02:30:00+01:00[Europe/Paris]", offset: "+01:00" },
-    { at: "2026-11-22T01:30:00.000Z", local: "2026-11-22T02:30:00+01:00[Europe/Paris]", offset: "+01:00" },
+    {
+      at: "2026-11-21T01:30:00.000Z",
+      local: "2026-11-21T02:30:00+01:00[Europe/Paris]",
+      offset: "+01:00",
+      rolledFrom: null,
+    },
+    {
+      at: "2026-11-22T01:30:00.000Z",
+      local: "2026-11-22T02:30:00+01:00[Europe/Paris]",
+      offset: "+01:00",
+      rolledFrom: null,
+    },
   ]);
 });
 

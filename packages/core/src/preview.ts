@@ -3,13 +3,14 @@ import type { NamedCalendar } from "./calendar.ts";
 import { parseFields } from "./cron-fields.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { formatInstant, formatLocal, formatOffset, LAST_INSTANT, parseInstant } from "./instant.ts";
-import { firesBetween, type ScheduleRule, sourcesOf, wallRulesOf } from "./schedule.ts";
+import { comingBetween, type ScheduleRule, sourcesOf, wallRulesOf } from "./schedule.ts";
 import { describeRule } from "./words.ts";
 import { isFixedOffsetZone, offsetAt, type Transition, transitionsBetween } from "./zone.ts";
 
 export interface SchedulePreview {
   words: string;
-  fires: { at: string; local: string; offset: string }[];
+  /** `rolledFrom`: where the rule has it, when a calendar moved it. */
+  fires: { at: string; local: string; offset: string; rolledFrom: string | null }[];
   warnings: PreviewWarning[];
   /** The next two of the zone within two years, whether or not they meet the rule. */
   clockChanges: { at: string; offsetBefore: string; offsetAfter: string }[];
@@ -28,26 +29,28 @@ export interface PreviewWarning {
   message: string;
 }
 
-/** The first `count` fires at or after `from` that no calendar covers. The rule is valid, but may be one that never fires. */
+/** The first `count` fires at or after `from` that calendars leave, or move there. The rule is valid, but may be one that never fires. */
 export function previewSchedule(
   rule: ScheduleRule,
   from: number,
   count: number,
-  excludes: readonly NamedCalendar[] = [],
+  calendars: readonly NamedCalendar[] = [],
 ): SchedulePreview {
   const most = Math.min(count, rule.maxFires ?? count);
-  const fires = firesBetween(rule, from - 1, Number.POSITIVE_INFINITY, Math.max(most, SAMPLE), excludes);
+  const coming = comingBetween(rule, from - 1, Number.POSITIVE_INFINITY, Math.max(most, SAMPLE), calendars);
+  const sample = coming.slice(0, SAMPLE).map(({ fireAt }) => fireAt);
   return {
     words: describeRule(rule),
-    fires: fires.slice(0, most).map((at) => ({
+    fires: coming.slice(0, most).map(({ fireAt: at, rolledFrom }) => ({
       at: formatInstant(at),
       local: formatLocal(at, rule.timeZone),
       offset: formatOffset(offsetAt(rule.timeZone, at)),
+      rolledFrom: rolledFrom === null ? null : formatInstant(rolledFrom),
     })),
     warnings: [
       ...warnAboutCron(rule),
       ...warnAboutChanges(rule, from),
-      ...warnAboutFires(rule, fires.slice(0, SAMPLE)),
+      ...warnAboutFires(rule, sample),
       ...warnAboutZone(rule),
     ],
     clockChanges: nextChanges(rule.timeZone, from),

@@ -2,6 +2,7 @@
 import { cronDialects } from "./cron-fields.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import type { FieldError } from "./errors.ts";
+import { mostFiresADay } from "./fires-a-day.ts";
 import { parseInstant } from "./instant.ts";
 import { limits } from "./limits.ts";
 import { nextFireAt, parseSource, type RuleSource, type ScheduleRule, sourcesOf } from "./schedule.ts";
@@ -22,7 +23,14 @@ export function validateRule(rule: ScheduleRule, now?: number): FieldError[] {
     ...checkRange(rule),
     ...checkMaxFires(rule.maxFires),
   ];
-  return errors.length > 0 ? errors : checkFires(rule, now);
+  return errors.length > 0 ? errors : [...checkRoll(rule), ...checkFires(rule, now)];
+}
+
+/** What comes next depends on every fire of a month before it, or behind it. */
+function checkRoll(rule: ScheduleRule): FieldError[] {
+  if (rule.roll === undefined || mostFiresADay(rule) <= limits.rolledFiresADay) return [];
+  const message = `Only rules with at most ${limits.rolledFiresADay} fires a day can be moved to another one.`;
+  return [{ pointer: "/roll", code: "roll_too_frequent", message }];
 }
 
 function checkWhen(rule: ScheduleRule): FieldError[] {

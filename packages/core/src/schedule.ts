@@ -3,9 +3,10 @@ import type { NamedCalendar } from "./calendar.ts";
 import { parseCron } from "./cron.ts";
 import type { CronDialect } from "./cron-fields.ts";
 import { parseDuration } from "./duration.ts";
-import { withoutExcluded } from "./exclusion.ts";
+import { reasonOf, takenOutAt, withoutTakenOut } from "./exclusion.ts";
 import { parseInstant } from "./instant.ts";
 import { nextTick } from "./interval.ts";
+import { type Placement, placements, placer, type Roll, type RollingRule } from "./roll.ts";
 import { parseRrule } from "./rrule.ts";
 import { type DstPolicy, nextFire, type WallRule } from "./wall-rule.ts";
 
@@ -19,8 +20,8 @@ export interface RuleSource {
 }
 
 /**
- * Exactly one of `cron`, `every`, `rrule` and `rules` is given. The last two and `hashKey` are left out where they are not needed, as in
- * definitions that were stored before there were any.
+ * Exactly one of `cron`, `every`, `rrule` and `rules` is given. The last two, `hashKey` and `roll` are left out where they are not needed,
+ * as in definitions that were stored before there were any.
  */
 export interface ScheduleRule {
   cron: string | null;
@@ -40,6 +41,8 @@ export interface ScheduleRule {
   endAt: string | null;
   /** The rule ends after so many fires that became tasks; counted where fires are recorded, not here. */
   maxFires: number | null;
+  /** To which day a fire goes that calendars take out; left out: to none, it is skipped. */
+  roll?: Roll;
 }
 
 export const defaultDst: DstPolicy = { gap: "next", overlap: "first" };
@@ -51,36 +54,100 @@ export function defaultDstOf(rule: Pick<ScheduleRule, "rrule" | "rules">): DstPo
   return rfc ? { ...defaultDst, gap: "skip" } : defaultDst;
 }
 
-/** Fires with `after < t <= until`, in order, at most `limit`; those that `excludes` cover are left out. */
+/** Fires with `after < t <= until`, in order, at most `limit`; those that calendars take out are left out, or where they are moved to. */
 export function firesBetween(
   rule: ScheduleRule,
   after: number,
   until: number,
   limit: number,
-  excludes: readonly NamedCalendar[] = [],
+  calendars: readonly NamedCalendar[] = [],
 ): number[] {
-  const next = withoutExcluded(compileRule(rule), excludes);
+  if (isRolling(rule, calendars)) {
+    return comingBetween(rule, after, until, limit, calendars).map(({ fireAt }) => fireAt);
+  }
+  const next = withoutTakenOut(compileRule(rule), calendars);
   const fires: number[] = [];
   for (let fire = next(after); fire !== null && fire <= until && fires.length < limit; fire = next(fire))
     fires.push(fire);
   return fires;
 }
 
-/**
- * The first fire strictly after `after` that `excludes` do not cover; null: the rule never fires again. `maxFires` is not counted here.
- */
-export function nextFireAt(rule: ScheduleRule, after: number, excludes: readonly NamedCalendar[] = []): number | null {
-  return withoutExcluded(compileRule(rule), excludes)(after);
+/** The same, with where they were moved from. */
+export function comingBetween(
+  rule: ScheduleRule,
+  after: number,
+  until: number,
+  limit: number,
+  calendars: readonly NamedCalendar[] = [],
+): Placement[] {
+  if (!isRolling(rule, calendars)) return firesBetween(rule, after, until, limit, calendars).map(unmoved);
+  return take(placements(rollingRule(rule), calendars, after, { searching: true }), until, limit);
+}
+
+/** Every fire of the ledger with `after < t <= until`, in order, at most `limit`: also those that calendars take out. */
+export function placedBetween(
+  rule: ScheduleRule,
+  after: number,
+  until: number,
+  limit: number,
+  calendars: readonly NamedCalendar[] = [],
+): Placement[] {
+  if (isRolling(rule, calendars)) {
+    return take(placements(rollingRule(rule), calendars, after, { searching: false }), until, limit);
+  }
+  return firesBetween(rule, after, until, limit).map((fireAt) => {
+    const taken = calendars.length === 0 ? null : takenOutAt(calendars, fireAt);
+    return taken ? { fireAt, rolledFrom: null, takenOut: reasonOf(taken) } : unmoved(fireAt);
+  });
+}
+
+/** Where this instant's fire goes; null: the rule has none then. */
+export function placementOf(rule: ScheduleRule, at: number, calendars: readonly NamedCalendar[]): Placement | null {
+  if (compileRule(rule)(at - 1) !== at) return null;
+  return isRolling(rule, calendars) ? placer(rollingRule(rule), calendars)(at) : unmoved(at);
+}
+
+const unmoved = (fireAt: number): Placement => ({ fireAt, rolledFrom: null, takenOut: null });
+
+function take(coming: Iterable<Placement>, until: number, limit: number): Placement[] {
+  const taken: Placement[] = [];
+  if (limit <= 0) return taken;
+  for (const placement of coming) {
+    if (placement.fireAt > until) break;
+    if (taken.push(placement) >= limit) break;
+  }
+  return taken;
+}
+
+/** The first fire strictly after `after` that calendars leave; null: the rule never fires again. `maxFires` is not counted here. */
+export function nextFireAt(rule: ScheduleRule, after: number, calendars: readonly NamedCalendar[] = []): number | null {
+  if (isRolling(rule, calendars)) return firesBetween(rule, after, Number.POSITIVE_INFINITY, 1, calendars)[0] ?? null;
+  return withoutTakenOut(compileRule(rule), calendars)(after);
+}
+
+/** The first of the ledger, whether or not calendars take it out. */
+export function nextPlacedAt(
+  rule: ScheduleRule,
+  after: number,
+  calendars: readonly NamedCalendar[] = [],
+): number | null {
+  if (!isRolling(rule, calendars)) return nextFireAt(rule, after);
+  return placedBetween(rule, after, Number.POSITIVE_INFINITY, 1, calendars)[0]?.fireAt ?? null;
 }
 
 /**
  * When the task of this fire is due: a pseudo-random part of `jitter` later, the same for the same schedule and fire on every node, and
  * always before the next fire.
  */
-export function jitteredDueAt(rule: ScheduleRule, scheduleId: bigint, fireAt: number): number {
+export function jitteredDueAt(
+  rule: ScheduleRule,
+  scheduleId: bigint,
+  fireAt: number,
+  calendars: readonly NamedCalendar[] = [],
+): number {
   const jitterMs = rule.jitter === null ? 0 : parseDuration(rule.jitter)!;
   if (jitterMs === 0) return fireAt;
-  const next = nextFireAt(rule, fireAt);
+  const next = nextPlacedAt(rule, fireAt, calendars);
   const room = next === null ? jitterMs : Math.min(jitterMs, next - fireAt - 1);
   return fireAt + Math.floor(hashToUnit(scheduleId, fireAt) * (room + 1));
 }
@@ -102,10 +169,25 @@ function hashToUnit(scheduleId: bigint, fireAt: number): number {
   return (hash >>> 0) / 2 ** 32;
 }
 
+const isRolling = ({ roll }: ScheduleRule, { length }: readonly NamedCalendar[]): boolean =>
+  roll !== undefined && length > 0;
+
+function rollingRule(rule: ScheduleRule): RollingRule {
+  const { startAt, endAt } = rangeOf(rule);
+  const { roll, timeZone, dst } = rule;
+  return { next: compileRule(rule), roll: roll!, timeZone, dst, startAt: startAt ?? Number.NEGATIVE_INFINITY, endAt };
+}
+
+function rangeOf({ startAt, endAt }: ScheduleRule): { startAt: number | null; endAt: number } {
+  return {
+    startAt: startAt === null ? null : parseInstant(startAt)!,
+    endAt: endAt === null ? Number.POSITIVE_INFINITY : parseInstant(endAt)!,
+  };
+}
+
 /** The rule as a function from an instant to the next fire. Asserts what `validateRule` has checked. */
 function compileRule(rule: ScheduleRule): (after: number) => number | null {
-  const startAt = rule.startAt === null ? null : parseInstant(rule.startAt)!;
-  const endAt = rule.endAt === null ? Number.POSITIVE_INFINITY : parseInstant(rule.endAt)!;
+  const { startAt, endAt } = rangeOf(rule);
   const next = union(sourcesOf(rule).map(({ source }) => firesOf(source, rule)));
   return (after) => {
     const fire = next(startAt === null ? after : Math.max(after, startAt - 1));
@@ -116,11 +198,16 @@ function compileRule(rule: ScheduleRule): (after: number) => number | null {
 function union(all: ((after: number) => number | null)[]): (after: number) => number | null {
   if (all.length === 0) throw new Error("A rule without cron, every, rrule and rules.");
   if (all.length === 1) return all[0]!;
+  // Who walks on asks each rule again only once its fire has passed.
+  const known = all.map((next) => ({ next, from: Number.POSITIVE_INFINITY, fire: null as number | null }));
   return (after) => {
     let first: number | null = null;
-    for (const next of all) {
-      const fire = next(after);
-      if (fire !== null && (first === null || fire < first)) first = fire;
+    for (const source of known) {
+      if (after < source.from || (source.fire !== null && after >= source.fire)) {
+        source.from = after;
+        source.fire = source.next(after);
+      }
+      if (source.fire !== null && (first === null || source.fire < first)) first = source.fire;
     }
     return first;
   };

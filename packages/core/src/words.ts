@@ -9,7 +9,11 @@ import { isTimeZone } from "./zone.ts";
 /** Several rules one after the other: "At 02:00; and at 14:30, on Friday". */
 export function describeRule(rule: ScheduleRule): string {
   const [first = "", ...rest] = sourcesOf(rule).map(({ source }) => describeSource(source, rule));
-  return [first, ...rest.map((words) => `and ${words.charAt(0).toLowerCase()}${words.slice(1)}`)].join("; ");
+  return [
+    first,
+    ...rest.map((words) => `and ${words.charAt(0).toLowerCase()}${words.slice(1)}`),
+    ...(rule.roll === undefined ? [] : [`where calendars take it out, on the ${rule.roll} day on which they do not`]),
+  ].join("; ");
 }
 
 function describeSource(source: RuleSource, rule: ScheduleRule): string {
