@@ -8,14 +8,14 @@ import type { ScheduleRecord, ScheduleToPlan } from "./store.ts";
 export interface PastRule extends Pick<ScheduleRecord, "version" | "definition" | "paused"> {
   /** In force up to here, from the entry before it or from the mark on. Whole milliseconds, as fires are. */
   until: number;
-  /** Those that it excluded, as they were; absent when there were none. */
+  /** Those that it named, as they were; absent when there were none. */
   calendars?: NamedCalendar[];
 }
 
 /** Changes while the planner is behind. It needs a round for each; whoever makes more has to wait for it. */
 const MOST = 20;
 
-/** What is to be kept when this schedule is changed now. `calendars` are those that it excludes, as they were until now. */
+/** What is to be kept when this schedule is changed now. `calendars` are those that it names, as they were until now. */
 export function pastAfterChange(
   schedule: ScheduleRecord & { past: PastRule[] },
   now: number,

@@ -258,6 +258,8 @@ export interface ScheduleDefinition {
   overlap: "allow";
   /** Names of calendars whose hours have no fires; absent when there are none. */
   excludes?: string[];
+  /** Of calendars outside whose hours, those of all together, there are no fires; absent when there are none. */
+  includes?: string[];
   task: {
     type: string;
     /** JSON text. */
@@ -290,7 +292,7 @@ export interface ScheduleRecord {
 
 /** As its planner is given it: definition, version, pause and calendars are those in force at its mark. */
 export interface ScheduleToPlan extends ScheduleRecord {
-  /** Those that it excludes, in its order. */
+  /** Those that it excludes, in its order, then those that it includes. */
   calendars: NamedCalendar[];
   /** They were until then, and the plan ends there; null: they still are. */
   until: number | null;
@@ -301,13 +303,13 @@ export interface ScheduleToPlan extends ScheduleRecord {
 /** What decides when a schedule fires. */
 export type ScheduleTiming = Pick<ScheduleRecord, "id" | "name" | "paused" | "plannedUntil" | "fires"> & {
   rule: ScheduleDefinition["rule"];
-  /** Those that it excludes. */
+  /** Those that it excludes or includes. */
   calendars: NamedCalendar[];
 };
 
 /** As a list shows it. */
 export interface ScheduleSummary extends ScheduleRecord {
-  /** Those that it excludes, in its order. */
+  /** Those that it excludes, in its order, then those that it includes. */
   calendars: NamedCalendar[];
   /** The latest fire until now that became a task, and that task while it is remembered. */
   lastFireAt: number | null;
@@ -324,7 +326,7 @@ export interface CalendarRecord extends NamedCalendar {
 export interface CalendarAnswer {
   kind: "created" | "changed" | "unchanged";
   calendar: CalendarRecord;
-  /** Those that exclude it, which have been changed with it. */
+  /** Those that name it, which have been changed with it. */
   schedules: ScheduleRecord[];
 }
 
@@ -511,7 +513,7 @@ export interface Store {
     | { kind: "created" | "changed" | "unchanged"; schedule: ScheduleRecord }
     /** `deleted`: the schedule of this id was created before, and has been deleted since. */
     | { kind: "exists" | "version_mismatch" | "deleted" }
-    /** It excludes one that there is not. */
+    /** It names one that there is not. */
     | { kind: "unknown_calendar"; name: string }
   >;
   /** `now` tells the last fire from those planned ahead. */
@@ -552,7 +554,7 @@ export interface Store {
 
   // Calendars
   /**
-   * A change is one of every schedule that excludes it, in one transaction: it has a new version, and the change binds from `now` on as
+   * A change is one of every schedule that names it, in one transaction: it has a new version, and the change binds from `now` on as
    * with `putSchedule`. An equal calendar changes nothing. `ics` is the text that its events were read of.
    */
   putCalendar(

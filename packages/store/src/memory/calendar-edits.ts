@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { calendarNames } from "../calendar-names.ts";
 import { pastAfterChange } from "../past-rules.ts";
 import type { CalendarAnswer, CalendarRecord, Store } from "../store.ts";
 import { type MemoryDatabase, nameKey, type ScheduleRow } from "./database.ts";
@@ -7,7 +8,7 @@ import { calendarsOf, changeDefinition, scheduleRecord } from "./schedules.ts";
 type PutRequest = Parameters<Store["putCalendar"]>[0];
 type NextFireAt = Parameters<Store["putCalendar"]>[1];
 
-/** So many are named to who would delete a calendar that they exclude. */
+/** So many are named to who would delete a calendar that they use. */
 const NAMED_USERS = 10;
 
 export function putCalendar(database: MemoryDatabase, request: PutRequest, nextFireAt: NextFireAt): CalendarAnswer {
@@ -55,7 +56,8 @@ export function deleteCalendar(
 /** In order of their ids. */
 function usersOf(database: MemoryDatabase, namespace: string, name: string): ScheduleRow[] {
   return [...database.schedules.values()]
-    .filter((row) => row.namespace === namespace && row.deletedAt === null && row.definition.excludes?.includes(name))
+    .filter((row) => row.namespace === namespace && row.deletedAt === null)
+    .filter(({ definition }) => calendarNames(definition).includes(name))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 

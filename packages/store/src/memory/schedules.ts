@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { NamedCalendar } from "@carillon/core";
+import { calendarNames, namedCalendars } from "../calendar-names.ts";
 import { pastAfterChange } from "../past-rules.ts";
 import type { Page, ScheduleDefinition, ScheduleRecord, ScheduleSummary, ScheduleTiming, Store } from "../store.ts";
-import { calendars } from "./calendars.ts";
 import { type FireRow, type MemoryDatabase, nameKey, type ScheduleRow, type TaskRow } from "./database.ts";
 import { deleteTask } from "./rows.ts";
 
@@ -12,7 +12,7 @@ type PutAnswer = Awaited<ReturnType<Store["putSchedule"]>>;
 export function putSchedule(database: MemoryDatabase, request: PutRequest): PutAnswer {
   const { namespace, name, now, expect, nextFireAt } = request;
   const definition: ScheduleDefinition = JSON.parse(JSON.stringify(request.definition));
-  const unknown = definition.excludes?.find((calendar) => !database.calendars.has(nameKey(namespace, calendar)));
+  const unknown = calendarNames(definition).find((calendar) => !database.calendars.has(nameKey(namespace, calendar)));
   if (unknown !== undefined) return { kind: "unknown_calendar", name: unknown };
   const existing = findSchedule(database, namespace, name);
   if (expect === "create" && existing) return { kind: "exists" };
@@ -70,9 +70,12 @@ export function changeDefinition(
   });
 }
 
-/** Those that it excludes, in its order. */
-export function calendarsOf(database: MemoryDatabase, { namespace, definition }: ScheduleRecord): NamedCalendar[] {
-  return calendars(database, namespace, definition.excludes ?? []);
+/** Those that it excludes, in its order, then those that it includes. */
+export function calendarsOf(
+  database: MemoryDatabase,
+  { namespace, definition }: Pick<ScheduleRecord, "namespace" | "definition">,
+): NamedCalendar[] {
+  return namedCalendars(definition, (name) => database.calendars.get(nameKey(namespace, name))?.calendar);
 }
 
 export function getSchedule(
@@ -109,8 +112,8 @@ export function scheduleTimings(
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .slice(0, limit)
     .map(({ id, name, definition, paused, plannedUntil, fires }) => {
-      const excluded = calendars(database, namespace, definition.excludes ?? []);
-      return { id, name, rule: definition.rule, calendars: excluded, paused, plannedUntil, fires };
+      const calendars = calendarsOf(database, { namespace, definition });
+      return { id, name, rule: definition.rule, calendars, paused, plannedUntil, fires };
     });
 }
 

@@ -1,5 +1,6 @@
-/** What edits of a calendar do to the schedules that exclude it. */
+/** What edits of a calendar do to the schedules that exclude or include it. */
 import { CarillonError, type Id } from "@carillon/core";
+import { calendarNames } from "../calendar-names.ts";
 import type { CalendarAnswer, CalendarRecord, ScheduleRecord, Store } from "../store.ts";
 import { calendarColumns, calendarsOf, toCalendar } from "./calendars.ts";
 import type { Db, Statement } from "./db.ts";
@@ -11,7 +12,7 @@ type NextFireAt = Parameters<Store["putCalendar"]>[1];
 
 /** So many schedules are changed at a time. */
 const BATCH = 200;
-/** So many are named to who would delete a calendar that they exclude. */
+/** So many are named to who would delete a calendar that they use. */
 const NAMED_USERS = 10;
 
 export async function putCalendar(db: Db, request: PutRequest, nextFireAt: NextFireAt): Promise<CalendarAnswer> {
@@ -40,26 +41,27 @@ async function put(tx: Db, request: PutRequest, nextFireAt: NextFireAt): Promise
   return { kind: "changed", calendar: toCalendar(changed!), schedules };
 }
 
-/** Every schedule that excludes it is changed as by an edit of its own. */
+/** Every schedule that names it is changed as by an edit of its own. */
 async function changeUsers(
   tx: Db,
   was: CalendarRecord,
   { now, nextFireAt }: { now: number; nextFireAt: NextFireAt },
 ): Promise<ScheduleRecord[]> {
   const { namespace, name } = was;
-  const before = { name, calendar: was.calendar };
   const changed: ScheduleRecord[] = [];
   for (let last: Id | undefined = 0n; ; ) {
     const rows: [Id][] = await tx.query<[Id]>(selectUsers, [namespace, name, last, BATCH]);
     const ids = rows.map(([id]) => id);
     last = ids.at(-1);
     if (last === undefined) return changed;
-    const schedules = (await lockSchedules(tx, ids)).filter(({ definition }) => definition.excludes?.includes(name));
+    const schedules = (await lockSchedules(tx, ids)).filter(({ definition }) =>
+      calendarNames(definition).includes(name),
+    );
     const present = await calendarsOf(tx, schedules);
     for (const schedule of schedules) {
       const { definition } = schedule;
       const nextFire = nextFireAt(definition, present(schedule));
-      const calendars = present(schedule).map((one) => (one.name === name ? before : one));
+      const calendars = present(schedule).map((one) => (one.name === name ? { ...one, calendar: was.calendar } : one));
       changed.push(await changeDefinition(tx, schedule, { definition, now, nextFireAt: nextFire, calendars }));
     }
   }

@@ -3,6 +3,7 @@
  * schedule holds its calendars still, and who edits a calendar finds every schedule that names it.
  */
 import type { Calendar, Id, NamedCalendar } from "@carillon/core";
+import { calendarNames, type Naming, namedCalendars } from "../calendar-names.ts";
 import type { CalendarRecord, Page, ScheduleDefinition } from "../store.ts";
 import type { Db, Statement } from "./db.ts";
 import { ms } from "./records.ts";
@@ -32,18 +33,18 @@ export async function calendars(db: Db, namespace: string, names: readonly strin
   return (await calendarsOf(db, [asked]))(asked);
 }
 
-type Excluding = { namespace: string; definition: { excludes?: readonly string[] } };
+type NamingSchedule = { namespace: string; definition: Naming };
 
-/** What each of these schedules excludes; one statement for all, and none when none excludes anything. */
+/** Those that each of these schedules names; one statement for all, and none when none names any. */
 export async function calendarsOf(
   db: Db,
-  schedules: readonly Excluding[],
-): Promise<(schedule: Excluding) => NamedCalendar[]> {
+  schedules: readonly NamingSchedule[],
+): Promise<(schedule: NamingSchedule) => NamedCalendar[]> {
   const wanted = new Map<string, [namespace: string, name: string]>();
   for (const { namespace, definition } of schedules) {
-    for (const name of definition.excludes ?? []) wanted.set(`${namespace}\0${name}`, [namespace, name]);
+    for (const name of calendarNames(definition)) wanted.set(`${namespace}\0${name}`, [namespace, name]);
   }
-  const found = new Map<string, NamedCalendar>();
+  const found = new Map<string, Calendar>();
   if (wanted.size > 0) {
     const pairs = [...wanted.values()];
     const rows = await db.query<[string, string, string]>(selectNamed, [
@@ -51,25 +52,21 @@ export async function calendarsOf(
       pairs.map(([, name]) => name),
     ]);
     for (const [namespace, name, definition] of rows) {
-      found.set(`${namespace}\0${name}`, { name, calendar: JSON.parse(definition) as Calendar });
+      found.set(`${namespace}\0${name}`, JSON.parse(definition) as Calendar);
     }
   }
-  return ({ namespace, definition }) =>
-    (definition.excludes ?? []).flatMap((name) => found.get(`${namespace}\0${name}`) ?? []);
+  return ({ namespace, definition }) => namedCalendars(definition, (name) => found.get(`${namespace}\0${name}`));
 }
 
 /** Held as they are until the end of the transaction. The first that there is not; null: there are all. */
-export async function holdCalendars(
-  tx: Db,
-  namespace: string,
-  { excludes }: ScheduleDefinition,
-): Promise<string | null> {
-  if (!excludes) return null;
-  const held = new Set((await tx.query<[string]>(holdNamed, [namespace, excludes])).map(([name]) => name));
-  return excludes.find((name) => !held.has(name)) ?? null;
+export async function holdCalendars(tx: Db, namespace: string, definition: ScheduleDefinition): Promise<string | null> {
+  const names = calendarNames(definition);
+  if (names.length === 0) return null;
+  const held = new Set((await tx.query<[string]>(holdNamed, [namespace, names])).map(([name]) => name));
+  return names.find((name) => !held.has(name)) ?? null;
 }
 
-/** Notes what a schedule excludes from now on. */
+/** Notes which ones a schedule names from now on. */
 export async function setUses(tx: Db, id: Id, namespace: string, names: readonly string[]): Promise<void> {
   await tx.query(dropUses, [id, names]);
   await tx.query(addUses, [id, namespace, names]);
@@ -125,6 +122,6 @@ const addUses: Statement = {
   name: "add_calendar_uses",
   text: `
 insert into calendar_use (namespace, calendar, schedule_id)
-select distinct $2::text, name, $1::bigint from unnest($3::text[]) as excluded (name)
+select distinct $2::text, name, $1::bigint from unnest($3::text[]) as named (name)
 on conflict do nothing`,
 };

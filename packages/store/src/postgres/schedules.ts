@@ -3,6 +3,7 @@
  * it (and its future part is withdrawn) or made after it under the new version.
  */
 import { CarillonError, type Id, type NamedCalendar } from "@carillon/core";
+import { calendarNames } from "../calendar-names.ts";
 import { type PastRule, pastAfterChange } from "../past-rules.ts";
 import type { Page, ScheduleDefinition, ScheduleRecord, ScheduleSummary, ScheduleTiming, Store } from "../store.ts";
 import { calendarsOf, holdCalendars, setUses } from "./calendars.ts";
@@ -39,7 +40,8 @@ async function put(tx: Db, request: PutRequest): Promise<PutAnswer | null> {
     const values = [request.id, namespace, name, definition, paused, pause, now, nextFireAt];
     const [created] = await tx.query(insertSchedule, values);
     if (created) {
-      if (request.definition.excludes) await setUses(tx, request.id, namespace, request.definition.excludes);
+      const names = calendarNames(request.definition);
+      if (names.length > 0) await setUses(tx, request.id, namespace, names);
       return { kind: "created", schedule: toSchedule(created) };
     }
     return (await tx.query(selectById, [request.id])).length > 0 ? { kind: "deleted" } : null;
@@ -50,8 +52,8 @@ async function put(tx: Db, request: PutRequest): Promise<PutAnswer | null> {
   if (changing) {
     const calendars = await calendarsInForce(tx, existing);
     await changeDefinition(tx, existing, { definition: request.definition, now, nextFireAt, calendars });
-    const excludes = request.definition.excludes ?? [];
-    if (existing.definition.excludes || excludes.length > 0) await setUses(tx, existing.id, namespace, excludes);
+    const names = calendarNames(request.definition);
+    if (calendarNames(existing.definition).length + names.length > 0) await setUses(tx, existing.id, namespace, names);
   }
   const schedule = toSchedule((await tx.query(selectById, [existing.id]))[0]!);
   return { kind: pausing || changing ? "changed" : "unchanged", schedule };
@@ -65,7 +67,7 @@ export async function changeDefinition(
     definition: ScheduleDefinition;
     now: number;
     nextFireAt: number | null;
-    /** What it excluded until now. */
+    /** Those that it named, as they were until now. */
     calendars: NamedCalendar[];
   },
 ): Promise<ScheduleRecord> {
@@ -113,7 +115,7 @@ export async function deleteSchedule(db: Db, namespace: string, name: string, no
     if (!existing) return false;
     const fires = await withdraw(tx, withdrawPlanned, existing.id, now, ["deleted"]);
     await tx.query(markDeleted, [existing.id, now, fires]);
-    if (existing.definition.excludes) await setUses(tx, existing.id, namespace, []);
+    if (calendarNames(existing.definition).length > 0) await setUses(tx, existing.id, namespace, []);
     return true;
   });
 }
@@ -144,13 +146,10 @@ export async function scheduleTimings(
   { after, limit }: { after: string | null; limit: number },
 ): Promise<ScheduleTiming[]> {
   // No name is empty.
-  const rows = await db.query<[Id, string, string, string | null, boolean, number, bigint]>(selectTimings, [
-    namespace,
-    after ?? "",
-    limit,
-  ]);
-  const timings = rows.map(([id, name, rule, excludes, paused, plannedUntil, fires]) => {
-    const definition = { excludes: excludes === null ? [] : (JSON.parse(excludes) as string[]) };
+  type Row = [Id, string, string, excludes: string | null, includes: string | null, boolean, number, bigint];
+  const rows = await db.query<Row>(selectTimings, [namespace, after ?? "", limit]);
+  const timings = rows.map(([id, name, rule, excludes, includes, paused, plannedUntil, fires]) => {
+    const definition = { excludes: namesIn(excludes), includes: namesIn(includes) };
     return { namespace, definition, id, name, rule: JSON.parse(rule), paused, plannedUntil, fires: Number(fires) };
   });
   const calendarsFor = await calendarsOf(db, timings);
@@ -158,6 +157,8 @@ export async function scheduleTimings(
     return { ...timing, calendars: calendarsFor({ namespace, definition }) };
   });
 }
+
+const namesIn = (list: string | null): string[] => (list === null ? [] : JSON.parse(list));
 
 // --------------------------------------------------------------------------------------------------------------------- rows
 
@@ -382,7 +383,7 @@ const selectPage: Statement = {
 const selectTimings: Statement = {
   name: "select_schedule_timings",
   text: `
-select id, name, definition -> 'rule', definition -> 'excludes', paused, ${ms("planned_until")}, fires
+select id, name, definition -> 'rule', definition -> 'excludes', definition -> 'includes', paused, ${ms("planned_until")}, fires
   from schedule
  where namespace = $1 and deleted_at is null and name > $2
  order by name limit $3`,

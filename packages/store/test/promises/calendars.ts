@@ -57,6 +57,28 @@ export const calendars: Promises = {
     await plan(t, [], "task", (given) => asked.push(given));
     expect(asked[1]!.calendars).toEqual([]);
   },
+  "a schedule that includes a calendar holds and follows it as one that excludes it does": async (t) => {
+    expect(await put(t, { includes: ["office"] })).toEqual({ kind: "unknown_calendar", name: "office" });
+    for (const name of ["holidays", "office"]) await putCalendar(t, { name });
+    await put(t, { excludes: ["holidays"], includes: ["office"] });
+    const named = [{ name: "holidays" }, { name: "office", included: true }];
+    expect((await schedule(t))!.calendars).toMatchObject(named);
+    expect((await t.store.scheduleTimings(t.namespace, { after: null, limit: 9 }))[0]!.calendars).toMatchObject(named);
+    expect(await t.store.deleteCalendar(t.namespace, "office")).toEqual({ kind: "in_use", schedules: ["nightly"] });
+    t.now += 10_000;
+    const edit = await putCalendar(t, { name: "office", dates: ["2026-03-03"] });
+    expect(edit).toMatchObject({ kind: "changed", schedules: [{ name: "nightly", version: 2 }] });
+    const asked: ScheduleToPlan[] = [];
+    for (let turn = 0; turn < 2; turn++) await plan(t, [], "task", (given) => asked.push(given));
+    expect(asked.map(({ calendars }) => calendars.map(({ calendar, included }) => [calendar.dates, included]))).toEqual(
+      [["2026-03-02"], ["2026-03-03"]].map((office) => [
+        [["2026-03-02"], undefined],
+        [office, true],
+      ]),
+    );
+    await put(t, { excludes: ["holidays"] });
+    expect(await t.store.deleteCalendar(t.namespace, "office")).toEqual({ kind: "deleted" });
+  },
   "an edit of a calendar is one of the schedules that exclude it, and of no others": async (t) => {
     await putCalendar(t);
     await put(t, { excludes: ["holidays"] });

@@ -156,7 +156,7 @@ export const schedules: Promises = {
     expect(await step(null)).toMatchObject([{ name: "daily", paused: true, rule: { every: "1m" } }]);
     const [nightly] = await step("daily");
     const { id, plannedUntil } = (await schedule(t))!;
-    const { rule } = definition("1m", null, []);
+    const { rule } = definition("1m", null, {});
     expect(nightly).toEqual({ id, name: "nightly", paused: false, rule, calendars: [], plannedUntil, fires: 1 });
     expect(await step("nightly")).toEqual([]);
     expect(await t.store.scheduleTimings("another", { after: null, limit: 10 })).toEqual([]);
@@ -172,7 +172,11 @@ export const schedules: Promises = {
   },
 };
 
-const definition = (every: string, maxFires: number | null, excludes: string[]): ScheduleDefinition => ({
+const definition = (
+  every: string,
+  maxFires: number | null,
+  { excludes = [], includes = [] }: { excludes?: string[]; includes?: string[] },
+): ScheduleDefinition => ({
   rule: {
     cron: null,
     every,
@@ -187,6 +191,7 @@ const definition = (every: string, maxFires: number | null, excludes: string[]):
   catchUp: { policy: "last", windowMs: 3_600_000, limit: 1 },
   overlap: "allow",
   ...(excludes.length > 0 ? { excludes } : {}),
+  ...(includes.length > 0 ? { includes } : {}),
   task: { type: "work", payload: null, queue: null, priority: 5, retry: null, timeoutMs: null, tags: [] },
 });
 
@@ -196,12 +201,14 @@ export const put = (
     every = "1m",
     maxFires = null,
     excludes = [],
+    includes = [],
     ...more
   }: {
     name?: string;
     every?: string;
     maxFires?: number | null;
     excludes?: string[];
+    includes?: string[];
     paused?: boolean;
     expect?: "create" | number;
   } = {},
@@ -210,7 +217,7 @@ export const put = (
     id: t.newTask().id,
     namespace: t.namespace,
     name: "nightly",
-    definition: definition(every, maxFires, excludes),
+    definition: definition(every, maxFires, { excludes, includes }),
     now: t.now,
     nextFireAt: t.now + 60_000,
     ...more,

@@ -9,14 +9,16 @@ const HORIZON_MS = 60_000;
 
 const definition = fc
   .record({
-    every: fc.constantFrom("7s", "20s", "1h"),
+    every: fc.constantFrom("7s", "20s", "1h", "12h"),
     maxFires: fc.constantFrom(null, null, 4),
     catchUp: fc.constantFrom("skip" as const, "last" as const, "all" as const),
     priority: fc.constantFrom(2, 5),
     excludes: fc.constantFrom<(string[] | null)[]>(null, null, ["holidays"], ["nights", "holidays"]),
+    includes: fc.constantFrom<(string[] | null)[]>(null, null, null, ["nights"]),
+    roll: fc.constantFrom(null, null, "next" as const, "previous" as const),
   })
   .map(
-    ({ every, maxFires, catchUp, priority, excludes }): ScheduleDefinition => ({
+    ({ every, maxFires, catchUp, priority, excludes, includes, roll }): ScheduleDefinition => ({
       rule: {
         cron: null,
         every,
@@ -27,10 +29,12 @@ const definition = fc
         startAt: null,
         endAt: null,
         maxFires,
+        ...(roll && every === "12h" ? { roll } : {}),
       },
       catchUp: { policy: catchUp, windowMs: 3_600_000, limit: 5 },
       overlap: "allow",
       ...(excludes ? { excludes } : {}),
+      ...(includes ? { includes } : {}),
       task: { type: "report", payload: '{"of":"day"}', queue: null, priority, retry: null, timeoutMs: null, tags: [] },
     }),
   );
