@@ -7,6 +7,7 @@ import type {
   CronDialect,
   Explanation,
   Fire,
+  OverlapPolicy,
   Page,
   RuleSource,
   Schedule,
@@ -49,7 +50,8 @@ export interface ScheduleOptions<Payload = unknown> extends RuleOptions {
   task: TaskDefinition<Payload> | AnyTask | ScheduleTask;
   payload?: Payload;
   catchUp?: { policy?: "skip" | "last" | "all"; window?: string; limit?: number };
-  overlap?: "allow";
+  /** What happens to a fire while other tasks of the schedule are not final. */
+  overlap?: OverlapPolicy;
   paused?: boolean;
 }
 

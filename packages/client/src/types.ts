@@ -102,6 +102,9 @@ export interface RuleSource {
 /** `ocps`: the Open Cron Pattern Specification; `vixie`: as Linux systems; `quartz`: as the Java library; `aws`: as EventBridge. */
 export type CronDialect = "ocps" | "vixie" | "quartz" | "aws";
 
+/** `allow` it; `skip` the fire; let one wait (`queue-one`) or all (`queue-all`); `cancel-previous`, and run when that has ended. */
+export type OverlapPolicy = "allow" | "skip" | "queue-one" | "queue-all" | "cancel-previous";
+
 export interface Schedule {
   name: string;
   namespace: string;
@@ -126,7 +129,7 @@ export interface Schedule {
     tags: string[];
     requires: Record<string, string>;
   };
-  overlap: "allow";
+  overlap: OverlapPolicy;
   catchUp: { policy: "skip" | "last" | "all"; window: string; limit: number };
   dst: { gap: "next" | "skip" | "shift"; overlap: "first" | "second" | "both" };
   dialect: CronDialect;

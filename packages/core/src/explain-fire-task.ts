@@ -1,7 +1,9 @@
 /** What became of a fire's task: how late it started and why, and how it stands. */
 import { formatDuration } from "./duration.ts";
+import { letsWait, whyWaited, whyWaiting } from "./explain-overlap.ts";
 import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
 import { formatInstant, formatLocal } from "./instant.ts";
+import type { OverlapPolicy } from "./overlap.ts";
 import { START_WITHIN } from "./start-within.ts";
 import type { PublicState } from "./states.ts";
 
@@ -27,6 +29,9 @@ interface TaskToExplain {
   at: number;
   zone: string;
   jitter: string | null;
+  /** Its instant, and the schedule's jitter. */
+  plannedDueAt: number;
+  overlap: OverlapPolicy;
   caughtUp: boolean;
   task: ExplainedTask | null;
   downtime: { from: number; until: number } | null;
@@ -92,20 +97,22 @@ function whyCaughtUp({ caughtUp, downtime }: TaskToExplain): ExplanationReason[]
 
 /** What stood between the fire's instant and the start, in order. With the catching up something always did, when it is late. */
 function whyLate(
-  { at, now, caughtUp, jitter }: TaskToExplain,
+  { at, now, caughtUp, jitter, plannedDueAt, overlap }: TaskToExplain,
   { id, queue, type, createdAt }: ExplainedTask,
   { dueAt, startedAt }: Start,
 ): ExplanationReason[] {
   const refs = [id];
   const reasons: ExplanationReason[] = [];
-  if (dueAt > at) {
-    const by = formatDuration(dueAt - at);
+  const heldMs = letsWait(overlap) ? Math.max(0, dueAt - plannedDueAt) : 0;
+  if (dueAt - heldMs > at) {
+    const by = formatDuration(dueAt - heldMs - at);
     reasons.push(
       jitter === null
         ? reason("due_moved", `Its task was due ${by} after the fire.`, { refs })
         : reason("jitter", `The schedule's jitter made it due ${by} later.`, { refs }),
     );
   }
+  if (heldMs > 0) reasons.push(whyWaited(overlap, heldMs, refs));
   if (!caughtUp && createdAt - dueAt >= LATE_MS) {
     reasons.push(
       reason("planned_late", `Its task was made ${formatDuration(createdAt - dueAt)} after it was due.`, { refs }),
@@ -123,7 +130,7 @@ function retries({ attempt, id }: ExplainedTask): ExplanationReason[] {
   return attempt > 1 ? [reason("retried", `It was started ${attempt} times.`, { refs: [id] })] : [];
 }
 
-function howItStands({ now, zone }: TaskToExplain, task: ExplainedTask): ExplanationReason {
+function howItStands({ now, zone, overlap }: TaskToExplain, task: ExplainedTask): ExplanationReason {
   const { id, type, queue, dueAt, createdAt, startedAt, attempt } = task;
   const refs = [id];
   const because = task.reason === null ? "" : ` (${short(task.reason)})`;
@@ -131,6 +138,7 @@ function howItStands({ now, zone }: TaskToExplain, task: ExplainedTask): Explana
     case "scheduled":
       return reason("due_later", `Its task is due at ${formatLocal(dueAt, zone)}.`, { until: dueAt, refs });
     case "queued": {
+      if (task.reason === "overlap") return whyWaiting(overlap, refs);
       const waited = formatDuration(Math.max(0, now - Math.max(dueAt, createdAt)));
       const message = `Its task has waited ${waited} in the queue ${queue} for a worker that runs ${type} and has a free slot.`;
       return reason("task_queued", message, { refs });

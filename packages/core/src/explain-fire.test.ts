@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { explainFire, type FireToExplain } from "./explain-fire.ts";
 import { parseInstant } from "./instant.ts";
+import type { OverlapPolicy } from "./overlap.ts";
 import { defaultDst, jitteredDueAt, type ScheduleRule } from "./schedule.ts";
 
 const at = (text: string) => parseInstant(`2026-11-${text}Z`)!;
@@ -31,6 +32,7 @@ function schedule({ rule = {}, ...changes }: Partial<Omit<Schedule, "rule">> & {
     rule: { ...nightly, ...rule },
     calendars: [],
     catchUp: { policy: "last" as const, windowMs: 24 * 60 * MINUTE, limit: 100 },
+    overlap: "allow" as OverlapPolicy,
     paused: false,
     pause: null,
     fires: 20,
@@ -258,4 +260,28 @@ test("an instant of the rule that the ledger knows nothing of", () => {
   expect(explain({ schedule: created }).codes).toEqual(["before_creation", "next_fire"]);
   expect(explain({ schedule: schedule({ updatedAt: at("21T10:00:00") }) }).codes[0]).toBe("other_rule");
   expect(explain().codes[0]).toBe("forgotten");
+});
+
+test.each([
+  ["skip", "an earlier task of the schedule was not final"],
+  ["queue-one", "an earlier task of the schedule was not final, and another one waited for it already"],
+  ["cancel-previous", "a later fire took its place before it could start"],
+])("a fire skipped by the overlap policy %s", (policy, because) => {
+  const fire = row({ outcome: "skipped", reason: `overlap:${policy}` });
+  expect(explain({ fire })).toMatchObject({
+    codes: ["overlap"],
+    summary: `The fire of ${PAST} was skipped by the overlap policy ${policy}: ${because}.`,
+  });
+});
+
+test("a task that waits, or has waited, for its schedule's other tasks", () => {
+  const given = { schedule: schedule({ overlap: "queue-all" }), fire: row({ outcome: "task" }) };
+  const waiting = task({ state: "queued", reason: "overlap", startedAt: null, attempt: 0 });
+  expect(explain({ ...given, task: waiting }).summary).toBe(
+    `The fire of ${PAST} has its task: its task waits until the schedule's other tasks are final, as the overlap policy queue-all says.`,
+  );
+  const waited = task({ dueAt: FIRE + MINUTE, startedAt: FIRE + MINUTE + 3 });
+  expect(explain({ ...given, task: waited }).summary).toBe(
+    `The fire of ${PAST} started 1m3ms late: its task waited 1m until the schedule's other tasks were final, as the overlap policy queue-all says; its task succeeded.`,
+  );
 });

@@ -7,9 +7,11 @@ import { type CatchUp, mostCaughtUp } from "./catch-up.ts";
 import { formatDuration } from "./duration.ts";
 import { takenOutAt } from "./exclusion.ts";
 import { type ExplainedTask, explainTask } from "./explain-fire-task.ts";
+import { whyOverlapSkipped } from "./explain-overlap.ts";
 import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
 import { formatInstant, formatLocal, parseInstant } from "./instant.ts";
 import { previousFireAt } from "./neighbours.ts";
+import type { OverlapPolicy } from "./overlap.ts";
 import type { Placement } from "./roll.ts";
 import { firesBetween, jitteredDueAt, nextFireAt, placedBetween, placementOf, type ScheduleRule } from "./schedule.ts";
 
@@ -33,6 +35,7 @@ interface ExplainedSchedule {
   /** Those that it excludes or includes. */
   calendars: readonly NamedCalendar[];
   catchUp: CatchUp;
+  overlap: OverlapPolicy;
   paused: boolean;
   pause: { reason: string | null; at: number } | null;
   /** Fires that became tasks so far. */
@@ -60,6 +63,8 @@ export function explainFire(given: FireToExplain): Explanation {
         at,
         caughtUp: fire.caughtUp,
         jitter: schedule.rule.jitter,
+        plannedDueAt: jitteredDueAt(schedule.rule, schedule.id, at, schedule.calendars),
+        overlap: schedule.overlap,
         zone: schedule.rule.timeZone,
       });
       return sentence([...reasons, ...whyRolled(given, rolledFromOf(fire.reason))]);
@@ -80,6 +85,8 @@ function whySkipped({ schedule, now }: FireToExplain, at: number, fire: Explaine
   const excluded = /^excluded:(.*)$/.exec(fire.reason ?? "")?.[1];
   if (excluded !== undefined) return whyTakenOut(which, at > now, excluded);
   if (fire.reason === "not_included") return whyTakenOut(which, at > now, null);
+  const overlap = whyOverlapSkipped(which, fire.reason);
+  if (overlap) return overlap;
   if (fire.reason !== "paused")
     return reason("skipped", `${which} was skipped (${fire.reason ?? "no reason is known"}).`);
   if (at > now) return reason("paused", `${which} will be skipped, because ${pauseWords(schedule)}.`);

@@ -39,6 +39,7 @@ export const fireReasonCodes = [
   "excluded",
   "not_included",
   "rolled",
+  "overlap",
   "missed",
   "catch_up",
   "withdrawn",

@@ -17,6 +17,7 @@ export * from "./limits.ts";
 export * from "./load.ts";
 export * from "./log-quota.ts";
 export * from "./outcome.ts";
+export * from "./overlap.ts";
 export * from "./plan.ts";
 export * from "./preview.ts";
 export * from "./retry.ts";

@@ -7,7 +7,7 @@ export const transitions = {
   blocked: { unblock: "pending", cancel: "cancelled", skip: "skipped" },
   /** May be claimed once it is due. */
   pending: { claim: "claimed", park: "waiting", cancel: "cancelled", skip: "skipped" },
-  /** Due, but its gate is closed. */
+  /** A gate has yet to let it through. */
   waiting: { release: "pending", cancel: "cancelled", skip: "skipped" },
   /** Held by a node for a worker; started at most a second ago, or not yet. */
   claimed: {

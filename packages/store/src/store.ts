@@ -49,6 +49,8 @@ export interface NewTask {
   uniqueKey: string | null;
   tags: string[];
   replayOf: Id | null;
+  /** It waits there from its creation on; left out: at none. */
+  gateId?: Id | null;
 }
 
 /** What a create may carry beside its tasks. */
@@ -255,7 +257,7 @@ export interface Recall extends TaskRef {
 export interface ScheduleDefinition {
   rule: import("@carillon/core").ScheduleRule;
   catchUp: { policy: "skip" | "last" | "all"; windowMs: number; limit: number };
-  overlap: "allow";
+  overlap: import("@carillon/core").OverlapPolicy;
   /** Names of calendars whose hours have no fires; absent when there are none. */
   excludes?: string[];
   /** Of calendars outside whose hours, those of all together, there are no fires; absent when there are none. */
@@ -361,6 +363,27 @@ export interface FireFacts {
   outcome: Fire["outcome"];
   /** Null also when it is forgotten. */
   task: (NonNullable<Fire["task"]> & { finishedAt: number | null }) | null;
+}
+
+/**
+ * What decides whether a task may run now. Its id is that of the schedule whose tasks it keeps from overlapping. There is one while
+ * something waits there.
+ */
+export interface Gate {
+  id: Id;
+  /** When it is to be judged next. Anything may bring it forward. */
+  lookAt: number;
+}
+
+export interface JudgedGates {
+  /** Those that were judged; `lookAt` is null when nothing waits there any more. */
+  gates: { id: Id; lookAt: number | null }[];
+  /** Tasks that may be claimed now. */
+  released: { lane: Lane; priority: number; dueAt: number }[];
+  /** Tasks whose holders shall cancel them, and know nothing of it yet. */
+  recalled: { id: Id; session: Id; reason: string }[];
+  /** Tasks that nobody held. */
+  cancelled: { id: Id; namespace: string }[];
 }
 
 export interface TypeDeclaration {
@@ -551,6 +574,16 @@ export interface Store {
   ): Promise<Page<Fire>>;
   /** The latest `limit` fires of `from <= fireAt < to`, latest first. */
   latestFires(schedule: Id, query: { from: number; to: number; limit: number }): Promise<FireFacts[]>;
+
+  // Gates
+  /** Those to be judged by `until`, earliest first. */
+  gates(query: { until: number; limit: number }): Promise<Gate[]>;
+  /**
+   * Judges these gates, whatever their time, but none that somebody else is judging or whose schedule is being planned or changed: what
+   * is due there runs, waits on, or has its fire skipped, as the schedule's overlap policy says; `cancel-previous` cancels what runs.
+   * One transaction, under the locks of gate and schedule.
+   */
+  judgeGates(request: { ids: Id[]; now: number }): Promise<JudgedGates>;
 
   // Calendars
   /**

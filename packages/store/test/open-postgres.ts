@@ -49,6 +49,7 @@ const tables = [
   "blob",
   "log_line",
   "fire",
+  "gate",
   "schedule",
   "calendar_use",
   "calendar",

@@ -4,6 +4,7 @@ import { calendars } from "./promises/calendars.ts";
 import { claiming } from "./promises/claiming.ts";
 import { creating } from "./promises/creating.ts";
 import { figures } from "./promises/figures.ts";
+import { gates } from "./promises/gates.ts";
 import { outcomes } from "./promises/outcomes.ts";
 import { schedules } from "./promises/schedules.ts";
 import { sessions } from "./promises/sessions.ts";
@@ -19,6 +20,7 @@ const promises: Record<string, Promises> = {
   tasks,
   "start-within": startWithin,
   schedules,
+  gates,
   calendars,
   figures,
 };

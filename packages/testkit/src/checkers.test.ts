@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { checkHistory } from "./checkers.ts";
 import { type History, type JournalLine, parseJournal } from "./history.ts";
 
-type Mutable = { -readonly [Key in keyof History]: Array<History[Key][number]> };
+type Mutable = { -readonly [Key in keyof History]-?: Array<NonNullable<History[Key]>[number]> };
 
 /** One task that was lost once and then succeeded, and one fire. */
 function good(): Mutable {
@@ -28,6 +28,7 @@ function good(): Mutable {
     ],
     fires: [{ schedule: "s", fireAt: 2_000, outcome: "task", task: "2" }],
     expectedFires: [{ schedule: "s", fireAt: 2_000, outcomes: ["task"] }],
+    alone: ["s"],
   };
 }
 
@@ -94,6 +95,14 @@ const corruptions: [string, (history: Mutable) => void, RegExp][] = [
   ["a fire that names another task", (h) => Object.assign(h.fires[0]!, { task: "1" }), /names 1 and has 2/],
   ["a task of a fire without a row", (h) => h.fires.pop(), /2 of s at .* has no row/],
   ["a start before the instant", (h) => Object.assign(h.journal[9]!, { at: 1_999.5 }), /2 started 0\.500 ms early/],
+  [
+    "a task beside another of a schedule that lets none overlap",
+    (h) => {
+      h.tasks.push({ ...h.tasks[1]!, task: "3", fireAt: 1_000 });
+      h.journal.splice(8, 0, { kind: "claimed", task: "3", token: "1", at: 1_850 });
+    },
+    /2 was claimed while 3 was not final/,
+  ],
   ["a start that is too late", (h) => Object.assign(h.journal[9]!, { at: 2_001 }), /2 started 1 ms late/],
 ];
 

@@ -20,6 +20,7 @@ export function checkHistory(history: History, options: CheckOptions = {}): stri
     ...checkRecordedAttemptRan(history),
     ...checkFires(history),
     ...checkStarts(history, options),
+    ...checkAlone(history),
   ];
 }
 
@@ -152,6 +153,24 @@ export function checkStarts({ journal }: History, { maxLatenessMs }: CheckOption
       findings.push(`${task} started ${Math.round(at - dueAt)} ms late`);
     }
     seen.add(task);
+  }
+  return findings;
+}
+
+/** Of a schedule whose tasks do not overlap, none is claimed before the one claimed before it is final. */
+export function checkAlone({ journal, tasks, alone = [] }: History): string[] {
+  const findings: string[] = [];
+  const stored = new Map(tasks.flatMap((task) => (alone.includes(task.schedule ?? "") ? [[task.task, task]] : [])));
+  const present = new Map<string, string>();
+  const over = new Set<string>();
+  for (const line of linesOf(journal, "claimed", "recorded")) {
+    if (line.kind === "recorded") over.add(line.task);
+    const task = stored.get(line.task);
+    if (!task || line.kind === "recorded") continue;
+    const before = present.get(task.schedule!);
+    const isOver = before === undefined || over.has(before) || (stored.get(before)!.finishedAt ?? Infinity) <= line.at;
+    if (before !== line.task && !isOver) findings.push(`${task.task} was claimed while ${before} was not final`);
+    present.set(task.schedule!, line.task);
   }
   return findings;
 }

@@ -22,6 +22,8 @@ export interface StoredTask {
   token: string;
   schedule: string | null;
   fireAt: number | null;
+  /** Where it is known. */
+  finishedAt?: number | null;
 }
 
 export interface StoredFire {
@@ -37,6 +39,8 @@ export interface History {
   fires: readonly StoredFire[];
   /** Computed without the store; outcomes that are right for it, all when left out. */
   expectedFires: readonly { schedule: string; fireAt: number; outcomes?: readonly string[] }[];
+  /** Schedules whose tasks never overlap. */
+  alone?: readonly string[];
 }
 
 /** One line per event, for journals in files. */

@@ -126,9 +126,10 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
     const now = clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const { state, dueAt } of database.tasks.values()) {
-      if (state !== "pending" || (dueAt <= now && dueAt > now - 2 * STEP_MS)) return null;
+      if ((state !== "pending" && state !== "waiting") || (dueAt <= now && dueAt > now - 2 * STEP_MS)) return null;
       if (dueAt > now) next = Math.min(next, dueAt);
     }
+    for (const lookAt of database.gates.values()) next = Math.min(next, lookAt);
     for (const { deletedAt, plannedUntil } of database.schedules.values()) {
       if (deletedAt === null) next = Math.min(next, plannedUntil);
     }

@@ -1,5 +1,6 @@
 import type { Fire, Schedule, ScheduleOptions, Spread } from "@carillon/client";
 import { type CronDialect, cronDialects } from "@carillon/core/cron-fields";
+import { type OverlapPolicy, overlapPolicies } from "@carillon/core/overlap";
 import { type Command, Option } from "commander";
 import { connect } from "../connect.ts";
 import { readPayload } from "../input.ts";
@@ -22,6 +23,7 @@ interface PutFlags extends RuleFlags {
   queue?: string;
   priority?: number;
   startWithin?: string;
+  overlap?: OverlapPolicy;
 }
 
 export function schedulesCommand(program: Command): void {
@@ -34,6 +36,12 @@ export function schedulesCommand(program: Command): void {
     .option("--queue <name>", "where the tasks wait")
     .option("--priority <n>", "1 urgent to 9 idle", wholeNumber(1, 9))
     .option("--start-within <duration>", "skip a task that has not started so long after it was due", duration)
+    .addOption(
+      new Option(
+        "--overlap <policy>",
+        "what happens to a fire while other tasks of the schedule are not final",
+      ).choices(overlapPolicies),
+    )
     .action(async (name: string, flags: PutFlags, command: Command) => {
       const { carillon, json } = connect(command);
       printRecord(await carillon.schedules.put(name, definition(flags)), json);
@@ -190,9 +198,10 @@ function rule({ cron, every, rrule, dialect, tz, exclude }: RuleFlags) {
   };
 }
 
-function definition({ type, payload, queue, priority, startWithin, ...flags }: PutFlags): ScheduleOptions {
+function definition({ type, payload, queue, priority, startWithin, overlap, ...flags }: PutFlags): ScheduleOptions {
   return {
     ...rule(flags),
+    ...(overlap === undefined ? {} : { overlap }),
     task: {
       type,
       ...(payload === undefined ? {} : { payload: readPayload(payload) }),

@@ -29,7 +29,7 @@ export interface Outcomes {
 }
 
 export function createOutcomes(
-  { store, clock, metrics, log, feed }: DispatcherOptions,
+  { store, clock, metrics, log, feed, scheduledEnded }: DispatcherOptions,
   { hand, demand, logs, undecided }: { hand: Hand; demand: Demand; logs: Logs; undecided: (held: HeldTask) => void },
 ): Outcomes {
   const waiting: HeldTask[] = [];
@@ -122,7 +122,8 @@ export function createOutcomes(
 
   /** Metrics and screens. True: it will be pending again. */
   function tell(held: HeldTask, { decision, startedAt, finishedAt, lost }: Outcome, now: number): boolean {
-    const { id, lane, failures } = held.claimed;
+    const { id, lane, failures, scheduleId } = held.claimed;
+    if (scheduleId !== null && (decision.kind === "final" || held.cancel)) scheduledEnded?.(scheduleId);
     const seconds = startedAt === null ? null : (finishedAt - startedAt) / 1_000;
     if (decision.kind === "final") {
       metrics.taskEnded(lane.queue, lane.type, lost ? "lost" : decision.state, seconds);

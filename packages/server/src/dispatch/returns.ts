@@ -12,7 +12,7 @@ export interface Returns {
 }
 
 export function createReturns(
-  { store, clock, feed, log, session }: DispatcherOptions,
+  { store, clock, feed, log, session, scheduledEnded }: DispatcherOptions,
   { hand, demand }: { hand: Hand; demand: Demand },
 ): Returns {
   return {
@@ -36,7 +36,9 @@ export function createReturns(
         clock.now(),
       );
       for (const { claimed, cancel } of returned) {
-        if (cancel && given.has(claimed.id)) feed.taskChanged(claimed.id, claimed.lane.namespace, "cancelled");
+        if (!cancel || !given.has(claimed.id)) continue;
+        feed.taskChanged(claimed.id, claimed.lane.namespace, "cancelled");
+        if (claimed.scheduleId !== null) scheduledEnded?.(claimed.scheduleId);
       }
     },
   };

@@ -556,7 +556,7 @@ const cases: Case[] = [
     "/cron",
     "cron_invalid",
   ],
-  ["an overlap that is not built", schedule({ overlap: "skip" }), 400, "/overlap", "invalid_choice"],
+  ["an unknown overlap", schedule({ overlap: "wait" }), 400, "/overlap", "invalid_choice"],
   ["an unknown catch-up", schedule({ catchUp: { policy: "some" } }), 400, "/catchUp/policy", "invalid_choice"],
   ["an unknown gap policy", schedule({ dst: { gap: "later" } }), 400, "/dst/gap", "invalid_choice"],
   ["two days of jitter", schedule({ jitter: "2d" }), 400, "/jitter", "jitter_out_of_range"],

@@ -6,6 +6,7 @@ import { delay, type IdSource, within } from "@carillon/core";
 import { createDispatcher, type Dispatcher } from "../dispatch/dispatcher.ts";
 import type { DispatcherOptions } from "../dispatch/options.ts";
 import { decideDowntime } from "./downtime.ts";
+import { createGates } from "./gates.ts";
 import { Loop } from "./loop.ts";
 import { maintainRound, vacuumRound } from "./maintain.ts";
 import { createPlanner } from "./planner.ts";
@@ -69,8 +70,27 @@ export function createEngine(options: EngineOptions): Engine {
       else await store.declareTypes(namespace, types, clock.now());
       planner.forgetTypes();
     },
+    scheduledEnded(schedule) {
+      if (gates.ended(schedule)) gateLoop.wake();
+    },
   });
-  const planner = createPlanner({ store, clock, ids: session.ids, log, noticeCreated: dispatcher.noticeCreated });
+  const gates = createGates({
+    ...options,
+    session,
+    noticeCreated: dispatcher.noticeCreated,
+    recall: dispatcher.recall,
+  });
+  const planner = createPlanner({
+    store,
+    clock,
+    ids: session.ids,
+    log,
+    noticeCreated: dispatcher.noticeCreated,
+    gatesChanged() {
+      gates.changed();
+      gateLoop.wake();
+    },
+  });
 
   const loop = (name: string, round: () => Promise<number>) =>
     new Loop({
@@ -89,7 +109,11 @@ export function createEngine(options: EngineOptions): Engine {
   const planLoop = loop("planner", async () => (session.safe() ? planner.round() : RETRY_MS));
   const skipUnstarted = startWithinRound(options);
   const startLoop = loop("start-within", async () => (session.safe() ? skipUnstarted() : RETRY_MS));
-  const workLoops = roles.planner ? [planLoop, startLoop] : [];
+  const gateLoop = loop("gates", async () => (session.safe() ? gates.round() : RETRY_MS));
+  const workLoops = [
+    ...(roles.planner ? [planLoop, startLoop] : []),
+    ...(roles.planner || roles.dispatcher ? [gateLoop] : []),
+  ];
   const upkeepLoops =
     roles.dispatcher || roles.planner
       ? [loop("maintain", maintainRound(options)), loop("vacuum", vacuumRound(options))]

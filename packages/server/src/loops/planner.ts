@@ -36,8 +36,10 @@ export function createPlanner(options: {
   ids: IdSource;
   log: Log;
   noticeCreated: (tasks: readonly CreatedTask[]) => void;
+  /** Tasks wait at gates that may not have been known before. */
+  gatesChanged?: () => void;
 }): Planner {
-  const { store, clock, ids, log, noticeCreated } = options;
+  const { store, clock, ids, log, noticeCreated, gatesChanged } = options;
   const startedAt = clock.monotonic();
   const declared = new Map<string, { readAt: number; types: Map<string, TypeDeclaration> }>();
   const wanted = new Set<string>();
@@ -128,6 +130,13 @@ export function createPlanner(options: {
     return { fires: [], plannedUntil: until!, nextFireAt };
   }
 
+  /** What waits at a gate is nobody's yet. */
+  function notice(tasks: readonly NewTask[]): void {
+    const free = tasks.filter(({ gateId }) => !gateId);
+    if (free.length > 0) noticeCreated(free);
+    if (free.length < tasks.length) gatesChanged?.();
+  }
+
   return {
     async round() {
       const now = clock.now();
@@ -140,7 +149,7 @@ export function createPlanner(options: {
       const { schedules, tasks } = await store.planSchedules({ before, limit, now }, (schedule) =>
         tryPlan(schedule, round),
       );
-      if (tasks.length > 0) noticeCreated(tasks);
+      if (tasks.length > 0) notice(tasks);
       const more = round.unfinished || (schedules === limit && round.moved > 0);
       return wanted.size > 0 || more ? 0 : PAUSE_MS;
     },
@@ -187,5 +196,6 @@ function fireTask(
     uniqueKey: null,
     tags,
     replayOf: null,
+    ...(schedule.definition.overlap === "allow" ? {} : { gateId: schedule.id }),
   };
 }

@@ -20,7 +20,7 @@ export async function explainSchedule(
   query: ExplainScheduleQuery,
 ): Promise<ExplanationAnswer> {
   const { definition, ...schedule } = await findSchedule(deps, namespace, name);
-  const { rule, catchUp } = definition;
+  const { rule, catchUp, overlap } = definition;
   const now = deps.clock.now();
   const at = query.at ?? nextFireAt(rule, now, schedule.calendars);
   const fire = at === null ? null : await readFire(deps, schedule.id, at);
@@ -28,7 +28,7 @@ export async function explainSchedule(
   const { summary, reasons } = explainFire({
     now,
     at,
-    schedule: { ...schedule, rule, catchUp },
+    schedule: { ...schedule, rule, catchUp, overlap },
     fire,
     task: task && toExplain(task, now),
     downtime: fire && (fire.outcome === "missed" || fire.caughtUp) ? await downtimeAt(deps, fire.fireAt) : null,

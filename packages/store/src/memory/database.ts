@@ -40,6 +40,8 @@ export interface MemoryDatabase {
   sessions: Map<Id, SessionRow>;
   lastSession: Id;
   downtimes: { from: number; until: number }[];
+  /** When each gate at which something waits is to be judged next. */
+  gates: Map<Id, number>;
   schedules: Map<Id, ScheduleRow>;
   /** Which schedule that is not deleted has a name of a namespace. */
   scheduleNames: Map<string, Id>;
@@ -85,6 +87,7 @@ export interface TaskRow {
   attempts: Attempt[];
   tags: string[];
   replayOf: Id | null;
+  gateId: Id | null;
   /** Where it waits to be claimed; null unless pending. */
   place: Place | null;
 }
@@ -138,6 +141,7 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     sessions: new Map(),
     lastSession: 0n,
     downtimes: [],
+    gates: new Map(),
     schedules: new Map(),
     scheduleNames: new Map(),
     calendars: new Map(),

@@ -3,6 +3,7 @@ import type { Id } from "@carillon/core";
 import { atItsMark, pastAfterPlan } from "../past-rules.ts";
 import type { Fire, FireFacts, NewTask, Page, SchedulePlan, ScheduleToPlan } from "../store.ts";
 import type { FireRow, MemoryDatabase, ScheduleRow } from "./database.ts";
+import { lookAtGateOf } from "./gates.ts";
 import { deleteTask, insertTask } from "./rows.ts";
 import { calendarsOf, plannedTasks, scheduleRecord } from "./schedules.ts";
 
@@ -30,7 +31,7 @@ export function planSchedules(
       if (known && known.outcome !== "withdrawn") continue;
       fires.set(fireAt, { fireAt, outcome, reason, caughtUp, taskId: task?.id ?? null, version: schedule.version });
       if (!task) continue;
-      insertTask(database, task);
+      lookAtGateOf(database, insertTask(database, task), task.dueAt);
       tasks.push(task);
       row.fires++;
     }

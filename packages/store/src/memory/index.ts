@@ -9,6 +9,7 @@ import { adopt, claim, giveBack, lanes, leases, markRunning, nextDue } from "./c
 import { createTasks } from "./create.ts";
 import type { MemoryDatabase } from "./database.ts";
 import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from "./fires.ts";
+import { gates, judgeGates } from "./gates.ts";
 import { createMemoryHints } from "./hints.ts";
 import { lateness, recordLateness } from "./lateness.ts";
 import { recordOutcomes } from "./outcomes.ts";
@@ -88,6 +89,9 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     planSchedules: verb(planSchedules),
     listFires: verb(listFires),
     latestFires: verb(latestFires),
+
+    gates: verb(gates),
+    judgeGates: verb(judgeGates),
 
     putCalendar: verb(putCalendar),
     getCalendar: verb(getCalendar),

@@ -11,7 +11,7 @@ export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
     lane: internLane(database, task.namespace, task.queue, task.type),
     policy: task.policy,
     priority: task.priority,
-    state: "pending",
+    state: task.gateId ? "waiting" : "pending",
     dueAt: task.dueAt,
     session: null,
     token: 0n,
@@ -36,6 +36,7 @@ export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
     attempts: [],
     tags: [...task.tags],
     replayOf: task.replayOf,
+    gateId: task.gateId ?? null,
     place: null,
   };
   addLive(database, row);
@@ -101,6 +102,7 @@ export function reviveTask(database: MemoryDatabase, row: TaskRow, dueAt: number
     finishedAt: null,
     worker: null,
     result: null,
+    gateId: null,
   } satisfies Partial<TaskRow>);
   addLive(database, row);
 }

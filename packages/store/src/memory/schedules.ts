@@ -186,7 +186,11 @@ export function plannedTasks(database: MemoryDatabase, row: ScheduleRow): TaskRo
   return [...(database.scheduled.get(row.id) ?? [])]
     .map((id) => database.tasks.get(id)!)
     .filter(
-      (task) => task.trigger === "schedule" && task.fireAt !== null && task.state === "pending" && task.attempt === 0,
+      (task) =>
+        task.trigger === "schedule" &&
+        task.fireAt !== null &&
+        (task.state === "pending" || task.state === "waiting") &&
+        task.attempt === 0,
     );
 }
 

@@ -2,6 +2,7 @@
 import { CarillonError, type Id, isFinal } from "@carillon/core";
 import type { TaskPatch, TaskRecord, VerbAnswer } from "../store.ts";
 import { internLane, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
+import { lookAtGateOf } from "./gates.ts";
 import { changeTask, dueAnew, finalAttempt, finishTask, reviveTask, scheduleNameOf } from "./rows.ts";
 
 export function getTask(database: MemoryDatabase, namespace: string, id: Id): TaskRecord | null {
@@ -31,6 +32,7 @@ export function patchTask(
   namespace: string,
   id: Id,
   { priority, dueAt, payload, queue }: TaskPatch,
+  now: number,
 ): VerbAnswer {
   const row = findTask(database, namespace, id);
   if (!row) return { kind: "not_found" };
@@ -40,6 +42,7 @@ export function patchTask(
     changeTask(database, row, { recall: row.recall ?? "return" });
     return { kind: "recalled", task: taskRecord(database, row), session: row.session! };
   }
+  lookAtGateOf(database, row, now);
   changeTask(database, row, {
     priority: priority ?? row.priority,
     ...dueAnew(row, dueAt ?? row.dueAt),
@@ -68,6 +71,7 @@ export function runTaskNow(database: MemoryDatabase, namespace: string, id: Id, 
   if (!row) return { kind: "not_found" };
   if (isFinal(row.state)) return { kind: "final", task: taskRecord(database, row) };
   if (row.session !== null) return { kind: "running", task: taskRecord(database, row) };
+  lookAtGateOf(database, row, now);
   if (row.dueAt > now) changeTask(database, row, dueAnew(row, now));
   return { kind: "done", task: taskRecord(database, row) };
 }

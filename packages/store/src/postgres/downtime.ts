@@ -52,7 +52,7 @@ with locked as materialized (
   select task.id, task.schedule_id, task.fire_at
     from task join schedule on schedule.id = task.schedule_id
    where task.fire_at > ${instant("$1")} and task.fire_at < ${instant("$2")} and task.schedule_id is not null
-     and task.trigger = 'schedule' and task.state::text = 'pending' and task.attempt = 0 and schedule.deleted_at is null
+     and task.trigger = 'schedule' and task.state::text in ('pending', 'waiting') and task.attempt = 0 and schedule.deleted_at is null
    order by task.id
      for update of task),
 gone as (

@@ -43,6 +43,7 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
   const uniform = isUniform(tasks, numbers);
   const rare = tasks.some(hasRareFields);
   const hurried = tasks.some(({ policy }) => policy.startWithinMs !== undefined);
+  const gated = tasks.some(({ gateId }) => gateId);
   const large = tasks.filter((task) => isLarge(task.payload));
 
   const values: unknown[] = [];
@@ -91,6 +92,9 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
     computed("state", "case when held.session is null then 'pending' else 'claimed' end::task_state");
     computed("token", "case when held.session is null then 0 else 1 end");
     computed("attempt", "case when held.session is null then 0 else 1 end");
+  } else if (gated) {
+    each("gate_id", "int8", int8Array(tasks.map(({ gateId = null }) => gateId)));
+    computed("state", "case when x.gate_id is null then 'pending' else 'waiting' end::task_state");
   } else {
     computed("state", "'pending'");
   }
@@ -122,7 +126,10 @@ stored as (
   const flags = [uniform, rare, large.length > 0, sessions, skipTakenKeys].map((flag) => (flag ? "1" : "0")).join("");
   const wanted = skipTakenKeys ? "" : answers ? "where claimed" : "where false";
   const text = parts.length > 0 ? `with ${parts.join(",")}\nselect id, claimed from inserted ${wanted}` : insert;
-  return { statement: { name: `insert_tasks_${flags}${hurried ? "_start_by" : ""}`, text }, values };
+  return {
+    statement: { name: `insert_tasks_${flags}${hurried ? "_start_by" : ""}${gated ? "_gated" : ""}`, text },
+    values,
+  };
 }
 
 /** A dead session claims nothing: its tasks are inserted as pending. */

@@ -6,7 +6,15 @@ import { createTestDatabase, type TestVersion } from "../embedded/test-database.
 import { migrate } from "./migrate.ts";
 import { migrations } from "./migrations/index.ts";
 
-const names = ["0001_tasks", "0002_schedules", "0003_past_rules", "0004_lateness", "0005_calendars", "0007_operations"];
+const names = [
+  "0001_tasks",
+  "0002_schedules",
+  "0003_past_rules",
+  "0004_lateness",
+  "0005_calendars",
+  "0006_gates",
+  "0007_operations",
+];
 
 async function setup(version: TestVersion = 18) {
   const database = await createTestDatabase({ version });

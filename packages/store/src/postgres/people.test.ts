@@ -36,7 +36,7 @@ test("every verb answers for every state as promised", async () => {
   await using t = await setup();
   const verbs = {
     cancel: (id: bigint) => cancelTask(t.db, "default", id, { reason: null, now: LATER }),
-    patch: (id: bigint) => patchTask(t.db, "default", id, { priority: 1 }),
+    patch: (id: bigint) => patchTask(t.db, "default", id, { priority: 1 }, NOON),
     retry: (id: bigint) => retryTask(t.db, "default", id, LATER),
     runNow: (id: bigint) => runTaskNow(t.db, "default", id, LATER),
     delete: (id: bigint) => deleteTask(t.db, "default", id),
@@ -124,7 +124,7 @@ test("no verb touches, or tells of, another namespace's task", async () => {
     const before = await getTask(t.db, "default", id);
     for (const answer of [
       await cancelTask(t.db, "other", id, { reason: null, now: LATER }),
-      await patchTask(t.db, "other", id, { priority: 1, queue: "billing" }),
+      await patchTask(t.db, "other", id, { priority: 1, queue: "billing" }, NOON),
       await retryTask(t.db, "other", id, LATER),
       await runTaskNow(t.db, "other", id, LATER),
       await deleteTask(t.db, "other", id),
@@ -162,7 +162,7 @@ test("asking a held task back does not undo that it shall be cancelled", async (
   await using t = await setup();
   const { id } = await taskIn(t, "claimed");
   await cancelTask(t.db, "default", id, { reason: null, now: LATER });
-  await patchTask(t.db, "default", id, { priority: 9 });
+  await patchTask(t.db, "default", id, { priority: 9 }, NOON);
   expect(await t.sql("select recall from task where id = $1", [id])).toEqual([{ recall: "cancel" }]);
 });
 
@@ -187,7 +187,7 @@ test("a patch that meets a claim about to commit asks for the task and changes n
   const claimer = await t.connect();
   await claimer.query("begin");
   await claimer.query(claimText, [id, session]);
-  const patching = patchTask(t.db, "default", id, { priority: 1, payload: "2" });
+  const patching = patchTask(t.db, "default", id, { priority: 1, payload: "2" }, NOON);
   await t.untilBlocked();
   await claimer.query("commit");
   expect(await patching).toMatchObject({ kind: "recalled", session, task: { priority: 5, payload: '{"n":1}' } });
@@ -225,12 +225,18 @@ test("a patch changes what it names and nothing else", async () => {
   await using t = await setup();
   const { id } = await taskIn(t, "pending");
   const before = (await getTask(t.db, "default", id))!;
-  const answer = await patchTask(t.db, "default", id, {
-    priority: 2,
-    dueAt: LATER,
-    queue: "billing",
-    payload: '"new"',
-  });
+  const answer = await patchTask(
+    t.db,
+    "default",
+    id,
+    {
+      priority: 2,
+      dueAt: LATER,
+      queue: "billing",
+      payload: '"new"',
+    },
+    NOON,
+  );
   expect(answer).toEqual({
     kind: "done",
     task: { ...before, priority: 2, dueAt: LATER, queue: "billing", payload: '"new"' },
@@ -239,8 +245,8 @@ test("a patch changes what it names and nothing else", async () => {
     id,
   ]);
   expect(row).toEqual({ band: 1, queue: "billing" });
-  expect(await patchTask(t.db, "default", id, {})).toEqual(answer);
-  expect(await patchTask(t.db, "default", id, { payload: null })).toMatchObject({
+  expect(await patchTask(t.db, "default", id, {}, NOON)).toEqual(answer);
+  expect(await patchTask(t.db, "default", id, { payload: null }, NOON)).toMatchObject({
     task: { payload: null, priority: 2 },
   });
 });
@@ -251,7 +257,7 @@ test("a payload may grow beyond a row and shrink again", async () => {
   const long = JSON.stringify("x".repeat(2_000));
   const longer = JSON.stringify("y".repeat(3_000));
   for (const payload of [long, longer, '"short"', long, null]) {
-    expect(await patchTask(t.db, "default", id, { payload })).toMatchObject({ kind: "done", task: { payload } });
+    expect(await patchTask(t.db, "default", id, { payload }, NOON)).toMatchObject({ kind: "done", task: { payload } });
   }
   expect(await t.sql("select * from blob where task_id = $1", [id])).toEqual([]);
 });

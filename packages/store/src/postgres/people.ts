@@ -1,11 +1,12 @@
 /**
- * Verbs of people on one task. Each writes with one statement that locks the row before it looks at the state: a claim or an outcome
+ * Verbs of people on one task. Each writes with a statement that locks the row before it looks at the state: a claim or an outcome
  * that is about to commit is waited for (milliseconds) and seen. The answer's task is read afterwards, so it may have moved on already.
  */
 import { CarillonError, type Id, isFinal, limits, type StoredState } from "@carillon/core";
 import type { TaskPatch, VerbAnswer } from "../store.ts";
 import { type Db, type Statement, sqlState } from "./db.ts";
 import { insertIntoArchive } from "./final.ts";
+import { lookAtGateOf } from "./gates.ts";
 import { isLarge } from "./insert.ts";
 import { withPartitions } from "./partitions.ts";
 import { getTask, instant } from "./records.ts";
@@ -21,12 +22,12 @@ export async function cancelTask(
   return changeLive(db, namespace, id, write, { claimed: "recalled", running: "recalled" });
 }
 
-export async function patchTask(db: Db, namespace: string, id: Id, patch: TaskPatch): Promise<VerbAnswer> {
+export async function patchTask(db: Db, namespace: string, id: Id, patch: TaskPatch, now: number): Promise<VerbAnswer> {
   const { priority = null, dueAt = null, payload = null, queue = null } = patch;
   const large = isLarge(payload);
   if (queue !== null) await db.query(addLane, [namespace, id, queue]);
-  const write = () =>
-    db.query<Locked>(change, [
+  const write = (tx: Db) =>
+    tx.query<Locked>(change, [
       namespace,
       id,
       priority,
@@ -36,11 +37,12 @@ export async function patchTask(db: Db, namespace: string, id: Id, patch: TaskPa
       large ? null : payload,
       large ? payload : null,
     ]);
-  return changeLive(db, namespace, id, write, { claimed: "recalled", running: "running" });
+  const changing = () => changeWaiting(db, { namespace, id, now }, write);
+  return changeLive(db, namespace, id, changing, { claimed: "recalled", running: "running" });
 }
 
 export async function runTaskNow(db: Db, namespace: string, id: Id, now: number): Promise<VerbAnswer> {
-  const write = () => db.query<Locked>(hasten, [namespace, id, now]);
+  const write = () => changeWaiting(db, { namespace, id, now }, (tx) => tx.query<Locked>(hasten, [namespace, id, now]));
   return changeLive(db, namespace, id, write, { claimed: "running", running: "running" });
 }
 
@@ -76,6 +78,18 @@ export async function deleteTask(db: Db, namespace: string, id: Id): Promise<Ver
 }
 
 type Locked = [state: StoredState, session: Id | null];
+
+/** What waits at a gate is judged anew once it is changed. */
+function changeWaiting<T>(
+  db: Db,
+  { namespace, id, now }: { namespace: string; id: Id; now: number },
+  write: (tx: Db) => Promise<T>,
+): Promise<T> {
+  return db.transaction(async (tx) => {
+    await lookAtGateOf(tx, namespace, id, now);
+    return write(tx);
+  });
+}
 
 /** Carries out `write` on a task that is not final, and reads what became of it. */
 async function changeLive(

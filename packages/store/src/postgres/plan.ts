@@ -7,6 +7,7 @@ import { type AtItsMark, atItsMark, type PastRule, pastAfterPlan } from "../past
 import type { NewTask, PlannedFire, SchedulePlan, ScheduleToPlan } from "../store.ts";
 import { calendarsOf } from "./calendars.ts";
 import type { Db, Statement } from "./db.ts";
+import { waitAtGates } from "./gates.ts";
 import { insertTasks } from "./insert.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
@@ -38,6 +39,7 @@ export async function planSchedules(
       const planned = schedules.map((schedule, index) => ({ schedule, past: pasts[index]!, plan: plan(schedule) }));
       const tasks = await recordFires(tx, planned);
       await insertTasks(tx, catalog, tasks);
+      await waitAtGates(tx, tasks);
       // The planner leaves some for later.
       const moved = planned.filter(
         ({ schedule, plan }) => plan.fires.length > 0 || plan.plannedUntil !== schedule.plannedUntil,

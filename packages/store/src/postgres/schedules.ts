@@ -320,7 +320,7 @@ update schedule set deleted_at = ${instant("$2")}, updated_at = ${instant("$2")}
 const gone = `
 locked as materialized (
   select id from task
-   where schedule_id = $1 and fire_at > ${instant("$2")} and trigger = 'schedule' and state::text = 'pending' and attempt = 0
+   where schedule_id = $1 and fire_at > ${instant("$2")} and trigger = 'schedule' and state::text in ('pending', 'waiting') and attempt = 0
    order by id + 0 -- Not by the key of the whole table.
      for update),
 gone as (

@@ -9,6 +9,7 @@ import { openPools } from "./db.ts";
 import { depths } from "./depths.ts";
 import { downtimes, recordDowntime } from "./downtime.ts";
 import { latestFires, listFires } from "./fires.ts";
+import { gates, judgeGates } from "./gates.ts";
 import { createHints } from "./hints.ts";
 import { createCatalog } from "./lanes.ts";
 import { lateness, recordLateness } from "./lateness.ts";
@@ -85,7 +86,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     listTasks: (namespace, query) => listTasks(reads, namespace, query),
     taskLogs: (namespace, id, query) => taskLogs(reads, namespace, id, query),
     cancelTask: (namespace, id, request) => cancelTask(control, namespace, id, request),
-    patchTask: (namespace, id, patch) => patchTask(control, namespace, id, patch),
+    patchTask: (namespace, id, patch, now) => patchTask(control, namespace, id, patch, now),
     retryTask: (namespace, id, now) => retryTask(control, namespace, id, now),
     runTaskNow: (namespace, id, now) => runTaskNow(control, namespace, id, now),
     deleteTask: (namespace, id) => deleteTask(control, namespace, id),
@@ -102,6 +103,9 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     planSchedules: (request, plan) => planSchedules(control, catalog, request, plan),
     listFires: (schedule, query) => listFires(reads, schedule, query),
     latestFires: (schedule, query) => latestFires(reads, schedule, query),
+
+    gates: (query) => gates(control, query),
+    judgeGates: (request) => judgeGates(pools, catalog, request),
 
     putCalendar: (calendar, nextFireAt) => putCalendar(control, calendar, nextFireAt),
     getCalendar: (namespace, name) => getCalendar(reads, namespace, name),

@@ -44,5 +44,14 @@ export async function compareEverything(world: World): Promise<void> {
   }
   for (const namespace of world.namespaces) await listCalendars(world, namespace);
   for (const schedule of world.scheduleIds) await listFires(world, schedule);
+  await same(
+    world,
+    (store) => store.gates({ until: world.now + 86_400_000, limit: 100 }),
+    (answer, side) =>
+      unordered(
+        side,
+        answer.filter(({ id }) => world.scheduleIds.includes(id)),
+      ),
+  );
   await same(world, (store) => store.downtimes(0));
 }

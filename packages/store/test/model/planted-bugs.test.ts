@@ -129,6 +129,15 @@ const bugs: Record<string, Bug> = {
       });
     },
   }),
+  "a gate lets a fire through beside a task that is not final": (store, database) => ({
+    async judgeGates(request) {
+      const others = [...database.tasks.values()].filter(({ state }) => state !== "waiting");
+      for (const row of others) database.scheduled.get(row.scheduleId ?? 0n)?.delete(row.id);
+      const answer = await store.judgeGates(request);
+      for (const row of others) database.scheduled.get(row.scheduleId ?? 0n)?.add(row.id);
+      return answer;
+    },
+  }),
   "a pause is forgotten": (store) => ({
     setPaused: (namespace, name, request) => store.setPaused(namespace, name, { ...request, paused: false }),
   }),

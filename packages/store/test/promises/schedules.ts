@@ -176,6 +176,7 @@ const definition = (
   every: string,
   maxFires: number | null,
   { excludes = [], includes = [] }: { excludes?: string[]; includes?: string[] },
+  overlap: ScheduleDefinition["overlap"] = "allow",
 ): ScheduleDefinition => ({
   rule: {
     cron: null,
@@ -189,7 +190,7 @@ const definition = (
     maxFires,
   },
   catchUp: { policy: "last", windowMs: 3_600_000, limit: 1 },
-  overlap: "allow",
+  overlap,
   ...(excludes.length > 0 ? { excludes } : {}),
   ...(includes.length > 0 ? { includes } : {}),
   task: { type: "work", payload: null, queue: null, priority: 5, retry: null, timeoutMs: null, tags: [] },
@@ -202,6 +203,7 @@ export const put = (
     maxFires = null,
     excludes = [],
     includes = [],
+    overlap = "allow",
     ...more
   }: {
     name?: string;
@@ -209,6 +211,7 @@ export const put = (
     maxFires?: number | null;
     excludes?: string[];
     includes?: string[];
+    overlap?: ScheduleDefinition["overlap"];
     paused?: boolean;
     expect?: "create" | number;
   } = {},
@@ -217,7 +220,7 @@ export const put = (
     id: t.newTask().id,
     namespace: t.namespace,
     name: "nightly",
-    definition: definition(every, maxFires, { excludes, includes }),
+    definition: definition(every, maxFires, { excludes, includes }, overlap),
     now: t.now,
     nextFireAt: t.now + 60_000,
     ...more,
@@ -248,7 +251,8 @@ export const plan = (
       nextFireAt: null,
       fires: seconds.map((second) => {
         const fireAt = t.now + second * 1_000;
-        const task = t.newTask({ trigger: "schedule", scheduleId: schedule.id, fireAt, dueAt: fireAt });
+        const gateId = schedule.definition.overlap === "allow" ? null : schedule.id;
+        const task = t.newTask({ trigger: "schedule", scheduleId: schedule.id, fireAt, dueAt: fireAt, gateId });
         return { fireAt, outcome, reason: null, caughtUp: false, task: outcome === "task" ? task : null };
       }),
     };

@@ -1,3 +1,4 @@
+import { overlapPolicies } from "@carillon/core";
 import type { MemoryDatabase, Store } from "@carillon/store";
 import { expect, test } from "vitest";
 import { checkHistory } from "../checkers.ts";
@@ -8,12 +9,14 @@ import { createSimulation, type Simulation, type SimulationOptions } from "./sim
 const SEEDS = Number(process.env.CARILLON_SEEDS ?? 400);
 const FIRST_SEED = Number(process.env.CARILLON_FIRST_SEED ?? 1);
 
-/** Work and trouble side by side, then peace until everything that is due is final, or for a minute. */
-async function run(options: SimulationOptions): Promise<Simulation> {
+/** Work and trouble side by side, with `alone` also a schedule whose tasks may not overlap, then peace until everything that is due is final, or for a minute. */
+async function run({ alone = false, ...options }: SimulationOptions & { alone?: boolean }): Promise<Simulation> {
   const simulation = createSimulation(options);
   const { clock, random } = simulation;
   await clock.advance(500);
   await simulation.schedule("every-2s", 2_000);
+  const overlap = overlapPolicies[1 + (options.seed % 4)]!;
+  if (alone) await simulation.schedule("alone", 2_000, { overlap, work: { ms: 400, failures: 1 } });
   let fed = false;
   const feeding = (async () => {
     for (let batch = 0; batch < 12; batch++) {
@@ -95,6 +98,22 @@ test("the time in which the only node stood still is a downtime: its fires are m
   expect(simulation.settled()).toBe(true);
 });
 
+test("a schedule's tasks run one after another within moments, also on several nodes", async () => {
+  const simulation = createSimulation({ seed: 5, nodes: 3 });
+  const { clock } = simulation;
+  await clock.advance(5_000);
+  await simulation.schedule("queue", 1_000, { overlap: "queue-all", work: { ms: 700 } });
+  await simulation.schedule("skip", 1_000, { overlap: "skip", work: { ms: 1_500 } });
+  await clock.advance(30_500);
+  const history = simulation.history();
+  expect(checkHistory(history, { settled: false, maxLatenessMs: 25 })).toEqual([]);
+  const of = (schedule: string, outcome: string) =>
+    history.fires.filter((fire) => fire.schedule === schedule && fire.outcome === outcome).length;
+  expect([of("queue", "task"), of("queue", "skipped")]).toEqual([30, 0]);
+  expect(of("skip", "task") - of("skip", "skipped")).toBeLessThanOrEqual(1);
+  expect(of("skip", "skipped")).toBeGreaterThan(12);
+});
+
 test("a seed repeats its run to the last line", async () => {
   const [first, second] = [await run({ seed: 77 }), await run({ seed: 77 })];
   expect(second.journal).toEqual(first.journal);
@@ -106,10 +125,12 @@ test(`${SEEDS} clusters in trouble lose nothing, double nothing and forget no fi
 }, async () => {
   const failures: string[] = [];
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
-    const simulation = await run({ seed });
+    const simulation = await run({ seed, alone: true });
     const findings = checkHistory(simulation.history());
     // A node that remembers what it no longer holds would hand out less and less.
     await simulation.clock.advance(6_000);
+    await simulation.clock.advanceUntil(() => simulation.settled(), 10_000, 100);
+    await simulation.clock.advance(20);
     const busy = simulation.nodes.flatMap(({ engine }) => engine.dispatcher.workers()).filter(({ busy }) => busy > 0);
     findings.push(...busy.map(({ name }) => `${name} still counts as busy`));
     if (findings.length > 0) failures.push(`seed ${seed}: ${findings.slice(0, 5).join("; ")}`);
@@ -124,7 +145,7 @@ const changed =
   (change: (store: Store, database: MemoryDatabase) => Partial<Store>): Mutation =>
   (store, database) => ({ ...store, ...change(store, database) });
 
-const bugs: Record<string, Partial<SimulationOptions>> = {
+const bugs: Record<string, Partial<Parameters<typeof run>[0]>> = {
   "a task is given to whoever held it once": {
     mutate: changed((store, { tasks }) => {
       const present = <Ref extends { id: bigint; token: bigint }>(refs: Ref[]) =>
@@ -172,6 +193,20 @@ const bugs: Record<string, Partial<SimulationOptions>> = {
           const planned = plan(schedule);
           return { ...planned, fires: planned.fires.slice(1) };
         }),
+    })),
+  },
+  "a gate does not see what runs": {
+    alone: true,
+    mutate: changed((store, { scheduled, tasks }) => ({
+      async judgeGates(request) {
+        const running = [...tasks.values()].filter(
+          ({ state, scheduleId }) => scheduleId !== null && state !== "waiting",
+        );
+        for (const { id, scheduleId } of running) scheduled.get(scheduleId!)?.delete(id);
+        const judged = await store.judgeGates(request);
+        for (const { id, scheduleId } of running) if (tasks.has(id)) scheduled.get(scheduleId!)?.add(id);
+        return judged;
+      },
     })),
   },
   "a final task can be claimed again": {

@@ -3,7 +3,7 @@
  * same seed does the same again, to the microsecond. Its parts die, stop, lose each other and come back; `history` says what became of the
  * work, for the checkers.
  */
-import { createIdSource, defaultDst, type Id, isFinal, type ScheduleRule } from "@carillon/core";
+import { createIdSource, defaultDst, type Id, isFinal, type OverlapPolicy, type ScheduleRule } from "@carillon/core";
 import { createMemoryStore, type NewTask } from "@carillon/store";
 import { newTask } from "../builders.ts";
 import type { History, JournalLine } from "../history.ts";
@@ -38,7 +38,7 @@ export interface Simulation {
   /** Asks a living node. False: it did not answer, the tasks may or may not exist. */
   submit(tasks: { dueInMs: number; work: Work; priority?: number }[]): Promise<boolean>;
   /** Fires at every multiple of `everyMs` since the epoch, from now on. */
-  schedule(name: string, everyMs: number): Promise<void>;
+  schedule(name: string, everyMs: number, options?: { overlap?: OverlapPolicy; work?: Work }): Promise<void>;
   cancel(task: Id): Promise<void>;
   /** Nothing arrives between these two any more, without a word on open connections. Returns how to mend it. */
   cut(worker: SimulatedWorker, node: SimulatedNode): () => void;
@@ -80,7 +80,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
   const client = createMemoryStore(database);
   // A slot that no session gets.
   const ids = createIdSource({ cell: 0, slot: 0 });
-  const schedules: { name: string; everyMs: number; from: number }[] = [];
+  const schedules: SimulatedSchedule[] = [];
   for (const node of nodes) {
     node.faults.loseHint = loseHint;
     node.start();
@@ -113,9 +113,9 @@ export function createSimulation(options: SimulationOptions): Simulation {
       }
       return answered;
     },
-    async schedule(name, everyMs) {
+    async schedule(name, everyMs, { overlap = "allow", work = { ms: 5 } } = {}) {
       const now = clock.now();
-      schedules.push({ name, everyMs, from: now });
+      schedules.push({ name, everyMs, overlap, from: now });
       await client.putSchedule({
         id: ids.next(now),
         namespace: "default",
@@ -123,8 +123,16 @@ export function createSimulation(options: SimulationOptions): Simulation {
         definition: {
           rule: { ...plainRule, every: `${everyMs}ms` },
           catchUp: { policy: "last", windowMs: 86_400_000, limit: 100 },
-          overlap: "allow",
-          task: { type: "work", payload: '{"ms":5}', queue: null, priority: 5, retry, timeoutMs: null, tags: [] },
+          overlap,
+          task: {
+            type: "work",
+            payload: JSON.stringify(work),
+            queue: null,
+            priority: 5,
+            retry,
+            timeoutMs: null,
+            tags: [],
+          },
         },
         now,
         nextFireAt: null,
@@ -184,24 +192,30 @@ function silence({ clock }: World, node: SimulatedNode): Promise<boolean> {
   });
 }
 
-function historyOf(
-  { database, journal, clock }: World,
-  schedules: readonly { name: string; everyMs: number; from: number }[],
-): History {
+interface SimulatedSchedule {
+  name: string;
+  everyMs: number;
+  overlap: OverlapPolicy;
+  from: number;
+}
+
+function historyOf({ database, journal, clock }: World, schedules: readonly SimulatedSchedule[]): History {
   const now = clock.now();
   const nameOf = (schedule: Id) => database.schedules.get(schedule)!.name;
   return {
     journal,
     tasks: [...database.tasks.values(), ...database.archive.values()]
       .filter(({ fireAt }) => fireAt === null || fireAt <= now)
-      .map(({ id, state, token, scheduleId, fireAt }) => ({
+      .map(({ id, state, token, scheduleId, fireAt, finishedAt }) => ({
         task: String(id),
         state,
         final: isFinal(state),
         token: String(token),
         schedule: scheduleId === null ? null : nameOf(scheduleId),
         fireAt,
+        finishedAt,
       })),
+    alone: schedules.filter(({ overlap }) => overlap !== "allow").map(({ name }) => name),
     fires: [...database.fires].flatMap(([schedule, fires]) =>
       [...fires.values()]
         .filter(({ fireAt }) => fireAt <= now)

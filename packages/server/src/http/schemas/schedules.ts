@@ -1,5 +1,5 @@
 /** Schedules in requests and answers. What makes a rule valid (cron, zone, range, interval) is core's `validateRule`. */
-import { cronDialects, limits } from "@carillon/core";
+import { cronDialects, limits, overlapPolicies } from "@carillon/core";
 import { z } from "zod";
 import { checkBuiltinPayload } from "./builtin.ts";
 import {
@@ -107,7 +107,12 @@ const scheduledTask = z
 const definition = {
   ...rule,
   task: scheduledTask,
-  overlap: z.enum(["allow"]).optional(),
+  overlap: z
+    .enum(overlapPolicies)
+    .meta({
+      description: "What happens to a fire while other tasks of the schedule are not final; `allow` by default.",
+    })
+    .optional(),
   catchUp: z
     .strictObject({
       policy: z.enum(["skip", "last", "all"]).optional(),
@@ -221,7 +226,7 @@ export const scheduleAnswer = z
       tags: z.array(z.string()),
       requires: z.strictObject({}),
     }),
-    overlap: z.enum(["allow"]),
+    overlap: z.enum(overlapPolicies),
     catchUp: z.strictObject({ policy: z.enum(["skip", "last", "all"]), window: durationAnswer, limit: z.int() }),
     dst: z.strictObject({ gap: z.enum(["next", "skip", "shift"]), overlap: z.enum(["first", "second", "both"]) }),
     dialect: z.enum(cronDialects),

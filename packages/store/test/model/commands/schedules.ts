@@ -1,4 +1,4 @@
-import { defaultPolicy, type Id, nextFireAt, planFires } from "@carillon/core";
+import { defaultPolicy, type Id, nextFireAt, overlapPolicies, planFires } from "@carillon/core";
 import type { NewTask, ScheduleDefinition, SchedulePlan, ScheduleRecord, ScheduleToPlan } from "@carillon/store";
 import fc from "fast-check";
 import { command, nth } from "../command.ts";
@@ -13,12 +13,13 @@ const definition = fc
     maxFires: fc.constantFrom(null, null, 4),
     catchUp: fc.constantFrom("skip" as const, "last" as const, "all" as const),
     priority: fc.constantFrom(2, 5),
+    overlap: fc.constantFrom("allow" as const, ...overlapPolicies),
     excludes: fc.constantFrom<(string[] | null)[]>(null, null, ["holidays"], ["nights", "holidays"]),
     includes: fc.constantFrom<(string[] | null)[]>(null, null, null, ["nights"]),
     roll: fc.constantFrom(null, null, "next" as const, "previous" as const),
   })
   .map(
-    ({ every, maxFires, catchUp, priority, excludes, includes, roll }): ScheduleDefinition => ({
+    ({ every, maxFires, catchUp, priority, overlap, excludes, includes, roll }): ScheduleDefinition => ({
       rule: {
         cron: null,
         every,
@@ -32,7 +33,7 @@ const definition = fc
         ...(roll && every === "12h" ? { roll } : {}),
       },
       catchUp: { policy: catchUp, windowMs: 3_600_000, limit: 5 },
-      overlap: "allow",
+      overlap,
       ...(excludes ? { excludes } : {}),
       ...(includes ? { includes } : {}),
       task: { type: "report", payload: '{"of":"day"}', queue: null, priority, retry: null, timeoutMs: null, tags: [] },
@@ -154,8 +155,23 @@ function fireTask(world: World, schedule: ScheduleRecord, fireAt: number): NewTa
     uniqueKey: null,
     tags,
     replayOf: null,
+    gateId: schedule.definition.overlap === "allow" ? null : schedule.id,
   };
 }
+
+const judgeGates = command("judgeGates", fc.array(nth, { minLength: 1, maxLength: 3 }), async (world, picked) => {
+  const ids = picked.flatMap((n) => pick(world.scheduleIds, n) ?? []);
+  await same(
+    world,
+    (store) => store.judgeGates({ ids, now: world.now }),
+    ({ gates, released, recalled, cancelled }, side) => ({
+      gates,
+      released: unordered(side, released),
+      recalled: unordered(side, recalled),
+      cancelled: unordered(side, cancelled),
+    }),
+  );
+});
 
 const getSchedule = command("getSchedule", nth, async (world, n) => {
   const name = pick(world.scheduleNames, n)!;
@@ -188,6 +204,7 @@ const listSchedules = command(
 export const scheduleCommands = [
   ...Array.from({ length: 5 }, () => putSchedule),
   ...Array.from({ length: 6 }, () => planSchedules),
+  ...Array.from({ length: 6 }, () => judgeGates),
   deleteSchedule,
   setPaused,
   setPaused,

@@ -1,0 +1,91 @@
+/**
+ * Judges gates when their time has come. Every node does; the store gives each gate to one of them at a time. A gate whose tasks wait for
+ * others to end is looked at every second, and at once by the node that writes such an end: it knows the gates of the coming second.
+ */
+import type { Clock, Id } from "@carillon/core";
+import type { Gate, JudgedGates, Store } from "@carillon/store";
+import type { CreatedTask } from "../dispatch/demand.ts";
+import type { Feed, Lease } from "../dispatch/options.ts";
+
+const POLL_MS = 1_000;
+const GATES_A_ROUND = 100;
+const GATES_KNOWN = 10_000;
+/** Another node judges it, or its schedule is being changed. */
+const TAKEN_MS = 25;
+
+export interface Gates {
+  round(): Promise<number>;
+  /** A task of this schedule is final. True: something waits for that, so look now. */
+  ended(schedule: Id): boolean;
+  /** Tasks wait at gates that may not be known here. */
+  changed(): void;
+}
+
+export function createGates(options: {
+  store: Store;
+  clock: Clock;
+  session: Lease;
+  feed: Feed;
+  noticeCreated: (tasks: readonly CreatedTask[]) => void;
+  recall: (task: { id: Id }, what: "cancel", reason: string) => void;
+}): Gates {
+  const { store, clock, session, feed, noticeCreated, recall } = options;
+  /** Those of the coming second, as far as they are known. */
+  let known = new Map<Id, number>();
+  /** Of these something has ended since they were judged. */
+  const urgent = new Set<Id>();
+  let readAt = Number.NEGATIVE_INFINITY;
+
+  async function read(): Promise<void> {
+    const sentAt = clock.monotonic();
+    const coming: Gate[] = await store.gates({ until: clock.now() + 2 * POLL_MS, limit: GATES_KNOWN });
+    known = new Map(coming.map(({ id, lookAt }) => [id, lookAt]));
+    for (const id of urgent) if (!known.has(id)) urgent.delete(id);
+    readAt = sentAt;
+  }
+
+  function tell({ gates, released, recalled, cancelled }: JudgedGates): void {
+    for (const { id, lookAt } of gates) {
+      if (lookAt === null) known.delete(id);
+      else known.set(id, lookAt);
+    }
+    if (released.length > 0) {
+      noticeCreated(released.map(({ lane, priority, dueAt }) => ({ ...lane, priority, dueAt })));
+    }
+    for (const { id, namespace } of cancelled) feed.taskChanged(id, namespace, "cancelled");
+    const elsewhere = new Set(recalled.flatMap(({ session: holder }) => (holder === session.id ? [] : [holder])));
+    if (elsewhere.size > 0) store.hints.publish({ recall: [...elsewhere] });
+    for (const { id, session: holder, reason } of recalled) {
+      if (holder === session.id) recall({ id }, "cancel", reason);
+    }
+  }
+
+  return {
+    async round() {
+      if (clock.monotonic() - readAt >= POLL_MS) await read();
+      const now = clock.now();
+      const due = [...known].filter(([id, lookAt]) => lookAt <= now || urgent.has(id)).map(([id]) => id);
+      if (due.length > 0) {
+        const ids = due.slice(0, GATES_A_ROUND);
+        for (const id of ids) urgent.delete(id);
+        const judged = await store.judgeGates({ ids, now });
+        tell(judged);
+        if (due.length > ids.length) return 0;
+        if (judged.gates.length < ids.length) {
+          readAt = Number.NEGATIVE_INFINITY;
+          return TAKEN_MS;
+        }
+      }
+      const next = Math.min(Number.POSITIVE_INFINITY, ...known.values()) - clock.now();
+      return Math.max(1, Math.min(next, POLL_MS - (clock.monotonic() - readAt)));
+    },
+    ended(schedule) {
+      if (!known.has(schedule)) return false;
+      urgent.add(schedule);
+      return true;
+    },
+    changed() {
+      readAt = Number.NEGATIVE_INFINITY;
+    },
+  };
+}
