@@ -313,6 +313,7 @@ describe("an explanation", () => {
         version: 1,
         rule: { ...monthly, roll: "next" },
         calendars: [weekends],
+        overlap: "allow",
         catchUp: { policy: "last", windowMs: DAY, limit: 1 },
         paused: false,
         pause: null,

@@ -491,7 +491,7 @@ export interface Store {
   /** What this session holds by the store's account, to be compared with the node's memory. */
   leases(session: Id): Promise<TaskRef[]>;
   appendLogs(lines: (TaskRef & LogLine)[]): Promise<void>;
-  /** Pending tasks that have never started and whose `startWithin` is over are `skipped`; the first ones, `limit` at most. */
+  /** Tasks that are pending or wait at a gate, have never started, and whose `startWithin` is over are `skipped`; the first ones, `limit` at most. */
   skipUnstarted(request: { now: number; limit: number }): Promise<{ id: Id; lane: Lane }[]>;
 
   // Tasks, for people

@@ -9,7 +9,7 @@ export function skipUnstarted(
 ): { id: Id; lane: Lane }[] {
   return [...database.hurried]
     .map((id) => database.tasks.get(id)!)
-    .filter((row) => row.state === "pending" && row.attempt === 0 && row.startBy! < now)
+    .filter((row) => (row.state === "pending" || row.state === "waiting") && row.attempt === 0 && row.startBy! < now)
     .sort((a, b) => a.startBy! - b.startBy! || (a.id < b.id ? -1 : 1))
     .slice(0, limit)
     .sort((a, b) => (a.id < b.id ? -1 : 1))

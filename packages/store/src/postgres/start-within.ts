@@ -28,7 +28,7 @@ const skipLate = {
   text: `
 with late as materialized (
   select id from task
-   where start_by < to_timestamp($1::float8 / 1000) and state = 'pending' and attempt = 0
+   where start_by < to_timestamp($1::float8 / 1000) and state in ('pending', 'waiting') and attempt = 0
    order by start_by, id
    limit $2
      for update skip locked),

@@ -1,3 +1,4 @@
+import { defaultPolicy } from "@carillon/core";
 import { expect } from "vitest";
 import { fires, plan, put, schedule } from "./schedules.ts";
 import { again, final, mistake, type Promises, type World } from "./world.ts";
@@ -48,6 +49,20 @@ export const gates: Promises = {
     t.now += 3_000;
     await judge(t);
     expect(await t.claim()).toMatchObject([{ fireAt: t.now }]);
+  },
+  "what waits at a gate longer than its startWithin is skipped": async (t) => {
+    const held = await running(t, "queue-all", []);
+    await plan(t, [2], "task", undefined, { policy: { ...defaultPolicy, startWithinMs: 5_000 } });
+    t.now += 7_000;
+    await judge(t);
+    expect(await outcomes(t)).toEqual(["claimed", "waiting"]);
+    await t.store.skipUnstarted({ now: t.now, limit: 10 });
+    expect(await outcomes(t)).toEqual(["claimed", "waiting"]);
+    t.now += 1;
+    await t.store.skipUnstarted({ now: t.now, limit: 10 });
+    expect(await outcomes(t)).toEqual(["claimed", "skipped"]);
+    await t.record(held, final("succeeded"));
+    expect(await judge(t)).toMatchObject({ gates: [{ lookAt: null }], released: [] });
   },
   "a task that waits for its next attempt occupies its schedule's gate": async (t) => {
     const held = await running(t, "skip", [2]);

@@ -1,4 +1,4 @@
-import type { ScheduleDefinition, SchedulePlan, ScheduleToPlan } from "@carillon/store";
+import type { NewTask, ScheduleDefinition, SchedulePlan, ScheduleToPlan } from "@carillon/store";
 import { expect } from "vitest";
 import { final, type Promises, start, type World } from "./world.ts";
 
@@ -242,6 +242,7 @@ export const plan = (
   seconds: number[],
   outcome: "task" | "skipped" | "missed" = "task",
   asked: (schedule: ScheduleToPlan) => void = () => {},
+  more: Partial<NewTask> = {},
 ) => {
   const planned = (schedule: ScheduleToPlan): SchedulePlan => {
     asked(schedule);
@@ -252,7 +253,14 @@ export const plan = (
       fires: seconds.map((second) => {
         const fireAt = t.now + second * 1_000;
         const gateId = schedule.definition.overlap === "allow" ? null : schedule.id;
-        const task = t.newTask({ trigger: "schedule", scheduleId: schedule.id, fireAt, dueAt: fireAt, gateId });
+        const task = t.newTask({
+          trigger: "schedule",
+          scheduleId: schedule.id,
+          fireAt,
+          dueAt: fireAt,
+          gateId,
+          ...more,
+        });
         return { fireAt, outcome, reason: null, caughtUp: false, task: outcome === "task" ? task : null };
       }),
     };

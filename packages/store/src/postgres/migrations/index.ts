@@ -284,7 +284,7 @@ create index gate_look on gate (look_at);
     name: "operations",
     text: `-- Those that wait for a first start that has a deadline.
 drop index task_start_by;
-create index task_start_by on task (start_by, id) where start_by is not null and state = 'pending' and attempt = 0;
+create index task_start_by on task (start_by, id) where start_by is not null and state in ('pending', 'waiting') and attempt = 0;
 `,
   },
 ];
