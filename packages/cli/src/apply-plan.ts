@@ -65,7 +65,7 @@ async function comingFires(carillon: Carillon, schedule: Schedule | null, from: 
 
 const ruleFields = [
   ...(["cron", "every", "rrule", "rules", "timeZone", "dialect", "dst"] as const),
-  ...(["jitter", "startAt", "endAt", "maxFires", "excludes"] as const),
+  ...(["jitter", "startAt", "endAt", "maxFires", "excludes", "includes", "roll"] as const),
 ];
 
 /** As a request has it: without what is not given. */

@@ -21,7 +21,7 @@ export interface CalendarListQuery {
   pageToken?: string;
 }
 
-/** Days and hours under a name, for the `excludes` of schedules. */
+/** Days and hours under a name, for the `excludes` and `includes` of schedules. */
 export class CalendarsClient {
   readonly #http: HttpOptions;
 
@@ -29,7 +29,7 @@ export class CalendarsClient {
     this.#http = http;
   }
 
-  /** Creates it or replaces it, also for the schedules that exclude it; an equal one changes nothing. */
+  /** Creates it or replaces it, also for the schedules that use it; an equal one changes nothing. */
   put(name: string, options: CalendarOptions): Promise<Calendar> {
     return request(this.#http, { method: "PUT", path: this.#path(name), body: options });
   }
@@ -53,7 +53,7 @@ export class CalendarsClient {
     return eachItem((page: CalendarListQuery) => this.list(page), query);
   }
 
-  /** Only one that no schedule excludes (`calendar_in_use`). */
+  /** Only one that no schedule uses (`calendar_in_use`). */
   async delete(name: string): Promise<void> {
     await request(this.#http, { method: "DELETE", path: this.#path(name) });
   }

@@ -31,6 +31,10 @@ export interface RuleOptions extends RuleSource {
   maxFires?: number;
   /** Names of calendars; fires that one of them covers are skipped. */
   excludes?: string[];
+  /** Names of calendars; fires that none of them covers are skipped. */
+  includes?: string[];
+  /** Instead of being skipped, such a fire goes to the next or previous day on which calendars leave the same time of the day. */
+  roll?: "none" | "next" | "previous";
 }
 
 export interface ScheduleTask {

@@ -138,6 +138,8 @@ export interface Schedule {
   endAt: string | null;
   maxFires: number | null;
   excludes: string[];
+  includes: string[];
+  roll: "none" | "next" | "previous";
   paused: boolean;
   pause: { reason: string | null; at: string } | null;
   nextFireAt: string | null;
@@ -223,7 +225,8 @@ export interface Lateness {
 
 export interface SchedulePreview {
   words: string;
-  fires: { at: string; local: string; offset: string }[];
+  /** `rolledFrom`: where the rule has it, when a calendar moved it. */
+  fires: { at: string; local: string; offset: string; rolledFrom: string | null }[];
   warnings: { code: string; message: string }[];
   /** The next two changes of the zone's clock, if there are any within two years. */
   clockChanges: { at: string; offsetBefore: string; offsetAfter: string }[];

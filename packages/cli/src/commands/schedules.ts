@@ -15,6 +15,8 @@ interface RuleFlags {
   dialect?: CronDialect;
   tz?: string;
   exclude?: string[];
+  include?: string[];
+  roll?: "none" | "next" | "previous";
 }
 
 interface PutFlags extends RuleFlags {
@@ -184,10 +186,18 @@ function withRule(command: Command): Command {
     .option("--rrule <rule>", 'such as "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17" (RFC 5545)')
     .addOption(new Option("--dialect <name>", "how --cron is read").choices(cronDialects))
     .option("--tz <zone>", "IANA time zone (UTC)")
-    .option("--exclude <calendar>", "skip what this calendar covers, several by repeating it", collect);
+    .option("--exclude <calendar>", "skip what this calendar covers, several by repeating it", collect)
+    .option("--include <calendar>", "skip what none of these covers, several by repeating it", collect)
+    .addOption(
+      new Option("--roll <direction>", "to which day goes what calendars take out, instead of being skipped").choices([
+        "none",
+        "next",
+        "previous",
+      ]),
+    );
 }
 
-function rule({ cron, every, rrule, dialect, tz, exclude }: RuleFlags) {
+function rule({ cron, every, rrule, dialect, tz, exclude, include, roll }: RuleFlags) {
   return {
     ...(cron === undefined ? {} : { cron }),
     ...(every === undefined ? {} : { every }),
@@ -195,6 +205,8 @@ function rule({ cron, every, rrule, dialect, tz, exclude }: RuleFlags) {
     ...(dialect === undefined ? {} : { dialect }),
     ...(tz === undefined ? {} : { timeZone: tz }),
     ...(exclude === undefined ? {} : { excludes: exclude }),
+    ...(include === undefined ? {} : { includes: include }),
+    ...(roll === undefined ? {} : { roll }),
   };
 }
 
@@ -224,7 +236,10 @@ const scheduleColumns: Column<Schedule>[] = [
 const fireColumns: Column<Fire>[] = [
   { title: "FIRE", value: ({ local }) => local },
   { title: "OUTCOME", value: ({ outcome }) => outcome },
-  { title: "TASK", value: ({ task, reason }) => (task ? `${task.id} ${task.state}` : reason) },
+  {
+    title: "TASK",
+    value: ({ task, reason }) => [task && `${task.id} ${task.state}`, reason].filter(Boolean).join(" ") || null,
+  },
   { title: "LATE", value: ({ task }) => (task?.latenessMs == null ? null : `${task.latenessMs} ms`) },
 ];
 

@@ -192,6 +192,8 @@ const definitionFields = [
   "endAt",
   "maxFires",
   "excludes",
+  "includes",
+  "roll",
 ];
 
 /** Without what is null, an empty list or an empty object: that is how an answer shows "not given". */

@@ -131,6 +131,10 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(await t.call("PATCH", `${SCHEDULES}/nightly`, { excludes })).toMatchObject(wrong);
     const { task: _, ...rule } = nightly;
     expect(await t.call("POST", `${SCHEDULES}:preview`, { ...rule, excludes })).toMatchObject(wrong);
+    const includes = ["holidays", "office"];
+    const office = { status: 400, body: { errors: [{ pointer: "/includes/1", code: "unknown_calendar" }] } };
+    expect(await putSchedule({ ...nightly, includes })).toMatchObject(office);
+    expect(await t.call("POST", `${SCHEDULES}:preview`, { ...rule, includes })).toMatchObject(office);
   });
 
   test("a schedule that its calendars leave no fire is refused; its preview says so", async () => {
@@ -166,6 +170,64 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     const stats = await t.call("GET", `${SCHEDULES}/nightly/stats?window=7d`);
     expect(stats.body.outcomes).toMatchObject({ skipped: 2, task: 1 });
     expect((await t.call("GET", `${SCHEDULES}/nightly`)).body.nextFireAt).toBe("2026-11-24T01:00:00.000Z");
+  });
+
+  test("a fire outside the included calendars is skipped in the ledger, and told so", async () => {
+    await put({ timeZone: "Europe/Paris", weekly: [{ days: ["SAT", "MON"], from: "00:00", to: "12:00" }] }, "mornings");
+    const { body } = await putSchedule({ ...nightly, excludes: [], includes: ["mornings"] });
+    expect(body).toMatchObject({ includes: ["mornings"], roll: "none", nextFireAt: "2026-11-21T01:00:00.000Z" });
+    t.clock.advance(48 * HOUR);
+    await plan();
+    expect((await fires(3)).slice(0, 3)).toEqual(["21T02 task", "22T02 skipped not_included", "23T02 expected"]);
+    const explained = await t.call("GET", `${SCHEDULES}/nightly/explain?at=2026-11-22T02:00[Europe/Paris]`);
+    expect(explained.body.summary).toContain("none of the calendars that the schedule includes covers it");
+    expect((await t.call("DELETE", `${CALENDARS}/mornings`)).body.code).toBe("calendar_in_use");
+    await put({ timeZone: "Europe/Paris" }, "mornings");
+    expect((await t.call("GET", `${SCHEDULES}/nightly`)).body).toMatchObject({ version: 2, nextFireAt: null });
+  });
+
+  test("a fire that is moved to another day has its row and its task there, and everything says from where", async () => {
+    await put();
+    const { body } = await putSchedule({ ...nightly, roll: "next" });
+    expect(body).toMatchObject({
+      words: "At 02:00; where calendars take it out, on the next day on which they do not",
+      roll: "next",
+      nextFireAt: "2026-11-23T01:00:00.000Z",
+    });
+    const weekly = { ...nightly, cron: "0 2 * * SUN", roll: "next" };
+    await putSchedule(weekly);
+    expect((await putSchedule(weekly)).body.version).toBe(2);
+    expect((await fires(2))[0]).toBe("23T02 expected rolled:2026-11-22T01:00:00.000Z");
+    t.clock.advance(63 * HOUR);
+    await plan();
+    const task = (await t.call("GET", "/api/v1/tasks")).body.tasks;
+    expect(task).toMatchObject([{ fireAt: "2026-11-23T01:00:00.000Z", dueAt: "2026-11-23T01:00:00.000Z" }]);
+    expect((await fires(2))[0]).toBe("23T02 task rolled:2026-11-22T01:00:00.000Z");
+    const explain = async (at: string) =>
+      (await t.call("GET", `${SCHEDULES}/nightly/explain?at=${at}[Europe/Paris]`)).body.reasons;
+    expect(await explain("2026-11-22T02:00")).toMatchObject([
+      { code: "rolled", until: "2026-11-23T01:00:00.000Z", refs: ["2026-11-23T01:00:00.000Z", "holidays"] },
+    ]);
+    expect((await explain("2026-11-23T02:00")).at(-1)).toMatchObject({ code: "rolled" });
+  });
+
+  test("a fire that is moved back is planned, counted and previewed before its own day", async () => {
+    await put({ timeZone: "Europe/Paris", dates: ["2026-11-23", "2026-11-24"] });
+    const back = { ...nightly, cron: "0 2 24 * *", roll: "previous" };
+    await putSchedule(back);
+    const { task: _, ...rule } = back;
+    const preview = (await t.call("POST", `${SCHEDULES}:preview`, { ...rule, count: 1 })).body;
+    expect(preview.fires).toMatchObject([{ at: "2026-11-22T01:00:00.000Z", rolledFrom: "2026-11-24T01:00:00.000Z" }]);
+    const day = "from=2026-11-22T00:00:00Z&to=2026-11-23T00:00:00Z&step=1d";
+    expect((await t.call("GET", `${SCHEDULES}:load?${day}`)).body.fires).toBe(1);
+    t.clock.advance(39 * HOUR);
+    await plan();
+    expect((await fires(2))[0]).toBe("22T02 task rolled:2026-11-24T01:00:00.000Z");
+    // What was moved before the calendar changes is not moved again.
+    t.clock.advance(2 * HOUR);
+    await put({ timeZone: "Europe/Paris" });
+    await plan();
+    expect((await fires(3)).slice(0, 2)).toEqual(["22T02 task rolled:2026-11-24T01:00:00.000Z", "24T02 expected"]);
   });
 
   test("what a calendar will skip is said beforehand, and is no load to come", async () => {
@@ -240,6 +302,16 @@ describe("what is wrong with a calendar is named", () => {
     const t = await startApp();
     const answer = await t.call("PUT", `${CALENDARS}/holidays`, body);
     expect(answer).toMatchObject({ status, body: { errors: [{ pointer, code }] } });
+    await t.close();
+  });
+
+  test("a rule that fires too often to be moved, and a direction that there is not", async () => {
+    const t = await startApp();
+    const put = (changes: object) => t.call("PUT", `${SCHEDULES}/nightly`, { ...nightly, excludes: [], ...changes });
+    const wrong = (code: string) => ({ status: 400, body: { errors: [{ pointer: "/roll", code }] } });
+    expect(await put({ cron: "* * * * *", roll: "next" })).toMatchObject(wrong("roll_too_frequent"));
+    expect(await put({ roll: "forward" })).toMatchObject(wrong("invalid_choice"));
+    expect(await put({ roll: "none" })).toMatchObject({ status: 201, body: { roll: "none" } });
     await t.close();
   });
 

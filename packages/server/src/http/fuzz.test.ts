@@ -55,7 +55,7 @@ const awkward = fc.constantFrom<unknown>(
 const fields = [
   "type payload queue dueAt delay priority uniqueKey uniquePolicy retry timeout tags reason tasks name cron every rrule rules timeZone task overlap",
   "catchUp dst dialect jitter startAt endAt maxFires paused from count maxAttempts backoff kind initial factor max gap policy window limit",
-  "excludes weekly days dates ranges to ics",
+  "excludes includes roll weekly days dates ranges to ics",
   "url method headers body expect argv env cwd stdin for __proto__ state colour",
 ]
   .join(" ")

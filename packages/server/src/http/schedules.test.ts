@@ -100,6 +100,8 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       endAt: null,
       maxFires: null,
       excludes: [],
+      includes: [],
+      roll: "none",
       paused: false,
       pause: null,
       nextFireAt: "2026-11-21T01:00:00.000Z",
@@ -322,8 +324,18 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(answer.body).toEqual({
       words: "At 02:30",
       fires: [
-        { at: "2027-03-28T01:00:00.000Z", local: "2027-03-28T03:00:00+02:00[Europe/Paris]", offset: "+02:00" },
-        { at: "2027-03-29T00:30:00.000Z", local: "2027-03-29T02:30:00+02:00[Europe/Paris]", offset: "+02:00" },
+        {
+          at: "2027-03-28T01:00:00.000Z",
+          local: "2027-03-28T03:00:00+02:00[Europe/Paris]",
+          offset: "+02:00",
+          rolledFrom: null,
+        },
+        {
+          at: "2027-03-29T00:30:00.000Z",
+          local: "2027-03-29T02:30:00+02:00[Europe/Paris]",
+          offset: "+02:00",
+          rolledFrom: null,
+        },
       ],
       warnings: expect.arrayContaining([expect.objectContaining({ code: "dst_gap" })]),
       clockChanges: [

@@ -17,7 +17,7 @@ import type { CalendarAnswer, CalendarSummary, ListCalendars, PutCalendar } from
 import type { Deps } from "./deps.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
 
-/** Creates it or replaces it, and with it what the schedules that exclude it do from now on; an equal one changes nothing. */
+/** Creates it or replaces it, and with it what the schedules that name it do from now on; an equal one changes nothing. */
 export async function putCalendar(
   deps: Deps,
   namespace: string,
@@ -73,12 +73,12 @@ export async function listCalendars(
   return { calendars: page.items.map(toSummary), nextPageToken: writePageToken(list, page.next) };
 }
 
-/** Only one that no schedule excludes. */
+/** Only one that no schedule names. */
 export async function deleteCalendar(deps: Deps, namespace: string, name: string): Promise<void> {
   const answer = isName(name) ? await deps.store.deleteCalendar(namespace, name) : { kind: "not_found" as const };
   if (answer.kind === "not_found") throw calendarNotFound(name);
   if (answer.kind === "in_use") {
-    const detail = `These schedules exclude the calendar ${name}: ${answer.schedules.join(", ")}.`;
+    const detail = `These schedules use the calendar ${name}: ${answer.schedules.join(", ")}.`;
     throw new CarillonError("calendar_in_use", { detail });
   }
 }
@@ -103,35 +103,48 @@ function toSummary({ namespace, name, version, calendar, createdAt, updatedAt }:
   };
 }
 
-// ------------------------------------------------------------------------------------------------------ what schedules exclude
+// --------------------------------------------------------------------------------------------------------- what schedules name
 
-/** The calendars of these names. Throws `invalid_request` for names that there are not. */
-export async function findExcluded(
-  { store }: Pick<Deps, "store">,
-  namespace: string,
-  names: readonly string[] = [],
-): Promise<NamedCalendar[]> {
-  if (names.length === 0) return [];
-  const found = await store.calendars(namespace, names);
-  const missing = names.filter((name) => !found.some((one) => one.name === name));
-  if (missing.length > 0) throw unknownCalendars(names, missing);
-  return found;
+export interface CalendarNames {
+  excludes?: readonly string[] | undefined;
+  includes?: readonly string[] | undefined;
 }
 
-export function unknownCalendars(names: readonly string[] | undefined, missing: readonly string[]): CarillonError {
+/** The calendars of these names, those excluded first. Throws `invalid_request` for names that there are not. */
+export async function findCalendars(
+  { store }: Pick<Deps, "store">,
+  namespace: string,
+  names: CalendarNames,
+): Promise<NamedCalendar[]> {
+  const { excludes = [], includes = [] } = names;
+  if (excludes.length + includes.length === 0) return [];
+  const found = await store.calendars(namespace, [...new Set([...excludes, ...includes])]);
+  const missing = [...excludes, ...includes].filter((name) => !found.some((one) => one.name === name));
+  if (missing.length > 0) throw unknownCalendars(names, missing);
+  const find = (name: string) => found.filter((one) => one.name === name);
+  return [
+    ...excludes.flatMap(find),
+    ...includes.flatMap(find).map((one): NamedCalendar => ({ ...one, included: true })),
+  ];
+}
+
+export function unknownCalendars(names: CalendarNames, missing: readonly string[]): CarillonError {
   return fieldsInvalid(
-    [...(names ?? []).entries()]
-      .filter(([, name]) => missing.includes(name))
-      .map(([index, name]) => ({
-        pointer: `/excludes/${index}`,
-        code: "unknown_calendar",
-        message: `There is no calendar ${name}.`,
-      })),
+    (["excludes", "includes"] as const).flatMap((field) =>
+      [...(names[field] ?? []).entries()]
+        .filter(([, name]) => missing.includes(name))
+        .map(([index, name]) => ({
+          pointer: `/${field}/${index}`,
+          code: "unknown_calendar",
+          message: `There is no calendar ${name}.`,
+        })),
+    ),
   );
 }
 
-/** Throws `invalid_request` for a rule that fires, but never outside its calendars. */
-export function checkExcluded(rule: ScheduleRule, calendars: readonly NamedCalendar[], now: number): void {
+/** Throws `invalid_request` for a rule that fires, but never where its calendars leave it. */
+export function checkCalendars(rule: ScheduleRule, calendars: readonly NamedCalendar[], now: number): void {
   if (calendars.length === 0 || nextFireAt(rule, now - 1, calendars) !== null) return;
-  throw invalid("/excludes", "cron_never_fires", "These calendars leave no fire from now on.");
+  const field = calendars.some(({ included }) => !included) ? "excludes" : "includes";
+  throw invalid(`/${field}`, "cron_never_fires", "These calendars leave no fire from now on.");
 }

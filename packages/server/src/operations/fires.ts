@@ -1,5 +1,5 @@
 /** The ledger of a schedule: what became of its fires, followed by those that are expected. */
-import { firesBetween, limits } from "@carillon/core";
+import { comingBetween, firesBetween, limits, type Placement } from "@carillon/core";
 import type { ScheduleSummary } from "@carillon/store";
 import type { FireAnswer, ListFires } from "../http/schemas/schedules.ts";
 import type { Deps } from "./deps.ts";
@@ -50,9 +50,9 @@ export async function listFires(
     const after = cursor.expected ?? Math.max(schedule.plannedUntil, cursor.from - 1);
     const expected = expectedFires(schedule, after, cursor, pageSize - fires.length + 1);
     const shown = expected.slice(0, pageSize - fires.length);
-    fires.push(...shown.map((fireAt) => toExpectedFire(fireAt, schedule)));
+    fires.push(...shown.map((placement) => toExpectedFire(placement, schedule)));
     if (expected.length > shown.length) {
-      next = { ...cursor, ledger: null, expected: shown.at(-1) ?? after, shown: cursor.shown + shown.length };
+      next = { ...cursor, ledger: null, expected: shown.at(-1)?.fireAt ?? after, shown: cursor.shown + shown.length };
     }
   }
   return { fires, nextPageToken: writePageToken(list, next && JSON.stringify(next)) };
@@ -70,9 +70,9 @@ function rangeOf(
   return { from: begin, to: Math.max(begin, (coming.at(-1) ?? now) + 1) };
 }
 
-function expectedFires(schedule: ScheduleSummary, after: number, { to, shown }: Cursor, limit: number): number[] {
+function expectedFires(schedule: ScheduleSummary, after: number, { to, shown }: Cursor, limit: number): Placement[] {
   const { rule } = schedule.definition;
   const left = rule.maxFires === null ? limit : rule.maxFires - schedule.fires - shown;
   if (schedule.paused || left <= 0) return [];
-  return firesBetween(rule, after, to - 1, Math.min(limit, left), schedule.calendars);
+  return comingBetween(rule, after, to - 1, Math.min(limit, left), schedule.calendars);
 }

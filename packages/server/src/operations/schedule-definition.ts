@@ -40,6 +40,7 @@ export function toRule(input: RuleInput, name = ""): ScheduleRule {
     startAt: rewrite(input.startAt, parseInstant, formatInstant),
     endAt: rewrite(input.endAt, parseInstant, formatInstant),
     maxFires: input.maxFires ?? null,
+    ...(input.roll === undefined || input.roll === "none" ? {} : { roll: input.roll }),
   };
 }
 
@@ -89,6 +90,7 @@ export function toDefinition(input: PutSchedule, name: string): ScheduleDefiniti
     },
     overlap: input.overlap ?? "allow",
     ...(input.excludes?.length ? { excludes: input.excludes } : {}),
+    ...(input.includes?.length ? { includes: input.includes } : {}),
     task: {
       type: task.type,
       payload: task.payload ?? null,
@@ -108,6 +110,7 @@ export function toPutBody({
   catchUp,
   overlap,
   excludes = [],
+  includes = [],
   task,
 }: ScheduleDefinition): Record<string, unknown> {
   const { retry } = task;
@@ -116,6 +119,7 @@ export function toPutBody({
     ...shown,
     overlap,
     excludes,
+    includes,
     catchUp: { policy: catchUp.policy, window: formatDuration(catchUp.windowMs), limit: catchUp.limit },
     task: withoutNulls({
       type: task.type,

@@ -135,13 +135,14 @@ async function profileOfSchedule(
   if (jitterMs > 0) {
     const dues: number[] = [];
     for (const fire of await comingFires(schedule, load.from - jitterMs, load.to, work)) {
-      dues.push(jitteredDueAt(rule, id, fire));
+      dues.push(jitteredDueAt(rule, id, fire, calendars));
       if (dues.length % FIRES_A_TURN === 0) await work.breathe();
     }
     work.left -= dues.length;
     return profileOf(load, dues, null);
   }
-  const key = rule.maxFires === null ? JSON.stringify([rule, calendars.map(({ name }) => name)]) : null;
+  const key =
+    rule.maxFires === null ? JSON.stringify([rule, calendars.map(({ name, included }) => [name, included])]) : null;
   const known = key === null ? undefined : profiles.get(key);
   if (known) return known;
   const fires = await comingFires(schedule, load.from, load.to, work);

@@ -21,7 +21,7 @@ import {
   putScheduleBody,
   type Schedule,
 } from "../http/schemas/schedules.ts";
-import { checkExcluded, findExcluded, unknownCalendars } from "./calendars.ts";
+import { checkCalendars, findCalendars, unknownCalendars } from "./calendars.ts";
 import { type Deps, IDEMPOTENCY_TTL_MS, type Idempotency } from "./deps.ts";
 import { insertTasks } from "./insert-tasks.ts";
 import { settle } from "./new-task.ts";
@@ -58,7 +58,7 @@ export async function putSchedule(
 
 interface CheckedPut {
   definition: ScheduleDefinition;
-  /** Those that it excludes. */
+  /** Those that it excludes or includes. */
   calendars: NamedCalendar[];
 }
 
@@ -69,7 +69,7 @@ async function checkPut(deps: Deps, namespace: string, name: string, input: PutS
     throw invalid("/name", "name_mismatch", "The name in the body is not the one in the path.");
   }
   const definition = toDefinition(input, name);
-  const calendars = await findExcluded(deps, namespace, definition.excludes);
+  const calendars = await findCalendars(deps, namespace, definition);
   await checkDefinition(deps, namespace, name, definition, calendars);
   return { definition, calendars };
 }
@@ -109,9 +109,9 @@ export async function createSchedule(
   const now = deps.clock.now();
   const { name, paused } = input;
   const definition = toDefinition(input, name);
-  const calendars = await findExcluded(deps, namespace, definition.excludes);
+  const calendars = await findCalendars(deps, namespace, definition);
   checkRule(definition.rule, now);
-  checkExcluded(definition.rule, calendars, now);
+  checkCalendars(definition.rule, calendars, now);
   checkTargets(deps, [definition.task], () => "/task/payload");
   let id = deps.ids.next(now);
   let replayed = false;
@@ -141,7 +141,7 @@ async function checkDefinition(
   const now = deps.clock.now();
   try {
     checkRule(definition.rule, now);
-    checkExcluded(definition.rule, calendars, now);
+    checkCalendars(definition.rule, calendars, now);
     checkTargets(deps, [definition.task], () => "/task/payload");
   } catch (error) {
     const existing = await deps.store.getSchedule(namespace, name, now);
@@ -180,7 +180,7 @@ async function write(
     });
   }
   if (answer.kind === "version_mismatch") throw versionMismatch(name);
-  if (answer.kind === "unknown_calendar") throw unknownCalendars(definition.excludes, [answer.name]);
+  if (answer.kind === "unknown_calendar") throw unknownCalendars(definition, [answer.name]);
   if (answer.kind === "created") return { schedule: changed(deps, answer.schedule), created: true };
   if (answer.kind === "changed") changed(deps, answer.schedule);
   return { schedule: await getSchedule(deps, namespace, name), created: false };
@@ -320,11 +320,11 @@ const DEFAULT_PREVIEW = 10;
 export async function previewFires(
   deps: Pick<Deps, "clock" | "store">,
   namespace: string,
-  { from, count = DEFAULT_PREVIEW, excludes, name, ...input }: Preview,
+  { from, count = DEFAULT_PREVIEW, excludes, includes, name, ...input }: Preview,
 ): Promise<PreviewAnswer> {
   const rule = toRule(input, name);
   checkRule(rule, null);
-  const calendars = await findExcluded(deps, namespace, excludes);
+  const calendars = await findCalendars(deps, namespace, { excludes, includes });
   return previewSchedule(rule, from ?? Math.ceil(deps.clock.now()), count, calendars);
 }
 

@@ -7,8 +7,10 @@ import {
   formatLocal,
   idCreatedAt,
   nextFireAt,
+  type Placement,
   publicState,
   type RetryPolicy,
+  rolledReason,
   type ScheduleRule,
 } from "@carillon/core";
 import type { Attempt, Fire, LogLine, NewTask, ScheduleRecord, ScheduleSummary, TaskRecord } from "@carillon/store";
@@ -170,6 +172,8 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
     endAt: rule.endAt,
     maxFires: rule.maxFires,
     excludes: record.definition.excludes ?? [],
+    includes: record.definition.includes ?? [],
+    roll: rule.roll ?? "none",
     paused: record.paused,
     pause: record.pause && { reason: record.pause.reason, at: formatInstant(record.pause.at) },
     nextFireAt: instant(nextFire(record, now)),
@@ -206,12 +210,12 @@ export function toFire(fire: Fire, rule: ScheduleRule, now: number): FireAnswer 
   };
 }
 
-export function toExpectedFire(fireAt: number, { definition, version }: ScheduleRecord): FireAnswer {
+export function toExpectedFire({ fireAt, rolledFrom }: Placement, { definition, version }: ScheduleRecord): FireAnswer {
   return {
     at: formatInstant(fireAt),
     local: formatLocal(fireAt, definition.rule.timeZone),
     outcome: "expected",
-    reason: null,
+    reason: rolledReason(rolledFrom),
     task: null,
     caughtUp: false,
     backfilled: false,

@@ -22,7 +22,7 @@ export function calendarRoutes(app: App, deps: RouteDeps): void {
         operationId: "putCalendar",
         summary: "Create a calendar or replace it",
         description:
-          "Schedules that exclude it follow from then on, as after a change of their own. An equal calendar changes nothing.",
+          "Schedules that exclude or include it follow from then on, as after a change of their own. An equal calendar changes nothing.",
         params: calendarParams,
         body: putCalendarBody,
         response: answers({ 200: calendarAnswer, 201: calendarAnswer }),
@@ -71,7 +71,7 @@ export function calendarRoutes(app: App, deps: RouteDeps): void {
       schema: {
         tags,
         operationId: "deleteCalendar",
-        summary: "Delete a calendar that no schedule excludes",
+        summary: "Delete a calendar that no schedule uses",
         params: calendarParams,
         response: answers({ 204: noContent }),
       },

@@ -1,5 +1,5 @@
 /** Schedules in requests and answers. What makes a rule valid (cron, zone, range, interval) is core's `validateRule`. */
-import { cronDialects, limits, overlapPolicies } from "@carillon/core";
+import { cronDialects, limits, overlapPolicies, rolls } from "@carillon/core";
 import { z } from "zod";
 import { checkBuiltinPayload } from "./builtin.ts";
 import {
@@ -67,6 +67,14 @@ const excludes = z
   .max(limits.excludes)
   .meta({ description: "Names of calendars; fires that one of them covers are skipped.", examples: [["holidays"]] });
 
+const includes = z
+  .array(name)
+  .max(limits.excludes)
+  .meta({
+    description: "Names of calendars; fires that none of them covers are skipped.",
+    examples: [["office-hours"]],
+  });
+
 const rule = {
   cron: cron.optional(),
   every: every.optional(),
@@ -88,6 +96,13 @@ const rule = {
   startAt: instantText.optional(),
   endAt: instantText.optional(),
   maxFires: z.int().min(1).max(1_000_000_000).optional(),
+  roll: z
+    .enum(rolls)
+    .meta({
+      description:
+        "A fire that calendars take out is skipped (`none`, the default) or goes to the `next` or `previous` day on which they leave the same time of the day.",
+    })
+    .optional(),
 };
 export type RuleInput = z.output<z.ZodObject<typeof rule>>;
 
@@ -122,6 +137,7 @@ const definition = {
     .meta({ description: "What happens to fires that no node was alive for." })
     .optional(),
   excludes: excludes.optional(),
+  includes: includes.optional(),
   paused: z.boolean().optional(),
 };
 
@@ -170,6 +186,7 @@ export const previewBody = z
   .strictObject({
     ...rule,
     excludes: excludes.optional(),
+    includes: includes.optional(),
     name: name.meta({ description: "Of the schedule that it is for: what `H` is spread by." }).optional(),
     from: instant.meta({ description: "The first fire is the first at or after this; now by default." }).optional(),
     count: z.int().min(1).max(limits.previewFires).meta({ description: "10 by default." }).optional(),
@@ -235,6 +252,8 @@ export const scheduleAnswer = z
     endAt: instantAnswer.nullable(),
     maxFires: z.int().nullable(),
     excludes: z.array(z.string()),
+    includes: z.array(z.string()),
+    roll: z.enum(rolls),
     paused: z.boolean(),
     pause: z.strictObject({ reason: z.string().nullable(), at: instantAnswer }).nullable(),
     nextFireAt: instantAnswer.nullable(),
@@ -249,7 +268,14 @@ export const scheduleList = z.strictObject({ schedules: z.array(scheduleAnswer),
 
 export const previewAnswer = z.strictObject({
   words: z.string(),
-  fires: z.array(z.strictObject({ at: instantAnswer, local: z.string(), offset: z.string() })),
+  fires: z.array(
+    z.strictObject({
+      at: instantAnswer,
+      local: z.string(),
+      offset: z.string(),
+      rolledFrom: instantAnswer.nullable().meta({ description: "Where the rule has it, if a calendar moved it." }),
+    }),
+  ),
   warnings: z.array(z.strictObject({ code: z.string(), message: z.string() })),
   clockChanges: z
     .array(z.strictObject({ at: instantAnswer, offsetBefore: z.string(), offsetAfter: z.string() }))
@@ -262,7 +288,10 @@ export const fire = z
     at: instantAnswer,
     local: z.string().meta({ examples: ["2026-11-21T02:00:00+01:00[Europe/Paris]"] }),
     outcome: fireOutcome,
-    reason: z.string().nullable(),
+    reason: z.string().nullable().meta({
+      description:
+        "`paused`, `excluded:NAME` or `not_included` of a skipped one, `no_node` of a missed one, `edited` or `deleted` of a withdrawn one; of the others `rolled:INSTANT` when a calendar moved it from there.",
+    }),
     task: z.strictObject({ id: z.string(), state: publicState, latenessMs: z.number().nullable() }).nullable(),
     caughtUp: z.boolean(),
     backfilled: z.boolean(),
