@@ -12,6 +12,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { importCommand } from "./commands/import.ts";
 import { migrateCommand } from "./commands/migrate.ts";
+import { operationsCommand } from "./commands/operations.ts";
 import { schedulesCommand } from "./commands/schedules.ts";
 import { serverCommand } from "./commands/server.ts";
 import { tasksCommand } from "./commands/tasks.ts";
@@ -42,6 +43,7 @@ export function createProgram(): Command {
     doctorCommand,
     tasksCommand,
     schedulesCommand,
+    operationsCommand,
     cronCommand,
     importCommand,
     applyCommand,

@@ -117,6 +117,22 @@ test("two tasks with one unique key are one", async () => {
   expect(second.stdout).toBe(first.stdout.replace("true", "false"));
 });
 
+test("a backfill runs the past fires that have no task, and is over when it says so", async () => {
+  const put = ["schedules", "put", "hourly", "--cron", "0 * * * *", "--type", "greet", "--payload", '{"name":"Ada"}'];
+  expect((await run(put)).code).toBe(0);
+  const range = ["--from", "2026-01-01T00:00Z", "--to", "2026-01-01T03:00Z"];
+  const operation = await one(["schedules", "backfill", "hourly", ...range, "--wait"]);
+  expect(operation).toMatchObject({ kind: "backfill", schedule: "hourly", state: "done", matched: 3, done: 3 });
+  const fires = await json(["schedules", "fires", "hourly", ...range]);
+  expect(fires.map(({ outcome, backfilled }) => [outcome, backfilled])).toEqual(Array(3).fill(["task", true]));
+  expect((await run(["operations", "ls"])).stdout).toContain(`${operation.id}\tbackfill\thourly\tdone\t3/3\t`);
+  expect(await one(["operations", "get", operation.id])).toEqual(operation);
+  expect((await run(["operations", "cancel", operation.id])).code).toBe(4);
+  expect((await run(["operations", "get", "op_0000000000000"])).code).toBe(3);
+  expect((await run(["schedules", "backfill", "hourly", "--from", "2026-01-01T00:00Z"])).code).toBe(2);
+  expect((await run(["schedules", "rm", "hourly"])).code).toBe(0);
+});
+
 test("a schedule is put, listed, paused, resumed, triggered, and its fires shown", async () => {
   const put = ["schedules", "put", "weekly", "--cron", "0 9 * * 1", "--tz", "Europe/Paris", "--type", "greet"];
   expect(await one([...put, "--payload", '{"name":"all"}'])).toMatchObject({

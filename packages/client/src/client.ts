@@ -2,6 +2,7 @@ import { invalid } from "@carillon/core/errors";
 import { CalendarsClient } from "./calendars-client.ts";
 import { type ChangeEvent, followEvents } from "./events.ts";
 import { type Fetch, type HttpOptions, type LocalCalls, open, request } from "./http.ts";
+import { OperationsClient } from "./operations-client.ts";
 import { SchedulesClient } from "./schedules-client.ts";
 import { TasksClient } from "./tasks-client.ts";
 import type { Lateness } from "./types.ts";
@@ -25,6 +26,7 @@ export class Carillon {
   readonly tasks: TasksClient;
   readonly schedules: SchedulesClient;
   readonly calendars: CalendarsClient;
+  readonly operations: OperationsClient;
   readonly #http: HttpOptions;
 
   constructor(options: CarillonOptions = {}) {
@@ -43,6 +45,7 @@ export class Carillon {
     this.tasks = new TasksClient(this.#http);
     this.schedules = new SchedulesClient(this.#http);
     this.calendars = new CalendarsClient(this.#http);
+    this.operations = new OperationsClient(this.#http);
   }
 
   /** How late tasks start, by queue, in a window that ends now (default `1h`, up to `24h`). */

@@ -5,10 +5,12 @@ export { Carillon, type CarillonOptions } from "./client.ts";
 export { AttemptAborted, Discard, Fatal, RetryAfter, Snooze, TaskFailedError, WaitTimeoutError } from "./errors.ts";
 export type { ChangeEvent } from "./events.ts";
 export type { Fetch, LocalCalls } from "./http.ts";
+export type { OperationListQuery } from "./operations-client.ts";
 export { processClock } from "./process-clock.ts";
 export type * from "./protocol.ts";
 export type { RetryOptions } from "./retry-options.ts";
 export type {
+  BackfillOptions,
   FireListQuery,
   RuleOptions,
   ScheduleListQuery,

@@ -7,6 +7,7 @@ import type {
   CronDialect,
   Explanation,
   Fire,
+  Operation,
   OverlapPolicy,
   Page,
   RuleSource,
@@ -74,6 +75,13 @@ export interface FireListQuery {
   pageToken?: string;
 }
 
+export interface BackfillOptions {
+  /** `from <= fire < to`; `to` is at most now. */
+  from: Date | string;
+  to: Date | string;
+  overlap?: "allow";
+}
+
 export class SchedulesClient {
   readonly #http: HttpOptions;
 
@@ -138,6 +146,13 @@ export class SchedulesClient {
   trigger(name: string, body: { payload?: unknown } = {}): Promise<Task> {
     const headers = { "idempotency-key": crypto.randomUUID() };
     return request(this.#http, { method: "POST", path: `${this.#path(name)}:trigger`, body, headers });
+  }
+
+  /** In the background: a task for each past fire of the range that has none. See `operations` for how far it is. */
+  backfill(name: string, { from, to, ...options }: BackfillOptions): Promise<Operation> {
+    const body = { ...options, from: instantText(from), to: instantText(to) };
+    const headers = { "idempotency-key": crypto.randomUUID() };
+    return request(this.#http, { method: "POST", path: `${this.#path(name)}:backfill`, body, headers });
   }
 
   /** `name`: of the schedule that it is for, where `H` is spread by it. */

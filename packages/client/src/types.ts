@@ -170,6 +170,21 @@ export interface Calendar extends CalendarSummary {
   ics: string | null;
 }
 
+/** What goes on in the background, and how far it has come. */
+export interface Operation {
+  id: string;
+  kind: "backfill";
+  state: "running" | "done" | "cancelled";
+  schedule: string | null;
+  /** How many things it is about; those that it has come to are done, needed nothing (`skipped`) or failed. */
+  matched: number;
+  done: number;
+  skipped: number;
+  failed: number;
+  createdAt: string;
+  finishedAt: string | null;
+}
+
 export interface Fire {
   at: string;
   local: string;

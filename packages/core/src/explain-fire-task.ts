@@ -33,6 +33,7 @@ interface TaskToExplain {
   plannedDueAt: number;
   overlap: OverlapPolicy;
   caughtUp: boolean;
+  backfilled: boolean;
   task: ExplainedTask | null;
   downtime: { from: number; until: number } | null;
 }
@@ -87,7 +88,11 @@ function firstStart(task: ExplainedTask): Start | null {
   return task.attempt > 1 ? null : { dueAt: task.dueAt, startedAt: task.startedAt };
 }
 
-function whyCaughtUp({ caughtUp, downtime }: TaskToExplain): ExplanationReason[] {
+function whyCaughtUp({ caughtUp, backfilled, downtime, task }: TaskToExplain): ExplanationReason[] {
+  if (backfilled) {
+    const when = task === null ? "" : ` at ${formatInstant(task.createdAt)}`;
+    return [reason("backfilled", `It was backfilled${when}, when somebody asked for it.`)];
+  }
   if (!caughtUp) return [];
   const when = downtime
     ? ` from ${formatInstant(downtime.from)} to ${formatInstant(downtime.until)}`
@@ -97,14 +102,14 @@ function whyCaughtUp({ caughtUp, downtime }: TaskToExplain): ExplanationReason[]
 
 /** What stood between the fire's instant and the start, in order. With the catching up something always did, when it is late. */
 function whyLate(
-  { at, now, caughtUp, jitter, plannedDueAt, overlap }: TaskToExplain,
+  { at, now, caughtUp, backfilled, jitter, plannedDueAt, overlap }: TaskToExplain,
   { id, queue, type, createdAt }: ExplainedTask,
   { dueAt, startedAt }: Start,
 ): ExplanationReason[] {
   const refs = [id];
   const reasons: ExplanationReason[] = [];
   const heldMs = letsWait(overlap) ? Math.max(0, dueAt - plannedDueAt) : 0;
-  if (dueAt - heldMs > at) {
+  if (dueAt - heldMs > at && !backfilled) {
     const by = formatDuration(dueAt - heldMs - at);
     reasons.push(
       jitter === null
@@ -119,7 +124,7 @@ function whyLate(
     );
   }
   const waitedMs = (startedAt ?? now) - Math.max(dueAt, createdAt);
-  if (startedAt !== null && (waitedMs >= LATE_MS || (reasons.length === 0 && !caughtUp))) {
+  if (startedAt !== null && (waitedMs >= LATE_MS || (reasons.length === 0 && !caughtUp && !backfilled))) {
     const message = `Its task waited ${formatDuration(waitedMs)} in the queue ${queue} until a worker for ${type} took it.`;
     reasons.push(reason("waited", message, { refs }));
   }

@@ -66,6 +66,7 @@ const row = (changes: Partial<Fire> = {}): Fire => ({
   outcome: "task",
   reason: null,
   caughtUp: false,
+  backfilled: false,
   version: 3,
   ...changes,
 });
@@ -121,6 +122,16 @@ test("a fire that no node was alive for and that was caught up", () => {
   expect(caught).toMatchObject({
     summary: `The fire of ${PAST} started 1h1s2ms late: no node was alive from 2026-11-21T01:00:00.000Z to 2026-11-21T03:00:00.000Z, and the fire was caught up afterwards; its task succeeded.`,
     codes: ["caught_up", "task_succeeded"],
+  });
+});
+
+test("a fire that was backfilled says when, and nothing else made it late", () => {
+  const made = at("21T11:00:00");
+  const times = { createdAt: made, dueAt: made, startedAt: made + 2 };
+  const given = { fire: row({ backfilled: true }), schedule: schedule({ rule: { jitter: "5m" } }) };
+  expect(ran(times, given)).toMatchObject({
+    summary: `The fire of ${PAST} started 9h2ms late: it was backfilled at 2026-11-21T11:00:00.000Z, when somebody asked for it; its task succeeded.`,
+    codes: ["backfilled", "task_succeeded"],
   });
 });
 

@@ -49,6 +49,7 @@ interface ExplainedFire {
   outcome: "task" | "skipped" | "missed" | "withdrawn";
   reason: string | null;
   caughtUp: boolean;
+  backfilled: boolean;
   version: number;
 }
 
@@ -62,6 +63,7 @@ export function explainFire(given: FireToExplain): Explanation {
         ...given,
         at,
         caughtUp: fire.caughtUp,
+        backfilled: fire.backfilled,
         jitter: schedule.rule.jitter,
         plannedDueAt: jitteredDueAt(schedule.rule, schedule.id, at, schedule.calendars),
         overlap: schedule.overlap,

@@ -20,6 +20,7 @@ export const fireReasonCodes = [
   "jitter",
   "due_moved",
   "caught_up",
+  "backfilled",
   "planned_late",
   "waited",
   "on_time",

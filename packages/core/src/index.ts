@@ -1,3 +1,4 @@
+export * from "./backfill.ts";
 export * from "./calendar.ts";
 export * from "./catch-up.ts";
 export * from "./clock.ts";

@@ -5,10 +5,12 @@
  */
 import type {
   AttemptInfo,
+  BackfillOptions,
   CalendarOptions,
   CreateOptions,
   Fire,
   LogLine,
+  Operation,
   RetryOptions,
   RuleOptions,
   RuleSource,
@@ -24,6 +26,7 @@ import { expect, test } from "vitest";
 import type { z } from "zod";
 import type * as calendars from "../src/http/schemas/calendars.ts";
 import type * as common from "../src/http/schemas/common.ts";
+import type * as operations from "../src/http/schemas/operations.ts";
 import * as schedules from "../src/http/schemas/schedules.ts";
 import * as tasks from "../src/http/schemas/tasks.ts";
 
@@ -49,6 +52,7 @@ test("what the server answers is what the client says", () => {
     | Same<z.output<typeof schedules.scheduleAnswer>["task"], Schedule["task"]>
     | Same<z.output<typeof schedules.scheduleAnswer>["catchUp"], Schedule["catchUp"]>
     | Same<z.output<typeof schedules.fire>, Fire>
+    | Same<z.output<typeof operations.operationAnswer>, Operation>
     | Same<NonNullable<z.output<typeof schedules.fire>["task"]>, NonNullable<Fire["task"]>>
     | Same<z.output<typeof schedules.previewAnswer>, SchedulePreview>
     | Same<z.output<typeof schedules.previewAnswer>["fires"][number], SchedulePreview["fires"][number]>
@@ -69,6 +73,7 @@ test("what the client offers to send is what the server reads", () => {
     | SameFields<Fields<typeof schedules.previewBody>, RuleOptions & { name: 1; from: 1; count: 1 }>
     | SameFields<Fields<typeof calendars.putCalendarBody>, CalendarOptions & { name: 1 }>
     | Fits<CalendarOptions, z.input<typeof calendars.putCalendarBody>>
+    | SameFields<Fields<typeof operations.backfillBody>, BackfillOptions>
     | SameFields<Fields<typeof common.retry>, RetryOptions>
     | SameFields<NonNullable<z.input<typeof common.retry>["backoff"]>, NonNullable<RetryOptions["backoff"]>>
     | Fits<NonNullable<RetryOptions["backoff"]>, NonNullable<z.input<typeof common.retry>["backoff"]>>

@@ -386,6 +386,39 @@ export interface JudgedGates {
   cancelled: { id: Id; namespace: string }[];
 }
 
+// ----------------------------------------------------------------------------------------------------------------- operations
+
+/** What goes on in the background for somebody. `kind` says what `request` (JSON text) and `cursor` mean. */
+export interface OperationRecord {
+  id: Id;
+  namespace: string;
+  kind: "backfill";
+  state: "running" | "done" | "cancelled";
+  scheduleId: Id | null;
+  scheduleName: string | null;
+  request: string;
+  cursor: string | null;
+  /** How many things it is about, and what became of those that it has come to. */
+  matched: number;
+  done: number;
+  skipped: number;
+  failed: number;
+  /** When its next page is due. */
+  nextAt: number;
+  createdAt: number;
+  finishedAt: number | null;
+}
+
+export type NewOperation = Pick<OperationRecord, "id" | "namespace" | "kind" | "scheduleId" | "request" | "matched">;
+
+/** The next page of a backfill. */
+export interface BackfillPage {
+  fires: { fireAt: number; version: number; task: NewTask }[];
+  cursor: string | null;
+  finished: boolean;
+  nextAt: number;
+}
+
 export interface TypeDeclaration {
   type: string;
   queue: string | null;
@@ -584,6 +617,29 @@ export interface Store {
    * One transaction, under the locks of gate and schedule.
    */
   judgeGates(request: { ids: Id[]; now: number }): Promise<JudgedGates>;
+
+  // Operations
+  /** One of this id that is there already is the answer. */
+  createOperation(operation: NewOperation, now: number): Promise<OperationRecord>;
+  getOperation(namespace: string, id: Id): Promise<OperationRecord | null>;
+  /** Newest first. */
+  listOperations(namespace: string, query: { pageSize: number; after: string | null }): Promise<Page<OperationRecord>>;
+  /** Ends it where it is. `final`: it has ended already. */
+  cancelOperation(
+    namespace: string,
+    id: Id,
+    now: number,
+  ): Promise<{ kind: "done" | "final"; operation: OperationRecord } | { kind: "not_found" }>;
+  /**
+   * Takes running backfills whose next page is due (nobody waits for another node's), asks `plan` about each, and writes ledger, tasks and
+   * progress in one transaction: a page is made once or not at all. `plan` is told how many tasks of backfills of that schedule wait or
+   * run, up to `most`; null leaves the operation to others. A fire that has a task gets no other: it counts as `skipped`. One whose
+   * schedule is deleted is cancelled. `running`: how many go on, not counting those that others are at.
+   */
+  stepBackfills(
+    request: { now: number; limit: number; most: number },
+    plan: (operation: OperationRecord, waiting: number) => BackfillPage | null,
+  ): Promise<{ running: number; tasks: NewTask[] }>;
 
   // Calendars
   /**

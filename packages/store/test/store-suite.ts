@@ -5,6 +5,7 @@ import { claiming } from "./promises/claiming.ts";
 import { creating } from "./promises/creating.ts";
 import { figures } from "./promises/figures.ts";
 import { gates } from "./promises/gates.ts";
+import { operations } from "./promises/operations.ts";
 import { outcomes } from "./promises/outcomes.ts";
 import { schedules } from "./promises/schedules.ts";
 import { sessions } from "./promises/sessions.ts";
@@ -21,6 +22,7 @@ const promises: Record<string, Promises> = {
   "start-within": startWithin,
   schedules,
   gates,
+  operations,
   calendars,
   figures,
 };

@@ -7,6 +7,7 @@ import { readPayload } from "../input.ts";
 import { collect, duration, wholeNumber } from "../options.ts";
 import { type Column, print, printRecord, printRows, say } from "../output.ts";
 import { printPreview } from "../print-preview.ts";
+import { operationEnd } from "./operations.ts";
 
 interface RuleFlags {
   cron?: string;
@@ -101,6 +102,21 @@ export function schedulesCommand(program: Command): void {
       const task = await carillon.schedules.trigger(name, body);
       printRecord(json ? task : { id: task.id, state: task.state }, json);
     });
+
+  schedules
+    .command("backfill <name>")
+    .description("Create the tasks of past fires that have none, in the background")
+    .requiredOption("--from <instant>", "the first instant")
+    .requiredOption("--to <instant>", "the end, itself not included; at most now")
+    .option("--wait", "wait until it has ended")
+    .action(
+      async (name: string, { from, to, wait }: { from: string; to: string; wait?: boolean }, command: Command) => {
+        const { carillon, json } = connect(command);
+        const operation = await carillon.schedules.backfill(name, { from, to });
+        if (wait) say(`${operation.id} began, waiting`);
+        printRecord(wait ? await operationEnd(carillon, operation) : operation, json);
+      },
+    );
 
   schedules
     .command("stats <name>")

@@ -22,6 +22,7 @@ import { calendarRoutes } from "./routes/calendars.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { latenessRoutes } from "./routes/lateness.ts";
+import { operationRoutes } from "./routes/operations.ts";
 import { outlookRoutes } from "./routes/outlook.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { taskRoutes } from "./routes/tasks.ts";
@@ -101,6 +102,7 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
     scheduleRoutes(api, routes);
     outlookRoutes(api, routes);
     calendarRoutes(api, routes);
+    operationRoutes(api, routes);
     latenessRoutes(api, routes);
     typeRoutes(api, routes);
     eventRoutes(api, routes);

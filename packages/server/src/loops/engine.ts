@@ -5,6 +5,7 @@
 import { delay, type IdSource, within } from "@carillon/core";
 import { createDispatcher, type Dispatcher } from "../dispatch/dispatcher.ts";
 import type { DispatcherOptions } from "../dispatch/options.ts";
+import { backfillRound } from "./backfill.ts";
 import { decideDowntime } from "./downtime.ts";
 import { createGates } from "./gates.ts";
 import { Loop } from "./loop.ts";
@@ -110,9 +111,11 @@ export function createEngine(options: EngineOptions): Engine {
   const skipUnstarted = startWithinRound(options);
   const startLoop = loop("start-within", async () => (session.safe() ? skipUnstarted() : RETRY_MS));
   const gateLoop = loop("gates", async () => (session.safe() ? gates.round() : RETRY_MS));
+  const stepBackfills = backfillRound({ store, clock, ids: session.ids, dispatcher });
+  const backfillLoop = loop("backfill", async () => (session.safe() ? stepBackfills() : RETRY_MS));
   const workLoops = [
     ...(roles.planner ? [planLoop, startLoop] : []),
-    ...(roles.planner || roles.dispatcher ? [gateLoop] : []),
+    ...(roles.planner || roles.dispatcher ? [gateLoop, backfillLoop] : []),
   ];
   const upkeepLoops =
     roles.dispatcher || roles.planner

@@ -4,6 +4,7 @@ export { explainSchedule } from "./explain-schedule.ts";
 export { listFires } from "./fires.ts";
 export { listLateness } from "./lateness.ts";
 export { settle } from "./new-task.ts";
+export { backfillSchedule, cancelOperation, getOperation, listOperations } from "./operations.ts";
 export { scheduleLoad } from "./schedule-load.ts";
 export { getScheduleStats } from "./schedule-stats.ts";
 export * from "./schedules.ts";

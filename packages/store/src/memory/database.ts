@@ -8,6 +8,7 @@ import type {
   Lane,
   LatenessWindow,
   LogLine,
+  OperationRecord,
   ScheduleRecord,
   Trigger,
   TypeDeclaration,
@@ -49,6 +50,7 @@ export interface MemoryDatabase {
   calendars: Map<string, CalendarRecord & { ics: string | null }>;
   /** By schedule, then by instant. */
   fires: Map<Id, Map<number, FireRow>>;
+  operations: Map<Id, OperationRecord>;
   logs: Map<Id, TaskLog>;
   /** By namespace, instant, queue and writer. */
   lateness: Map<string, LatenessWindow>;
@@ -116,6 +118,8 @@ export interface FireRow {
   version: number;
   reason: string | null;
   caughtUp: boolean;
+  /** Absent: it is not. */
+  backfilled?: boolean;
 }
 
 export interface TaskLog {
@@ -146,6 +150,7 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     scheduleNames: new Map(),
     calendars: new Map(),
     fires: new Map(),
+    operations: new Map(),
     logs: new Map(),
     lateness: new Map(),
     listeners: new Set(),

@@ -47,7 +47,7 @@ function scheduleToPlan(database: MemoryDatabase, row: ScheduleRow): ScheduleToP
   const limited = schedule.definition.rule.maxFires !== null;
   const fires = limited ? [...database.fires.get(row.id)!.values()] : [];
   const tasksAhead = fires
-    .filter(({ fireAt, outcome }) => fireAt > row.plannedUntil && outcome === "task")
+    .filter(({ fireAt, outcome, backfilled }) => fireAt > row.plannedUntil && outcome === "task" && !backfilled)
     .map(({ fireAt }) => fireAt)
     .sort((a, b) => a - b);
   return { ...schedule, calendars: schedule.calendars ?? calendarsOf(database, schedule), tasksAhead };
@@ -112,7 +112,7 @@ function fireRecord(database: MemoryDatabase, { taskId, ...fire }: FireRow): Fir
   const row = taskId === null ? undefined : (database.tasks.get(taskId) ?? database.archive.get(taskId));
   return {
     ...fire,
-    backfilled: false,
+    backfilled: fire.backfilled ?? false,
     task: row
       ? { id: row.id, state: row.state, dueAt: row.dueAt, startedAt: row.startedAt, failures: row.failures }
       : null,

@@ -12,6 +12,7 @@ import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from
 import { gates, judgeGates } from "./gates.ts";
 import { createMemoryHints } from "./hints.ts";
 import { lateness, recordLateness } from "./lateness.ts";
+import { cancelOperation, createOperation, getOperation, listOperations, stepBackfills } from "./operations.ts";
 import { recordOutcomes } from "./outcomes.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import {
@@ -92,6 +93,11 @@ export function createMemoryStore(database: MemoryDatabase): Store {
 
     gates: verb(gates),
     judgeGates: verb(judgeGates),
+    createOperation: verb(createOperation),
+    getOperation: verb(getOperation),
+    listOperations: verb(listOperations),
+    cancelOperation: verb(cancelOperation),
+    stepBackfills: verb(stepBackfills),
 
     putCalendar: verb(putCalendar),
     getCalendar: verb(getCalendar),

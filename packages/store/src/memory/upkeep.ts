@@ -38,9 +38,15 @@ export function maintain(
     if (log.lines.length === 0) database.logs.delete(id);
   }
   for (const fires of database.fires.values()) {
-    for (const fireAt of fires.keys()) {
-      if (fireAt < now - FIRE_RETENTIONS * retentionMs) fires.delete(fireAt);
+    const keptFrom = now - FIRE_RETENTIONS * retentionMs;
+    for (const { fireAt, backfilled, taskId } of fires.values()) {
+      // As if it were of the day on which it was backfilled.
+      const since = backfilled ? idCreatedAt(taskId!) : fireAt;
+      if (since < keptFrom) fires.delete(fireAt);
     }
+  }
+  for (const [id, { finishedAt }] of database.operations) {
+    if (finishedAt !== null && finishedAt < oldest) database.operations.delete(id);
   }
   for (const [key, row] of database.idempotency) {
     if (row.expiresAt <= now) database.idempotency.delete(key);

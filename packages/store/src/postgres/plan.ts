@@ -128,7 +128,7 @@ select schedule.id, ahead.fire_at
   from schedule
  cross join lateral (
    select ${ms("fire_at")} as fire_at from fire
-    where fire.schedule_id = schedule.id and fire.fire_at > schedule.planned_until and fire.outcome = 'task'
+    where fire.schedule_id = schedule.id and fire.fire_at > schedule.planned_until and fire.outcome = 'task' and not fire.backfilled
     order by fire.fire_at) ahead
  where schedule.id = any($1::bigint[])`,
 };

@@ -1,5 +1,6 @@
 /** The store in PostgreSQL: what Carillon runs on. One function per verb, each in the file of its noun; here they meet. */
 import type { Store } from "../store.ts";
+import { stepBackfills } from "./backfill.ts";
 import { deleteCalendar, putCalendar } from "./calendar-edits.ts";
 import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { claim, nextDue } from "./claim.ts";
@@ -16,6 +17,7 @@ import { lateness, recordLateness } from "./lateness.ts";
 import { adopt, giveBack, leases, markRunning, takeBack } from "./leases.ts";
 import { listTasks, taskLogs } from "./list.ts";
 import { createAppendLogs } from "./logs.ts";
+import { cancelOperation, createOperation, getOperation, listOperations } from "./operations.ts";
 import { createRecordOutcomes } from "./outcomes.ts";
 import { cancelTask, deleteTask, patchTask, retryTask, runTaskNow } from "./people.ts";
 import { planSchedules } from "./plan.ts";
@@ -106,6 +108,11 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
 
     gates: (query) => gates(control, query),
     judgeGates: (request) => judgeGates(pools, catalog, request),
+    createOperation: (operation, now) => createOperation(control, operation, now),
+    getOperation: (namespace, id) => getOperation(reads, namespace, id),
+    listOperations: (namespace, query) => listOperations(reads, namespace, query),
+    cancelOperation: (namespace, id, now) => cancelOperation(control, namespace, id, now),
+    stepBackfills: (request, plan) => stepBackfills(control, catalog, request, plan),
 
     putCalendar: (calendar, nextFireAt) => putCalendar(control, calendar, nextFireAt),
     getCalendar: (namespace, name) => getCalendar(reads, namespace, name),

@@ -46,6 +46,7 @@ async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest)
   await dropOldPartitions(pools, drop, request);
   await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
   await deleteInBatches(pools.control, deleteOldLateness, request.now - LATENESS_KEPT_MS);
+  await deleteInBatches(pools.control, deleteOldOperations, request.now - request.retentionMs);
   await deleteInBatches(pools.control, deleteOldSessions, request.now - request.retentionMs);
 }
 
@@ -72,6 +73,7 @@ async function dropOldPartitions({ control: db, log }: Pools, drop: DropPartitio
     const day = dayOfName(name);
     if (day === null || day + DAY_MS > keptFrom[table]) continue;
     if (table === "blob" && (await isNeeded(db, day))) continue;
+    if (table === "fire" && (await isBackfilled(db, day, keptFrom.fire))) continue;
     try {
       await drop(name, table, detaching ? "detaching" : attached ? "attached" : "detached");
     } catch (error) {
@@ -111,6 +113,14 @@ async function isNeeded(db: Db, day: number): Promise<boolean> {
   return needed;
 }
 
+/** Fires that became tasks long after their instant are remembered from then on: by their tasks' ids, which are in order of creation. */
+async function isBackfilled(db: Db, day: number, keptFrom: number): Promise<boolean> {
+  const [[backfilled]] = (await db.query<[boolean]>(fireIsBackfilled, [firstIdAt(keptFrom), day, day + DAY_MS])) as [
+    [boolean],
+  ];
+  return backfilled;
+}
+
 function dayOfName(name: string): number | null {
   const digits = name.match(/_(\d{4})(\d\d)(\d\d)$/);
   return digits ? Date.UTC(Number(digits[1]), Number(digits[2]) - 1, Number(digits[3])) : null;
@@ -142,6 +152,28 @@ const blobsAreNeeded = {
   text: `
 select exists (select from task where id >= $1 and id < $2 and blobs <> 0)
     or exists (select from archive where id >= $1 and id < $2 and blobs <> 0)`,
+};
+
+const fireIsBackfilled = {
+  name: "fire_is_backfilled",
+  text: `
+select exists (
+  select from fire
+   where backfilled and task_id >= $1
+     and fire_at >= to_timestamp($2::float8 / 1000) and fire_at < to_timestamp($3::float8 / 1000))`,
+};
+
+const deleteOldOperations = {
+  name: "delete_old_operations",
+  text: `
+delete from operation
+ where id in (
+   select id from operation
+    where state <> 'running' and finished_at < to_timestamp($1::float8 / 1000)
+    order by finished_at
+    limit $2
+      for update skip locked)
+returning 1`,
 };
 
 const deleteExpiredKeys = {

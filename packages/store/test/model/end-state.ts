@@ -1,4 +1,5 @@
 import { listCalendars } from "./commands/calendars.ts";
+import { listOperations } from "./commands/operations.ts";
 import { everyPage } from "./commands/people.ts";
 import { listFires } from "./commands/schedules.ts";
 import { listSessions } from "./commands/sessions.ts";
@@ -53,5 +54,6 @@ export async function compareEverything(world: World): Promise<void> {
         answer.filter(({ id }) => world.scheduleIds.includes(id)),
       ),
   );
+  await listOperations(world);
   await same(world, (store) => store.downtimes(0));
 }

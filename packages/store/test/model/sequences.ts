@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { calendarCommands } from "./commands/calendars.ts";
 import { createCommands } from "./commands/create.ts";
 import { holdCommands } from "./commands/hold.ts";
+import { operationCommands } from "./commands/operations.ts";
 import { peopleCommands } from "./commands/people.ts";
 import { scheduleCommands } from "./commands/schedules.ts";
 import { open, sessionCommands } from "./commands/sessions.ts";
@@ -13,7 +14,15 @@ import { createWorld } from "./world.ts";
 const MAX_COMMANDS = 50;
 
 const commands = fc.commands(
-  [...createCommands, ...holdCommands, ...sessionCommands, ...peopleCommands, ...scheduleCommands, ...calendarCommands],
+  [
+    ...createCommands,
+    ...holdCommands,
+    ...sessionCommands,
+    ...peopleCommands,
+    ...scheduleCommands,
+    ...calendarCommands,
+    ...operationCommands,
+  ],
   { maxCommands: MAX_COMMANDS, size: "max" },
 );
 

@@ -28,6 +28,7 @@ export interface World {
   lastOutcomes: Outcome[];
   scheduleNames: string[];
   scheduleIds: Id[];
+  operations: Id[];
 }
 
 let worlds = 0;
@@ -49,6 +50,7 @@ export function createWorld(left: Store, right: Store): World {
     lastOutcomes: [],
     scheduleNames: ["hourly", "often"],
     scheduleIds: [],
+    operations: [],
   };
   return world;
 }
