@@ -1,10 +1,9 @@
 /** `npm run bench`: every workload for every contender, interleaved, several rounds; a table on stdout and JSON with `--json FILE`. */
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { startActor } from "./actors.ts";
 import { type ContenderName, contenders } from "./contenders/index.ts";
-import { PEERS, peerVersion } from "./contenders/peer.ts";
+import { installPeers, PEERS, peerVersion } from "./contenders/peer.ts";
 import { machine, type Report, type Result, toMarkdown } from "./report.ts";
 import { nothing, openStores } from "./stores.ts";
 import { onStage, type Workload } from "./workload.ts";
@@ -50,7 +49,7 @@ const prefixes = list(flags.only ?? "");
 const chosen = workloads.filter(({ id, extra }) =>
   prefixes.length > 0 ? prefixes.some((prefix) => id === prefix || id.startsWith(`${prefix} `)) : !extra,
 );
-if (wanted.some((name) => contenders[name].peer)) installPeers();
+if (wanted.some((name) => contenders[name].peer)) installPeers(PEERS, "bullmq");
 
 const stores = await openStores(wanted);
 const report: Report = {
@@ -121,15 +120,6 @@ function peersOf(names: string[]): string[] {
 
 function list(text: string): string[] {
   return text.split(",").filter((part) => part !== "");
-}
-
-function installPeers(): void {
-  if (existsSync(`${PEERS}node_modules/bullmq`)) return;
-  console.error("installing the peers into bench/peers");
-  execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"], {
-    cwd: PEERS,
-    stdio: "inherit",
-  });
 }
 
 function fail(message: string): never {
