@@ -38,6 +38,13 @@ module.exports = {
       to: { dependencyTypes: ["core"] },
     },
     {
+      name: "oracle-shares-nothing",
+      comment: "What the engine is compared with uses none of it.",
+      severity: "error",
+      from: { path: "^packages/testkit/src/oracle/" },
+      to: { pathNot: "^packages/testkit/src/oracle/", dependencyTypesNot: ["core"] },
+    },
+    {
       name: "one-door-per-library",
       comment: "A borrowed library enters core through one file, so that it can be replaced there.",
       severity: "error",
