@@ -2,6 +2,11 @@
 
 export const catchUpPolicies = ["skip", "last", "all"] as const;
 
+/** Missed fires of one schedule that run after all are due so far apart, in their order. */
+export const CATCH_UP_PACE_MS = 1_000;
+/** Their tasks are in the lowest band, whatever the schedule's tasks have, and so get the least share of what is free. */
+export const CATCH_UP_PRIORITY = 7;
+
 export interface CatchUp {
   /** `skip` none of them; run the `last` one; run `all`. */
   policy: (typeof catchUpPolicies)[number];

@@ -109,7 +109,7 @@ function whyLate(
   const refs = [id];
   const reasons: ExplanationReason[] = [];
   const heldMs = letsWait(overlap) ? Math.max(0, dueAt - plannedDueAt) : 0;
-  if (dueAt - heldMs > at && !backfilled) {
+  if (dueAt - heldMs > at && !backfilled && !caughtUp) {
     const by = formatDuration(dueAt - heldMs - at);
     reasons.push(
       jitter === null

@@ -46,7 +46,7 @@ function planAll(given: PlanningSchedule, limit: number, aliveSince = NOW): Plan
   for (let turn = 0; ; turn++) {
     const plan = planFires(
       { ...given, plannedUntil, firesSoFar },
-      { ...time, now: NOW + turn * 100, limit, aliveSince },
+      { ...time, now: NOW + turn * 100, limit, aliveSince, deadSince: given.plannedUntil },
     );
     expect(plan.fires.length).toBeLessThanOrEqual(limit);
     expect(plan.plannedUntil).toBeGreaterThan(plannedUntil);
@@ -119,10 +119,22 @@ test.each(["skip", "last", "all"] as const)("%s chooses the same fires however s
   for (const limit of [1, 7, 100]) expect(planAll(given, limit)).toEqual(whole);
 });
 
+test("missed fires that run after all are due one a second, in their order, from when a node is back", () => {
+  const given = schedule({ plannedUntil: NOW - HOUR, catchUp: { policy: "all", windowMs: DAY, limit: 20 } });
+  for (const limit of [3, 1_000]) {
+    const caughtUp = planAll(given, limit).filter((fire) => fire.caughtUp);
+    expect(caughtUp.map(({ dueAt }) => dueAt)).toEqual(Array.from({ length: 20 }, (_, rank) => NOW + rank * 1_000));
+  }
+  const fewer = planAll({ ...given, catchUp: { ...given.catchUp, windowMs: 5 * MINUTE + 10_000 } }, 2);
+  expect(fewer.filter((fire) => fire.caughtUp).map(({ dueAt }) => dueAt - NOW)).toEqual([
+    0, 1_000, 2_000, 3_000, 4_000,
+  ]);
+});
+
 test("catch-up runs the latest missed fire, and says so", () => {
   const plan = planFires(schedule({ plannedUntil: NOW - 5 * MINUTE }), { ...time, now: NOW + 30_000 });
   const caughtUp = plan.fires.filter((fire) => fire.caughtUp);
-  expect(caughtUp).toEqual([{ fireAt: NOW, dueAt: NOW, outcome: "task", reason: null, caughtUp: true }]);
+  expect(caughtUp).toEqual([{ fireAt: NOW, dueAt: NOW + 30_000, outcome: "task", reason: null, caughtUp: true }]);
   expect(plan.fires.filter((fire) => fire.outcome === "missed").every((fire) => fire.reason === "no_node")).toBe(true);
 });
 
@@ -216,11 +228,12 @@ test("a schedule ends at its end and waits for its start", () => {
   });
 });
 
-test("tasks are due with their jitter, missed fires at their instant", () => {
+test("tasks are due with their jitter, missed fires at their instant, and the one that is caught up now", () => {
   const rule = { ...everyMinute, jitter: "50s" };
   const plan = planFires(schedule({ rule, plannedUntil: NOW - HOUR }), { ...time, horizonMs: 10 * MINUTE });
   for (const fire of plan.fires) {
     if (fire.outcome === "missed") expect(fire.dueAt).toBe(fire.fireAt);
+    else if (fire.caughtUp) expect(fire.dueAt).toBe(NOW);
     else expect(fire.dueAt - fire.fireAt).toBeLessThan(50_001);
   }
   expect(plan.fires.some((fire) => fire.dueAt > fire.fireAt)).toBe(true);

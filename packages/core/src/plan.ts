@@ -3,7 +3,7 @@
  * past in which no node was alive are missed, and the catch-up policy decides which of them run after all.
  */
 import type { NamedCalendar } from "./calendar.ts";
-import { type CatchUp, decideCatchUp, mostCaughtUp } from "./catch-up.ts";
+import { CATCH_UP_PACE_MS, type CatchUp, decideCatchUp, mostCaughtUp } from "./catch-up.ts";
 import { formatInstant } from "./instant.ts";
 import { firesBetween, jitteredDueAt, nextFireAt, nextPlacedAt, placedBetween, type ScheduleRule } from "./schedule.ts";
 
@@ -35,6 +35,8 @@ export interface PlanningTime {
   horizonMs: number;
   /** Some node has been alive since then without a break; left out: nobody was before now. */
   aliveSince?: number;
+  /** Nobody was alive from then on, before `aliveSince`; left out: from the mark on. The first of several such times counts. */
+  deadSince?: number;
   /** At most so many fires in one answer. */
   limit: number;
 }
@@ -71,7 +73,8 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
   const mark = Math.floor(schedule.plannedUntil);
   const end = Math.floor(schedule.until ?? Number.POSITIVE_INFINITY);
   const until = Math.max(mark, Math.min(now + time.horizonMs, end));
-  const missedBefore = Math.min(Math.floor(Math.min(now, time.aliveSince ?? now)) - MISSED_AFTER_MS, end + 1);
+  const aliveSince = Math.floor(Math.min(now, time.aliveSince ?? now));
+  const missedBefore = Math.min(aliveSince - MISSED_AFTER_MS, end + 1);
   let left = rule.maxFires === null ? Number.POSITIVE_INFINITY : rule.maxFires - schedule.firesSoFar;
   const counted = new Set(schedule.tasksAhead);
 
@@ -79,7 +82,8 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
   const found = left > 0 ? placedBetween(rule, mark, until, limit + 1, calendars) : [];
   const within = found.slice(0, limit);
   const open = within.filter(({ takenOut }) => takenOut === null).map(({ fireAt }) => fireAt);
-  const caughtUp = new Set(paused ? [] : chooseMissed(schedule, open, missedBefore, now));
+  const chosen = paused ? [] : chooseMissed(schedule, open, { missedBefore, now, since: time.deadSince ?? mark });
+  const caughtUp = new Map(chosen.map(({ fireAt, rank }) => [fireAt, aliveSince + rank * CATCH_UP_PACE_MS]));
   for (const { fireAt, rolledFrom, takenOut } of within) {
     if (left <= 0) break;
     const missed = fireAt < missedBefore;
@@ -89,7 +93,7 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
     } else if (missed && !caughtUp.has(fireAt)) {
       fires.push({ fireAt, dueAt: fireAt, outcome: "missed", reason: "no_node", caughtUp: false });
     } else {
-      const dueAt = jitteredDueAt(rule, schedule.id, fireAt, calendars);
+      const dueAt = caughtUp.get(fireAt) ?? jitteredDueAt(rule, schedule.id, fireAt, calendars);
       fires.push({ fireAt, dueAt, outcome: "task", reason: rolledReason(rolledFrom), caughtUp: missed });
       if (!counted.has(fireAt)) left--;
     }
@@ -111,18 +115,20 @@ export function rolledReason(rolledFrom: number | null): string | null {
 }
 
 /**
- * Which missed fires among these run after all. How many missed ones follow them is looked at too, so that the same fires are chosen
- * however a long stretch is cut into answers.
+ * Which missed fires among these run after all, and the how-manieth each is of all that do. How many missed ones come before and after is
+ * looked at too, so that the answer is the same however a long stretch is cut.
  */
 function chooseMissed(
   { rule, catchUp, calendars = [] }: PlanningSchedule,
   fires: number[],
-  missedBefore: number,
-  now: number,
-): number[] {
+  { missedBefore, now, since }: { missedBefore: number; now: number; since: number },
+): { fireAt: number; rank: number }[] {
   const missed = fires.filter((fireAt) => fireAt < missedBefore);
   const most = mostCaughtUp(catchUp);
   if (missed.length === 0 || most === 0) return [];
-  const room = most - firesBetween(rule, missed.at(-1)!, missedBefore - 1, most, calendars).length;
-  return room === 0 ? [] : decideCatchUp(missed, { ...catchUp, limit: room }, now);
+  const later = firesBetween(rule, missed.at(-1)!, missedBefore - 1, most, calendars).length;
+  const chosen = later === most ? [] : decideCatchUp(missed, { ...catchUp, limit: most - later }, now);
+  if (chosen.length === 0) return [];
+  const all = firesBetween(rule, Math.max(since, now - catchUp.windowMs - 1), missedBefore - 1, most, calendars).length;
+  return chosen.map((fireAt, index) => ({ fireAt, rank: Math.max(0, all - later - chosen.length + index) }));
 }

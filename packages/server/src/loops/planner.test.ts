@@ -60,7 +60,8 @@ function setup({ callMs = 0 } = {}) {
     /** What falls due until then, by a node's claim. */
     async claim(until: number) {
       const { id: session } = await store.openSession({ node: "node-1", url: null, now: clock.now() });
-      const targets = (await store.lanes()).map(({ id }) => ({ laneId: id, band: 2 as const, limit: 100 }));
+      const lanes = await store.lanes();
+      const targets = ([1, 2, 3] as const).flatMap((band) => lanes.map(({ id }) => ({ laneId: id, band, limit: 100 })));
       return store.claim({ session, targets, until, limit: 100, now: clock.now() });
     },
     async fires(name: string) {

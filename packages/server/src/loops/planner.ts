@@ -2,7 +2,7 @@
  * Schedules become tasks, ahead of time. Every node plans; the store gives each schedule to one of them at a time, and a fire's row is
  * unique for ever, so nothing here has to be in charge.
  */
-import { type Clock, type Id, type IdSource, MISSED_AFTER_MS, planFires } from "@carillon/core";
+import { CATCH_UP_PRIORITY, type Clock, type Id, type IdSource, MISSED_AFTER_MS, planFires } from "@carillon/core";
 import type { NewTask, SchedulePlan, ScheduleRecord, ScheduleToPlan, Store, TypeDeclaration } from "@carillon/store";
 import type { CreatedTask } from "../dispatch/demand.ts";
 import type { Log } from "../dispatch/options.ts";
@@ -83,7 +83,11 @@ export function createPlanner(options: {
         paused: schedule.paused,
         until: schedule.until,
       },
-      { now, horizonMs: HORIZON_MS, aliveSince: gaps.at(-1)?.until ?? mark, limit: FIRES_A_SCHEDULE },
+      {
+        ...{ now, horizonMs: HORIZON_MS, limit: FIRES_A_SCHEDULE },
+        aliveSince: gaps.at(-1)?.until ?? mark,
+        deadSince: gaps[0]?.from ?? mark,
+      },
     );
     const declaration = types.get(definition.task.type) ?? null;
     return {
@@ -95,7 +99,8 @@ export function createPlanner(options: {
         outcome,
         reason,
         caughtUp,
-        task: outcome === "task" ? fireTask(schedule, declaration, { id: ids.next(now), fireAt, dueAt }) : null,
+        task:
+          outcome === "task" ? fireTask(schedule, declaration, { id: ids.next(now), fireAt, dueAt, caughtUp }) : null,
       })),
     };
   }
@@ -179,7 +184,7 @@ const asItWas = ({ plannedUntil, nextFireAt }: ScheduleRecord): SchedulePlan => 
 function fireTask(
   schedule: ScheduleRecord,
   declaration: TypeDeclaration | null,
-  { id, fireAt, dueAt }: { id: bigint; fireAt: number; dueAt: number },
+  { id, fireAt, dueAt, caughtUp }: { id: bigint; fireAt: number; dueAt: number; caughtUp: boolean },
 ): NewTask {
   const { type, payload, queue, priority, retry, timeoutMs, startWithinMs, tags } = schedule.definition.task;
   return {
@@ -187,7 +192,7 @@ function fireTask(
     namespace: schedule.namespace,
     type,
     ...settle({ type, queue, retry, timeoutMs, startWithinMs }, declaration),
-    priority,
+    priority: caughtUp ? Math.max(priority, CATCH_UP_PRIORITY) : priority,
     dueAt,
     payload,
     trigger: "schedule",
