@@ -108,7 +108,7 @@ function whyLate(
 ): ExplanationReason[] {
   const refs = [id];
   const reasons: ExplanationReason[] = [];
-  const heldMs = letsWait(overlap) ? Math.max(0, dueAt - plannedDueAt) : 0;
+  const heldMs = letsWait(overlap) && !caughtUp ? Math.max(0, dueAt - plannedDueAt) : 0;
   if (dueAt - heldMs > at && !backfilled && !caughtUp) {
     const by = formatDuration(dueAt - heldMs - at);
     reasons.push(

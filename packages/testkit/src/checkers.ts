@@ -109,21 +109,31 @@ export function checkRecordedAttemptRan({ journal }: History): string[] {
     .map(({ task, token }) => `${task}: nobody ran the recorded attempt (${token})`);
 }
 
-/** Expected fires and the ledger are the same set; each fire that became a task has exactly one. */
-export function checkFires({ fires, tasks, expectedFires }: History): string[] {
+/** Expected fires and the ledger are the same set, with the right outcomes. */
+export function checkLedger({ fires, expectedFires }: Pick<History, "fires" | "expectedFires">): string[] {
   const findings: string[] = [];
   const expected = new Map(expectedFires.map((fire) => [fireKey(fire), fire]));
   const ledger = new Map<string, number>();
   for (const fire of fires) {
     const key = fireKey(fire);
     ledger.set(key, (ledger.get(key) ?? 0) + 1);
-    const outcomes = expected.get(key)?.outcomes;
-    if (!expected.has(key)) findings.push(`${key} was not expected`);
-    else if (outcomes && !outcomes.includes(fire.outcome)) findings.push(`${key} is ${fire.outcome}`);
+    const wanted = expected.get(key);
+    if (!wanted) findings.push(`${key} was not expected`);
+    else if (wanted.outcomes && !wanted.outcomes.includes(fire.outcome)) findings.push(`${key} is ${fire.outcome}`);
+    else if (wanted.caughtUp !== undefined && fire.caughtUp !== undefined && wanted.caughtUp !== fire.caughtUp) {
+      findings.push(`${key} is ${fire.caughtUp ? "" : "not "}caught up`);
+    }
   }
-  for (const key of expected.keys()) if (!ledger.has(key)) findings.push(`${key} is missing in the ledger`);
+  for (const [key, { optional }] of expected) {
+    if (!optional && !ledger.has(key)) findings.push(`${key} is missing in the ledger`);
+  }
   for (const [key, count] of ledger) if (count > 1) findings.push(`${key} is in the ledger ${count} times`);
+  return findings;
+}
 
+/** The ledger is as expected, and each fire that became a task has exactly one. */
+export function checkFires({ fires, tasks, expectedFires }: History): string[] {
+  const findings = checkLedger({ fires, expectedFires });
   const byFire = new Map<string, string[]>();
   for (const { task, schedule, fireAt } of tasks) {
     if (schedule === null || fireAt === null) continue;

@@ -31,14 +31,25 @@ export interface StoredFire {
   fireAt: number;
   outcome: string;
   task: string | null;
+  caughtUp?: boolean;
+}
+
+/** Computed without the store. What is left out is not compared. */
+export interface ExpectedOfSchedule {
+  schedule: string;
+  fireAt: number;
+  /** Any of these. */
+  outcomes?: readonly string[];
+  caughtUp?: boolean;
+  /** It may also be absent. */
+  optional?: boolean;
 }
 
 export interface History {
   journal: readonly JournalLine[];
   tasks: readonly StoredTask[];
   fires: readonly StoredFire[];
-  /** Computed without the store; outcomes that are right for it, all when left out. */
-  expectedFires: readonly { schedule: string; fireAt: number; outcomes?: readonly string[] }[];
+  expectedFires: readonly ExpectedOfSchedule[];
   /** Schedules whose tasks never overlap. */
   alone?: readonly string[];
 }

@@ -1,6 +1,7 @@
 export { newTask } from "./builders.ts";
 export * from "./checkers.ts";
 export * from "./history.ts";
+export { type Downtime, expectedFires, type OracleRule, type ScheduleState } from "./oracle/index.ts";
 export { seededRandom } from "./random.ts";
 export { ScriptedWorker, type ScriptedWorkerOptions } from "./scripted-worker.ts";
 export { noFeed, noLog, noMetrics } from "./silent.ts";

@@ -25,7 +25,7 @@ function good(): History {
     ],
     unfinished: [],
     ledger: [{ ...fire, outcome: "task", task: "task_b" }],
-    expectedFires: [fire],
+    expectedFires: [{ ...fire, outcomes: ["task"] }],
     journal: [
       line("start"),
       line("end"),

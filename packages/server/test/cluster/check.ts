@@ -2,6 +2,7 @@
  * Reads what happened from three independent accounts: what clients were told (acknowledgements), what the database holds (archive and
  * ledger), and what the workers wrote into their own journals. Every finding is one line that names the task or fire.
  */
+import { checkLedger, type ExpectedOfSchedule } from "@carillon/testkit";
 
 export interface History {
   /** Ids that a client got an answer for, with the instant asked for (epoch ms). */
@@ -21,7 +22,7 @@ export interface History {
   /** Rows of the fire ledger. */
   ledger: { schedule: string; fireAt: number; outcome: string; task: string | null }[];
   /** Fires that must be in the ledger, computed without it. */
-  expectedFires: { schedule: string; fireAt: number }[];
+  expectedFires: ExpectedOfSchedule[];
   journal: JournalLine[];
 }
 
@@ -93,17 +94,12 @@ function checkFires({ ledger, expectedFires, archived }: History): string[] {
   const key = ({ schedule, fireAt }: { schedule: string | null; fireAt: number | null }) =>
     `${schedule} at ${fireAt === null ? "?" : new Date(fireAt).toISOString()}`;
   const rows = groupBy(ledger, key);
-  const expected = new Set(expectedFires.map(key));
   const tasks = groupBy(
     archived.filter(({ schedule }) => schedule !== null),
     key,
   );
   return [
-    ...[...expected].filter((fire) => !rows.has(fire)).map((fire) => `${fire} is missing in the ledger`),
-    ...[...rows.keys()]
-      .filter((fire) => !expected.has(fire))
-      .map((fire) => `${fire} is in the ledger and was not expected`),
-    ...ledger.filter(({ outcome }) => outcome !== "task").map((row) => `${key(row)} is ${row.outcome}`),
+    ...checkLedger({ fires: ledger, expectedFires }),
     ...[...tasks].filter(([, all]) => all.length > 1).map(([fire, all]) => `${fire} has ${all.length} tasks`),
     ...[...rows.keys()].filter((fire) => !tasks.has(fire)).map((fire) => `${fire} has no task that ended`),
   ];

@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Carillon } from "@carillon/client";
 import { formatId } from "@carillon/core";
 import { type EmbeddedPostgres, startEmbedded } from "@carillon/store";
+import { type ExpectedOfSchedule, expectedFires, type OracleRule } from "@carillon/testkit";
 import pg from "pg";
 import { startTestPooler, type TestPooler } from "../../../store/src/embedded/test-pooler.ts";
 import type { History, JournalLine } from "./check.ts";
@@ -201,12 +202,19 @@ export class Cluster {
     };
   }
 
-  #expectedFires(): { schedule: string; fireAt: number }[] {
+  /** Some node is always alive, so that every fire is a task. */
+  #expectedFires(): ExpectedOfSchedule[] {
     if (!this.#fires) return [];
     const { first, last } = this.#fires;
-    const count = (last - first) / 1_000 + 1;
+    const rule: OracleRule = {
+      ...{ every: "1s", timeZone: "UTC", dialect: "ocps", dst: { gap: "next", overlap: "first" } },
+      ...{ startAt: new Date(first).toISOString(), endAt: new Date(last + 1_000).toISOString() },
+    };
+    const catchUp = { policy: "last", windowMs: 86_400_000, limit: 100 } as const;
+    const state = { at: 0, rule, catchUp, paused: false, maxFires: null, edited: false };
+    const fires = expectedFires([state], [], last);
     return Array.from({ length: this.#options.schedules }, (_, i) =>
-      Array.from({ length: count }, (_, j) => ({ schedule: `s-${i}`, fireAt: first + j * 1_000 })),
+      fires.map((fire) => ({ schedule: `s-${i}`, ...fire })),
     ).flat();
   }
 

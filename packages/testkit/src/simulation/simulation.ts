@@ -3,10 +3,19 @@
  * same seed does the same again, to the microsecond. Its parts die, stop, lose each other and come back; `history` says what became of the
  * work, for the checkers.
  */
-import { createIdSource, defaultDst, type Id, isFinal, type OverlapPolicy, type ScheduleRule } from "@carillon/core";
+import {
+  type CatchUp,
+  createIdSource,
+  defaultDst,
+  type Id,
+  isFinal,
+  type OverlapPolicy,
+  type ScheduleRule,
+} from "@carillon/core";
 import { createMemoryStore, type NewTask } from "@carillon/store";
 import { newTask } from "../builders.ts";
 import type { History, JournalLine } from "../history.ts";
+import { expectedFires, type ScheduleState } from "../oracle/index.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import { SimulatedNode } from "./node.ts";
 import type { Mutation } from "./simulated-store.ts";
@@ -38,7 +47,13 @@ export interface Simulation {
   /** Asks a living node. False: it did not answer, the tasks may or may not exist. */
   submit(tasks: { dueInMs: number; work: Work; priority?: number }[]): Promise<boolean>;
   /** Fires at every multiple of `everyMs` since the epoch, from now on. */
-  schedule(name: string, everyMs: number, options?: { overlap?: OverlapPolicy; work?: Work }): Promise<void>;
+  schedule(
+    name: string,
+    everyMs: number,
+    options?: { catchUp?: CatchUp; overlap?: OverlapPolicy; work?: Work },
+  ): Promise<void>;
+  /** Every node and worker dies, and is started again so much later. */
+  blackout(ms: number): void;
   cancel(task: Id): Promise<void>;
   /** Nothing arrives between these two any more, without a word on open connections. Returns how to mend it. */
   cut(worker: SimulatedWorker, node: SimulatedNode): () => void;
@@ -65,7 +80,14 @@ const plainRule: ScheduleRule = {
   endAt: null,
   maxFires: null,
 };
+const lastOfADay: CatchUp = { policy: "last", windowMs: 86_400_000, limit: 100 };
 const ANSWER_MS = 5_000;
+
+interface SimulatedSchedule {
+  name: string;
+  overlap: OverlapPolicy;
+  states: ScheduleState[];
+}
 
 export function createSimulation(options: SimulationOptions): Simulation {
   const world = createWorld(options.seed);
@@ -81,6 +103,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
   // A slot that no session gets.
   const ids = createIdSource({ cell: 0, slot: 0 });
   const schedules: SimulatedSchedule[] = [];
+  const blackouts: { from: number; until: number }[] = [];
   for (const node of nodes) {
     node.faults.loseHint = loseHint;
     node.start();
@@ -113,31 +136,35 @@ export function createSimulation(options: SimulationOptions): Simulation {
       }
       return answered;
     },
-    async schedule(name, everyMs, { overlap = "allow", work = { ms: 5 } } = {}) {
+    async schedule(name, everyMs, { catchUp = lastOfADay, overlap = "allow", work = { ms: 5 } } = {}) {
       const now = clock.now();
-      schedules.push({ name, everyMs, overlap, from: now });
+      const rule: ScheduleRule = { ...plainRule, every: `${everyMs}ms` };
+      const states = [{ at: now, rule, catchUp, paused: false, maxFires: null, edited: false }];
+      schedules.push({ name, overlap, states });
       await client.putSchedule({
         id: ids.next(now),
         namespace: "default",
         name,
         definition: {
-          rule: { ...plainRule, every: `${everyMs}ms` },
-          catchUp: { policy: "last", windowMs: 86_400_000, limit: 100 },
+          rule,
+          catchUp,
           overlap,
           task: {
-            type: "work",
-            payload: JSON.stringify(work),
-            queue: null,
-            priority: 5,
-            retry,
-            timeoutMs: null,
-            tags: [],
+            ...{ type: "work", payload: JSON.stringify(work), queue: null, priority: 5 },
+            ...{ retry, timeoutMs: null, tags: [] },
           },
         },
         now,
         nextFireAt: null,
       });
       client.hints.publish({ schedules: true });
+    },
+    blackout(ms) {
+      const from = clock.now();
+      for (const each of [...nodes, ...workers]) each.kill();
+      clock.skip(ms);
+      blackouts.push({ from, until: clock.now() });
+      for (const each of [...nodes, ...workers]) each.start();
     },
     async cancel(task) {
       const answer = await client.cancelTask("default", task, { reason: "asked", now: clock.now() });
@@ -157,7 +184,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
       for (const worker of workers) if (!worker.alive) worker.start();
     },
     settled: () => [...database.tasks.values()].every((row) => row.fireAt !== null && row.fireAt > clock.now()),
-    history: () => historyOf(world, schedules),
+    history: () => historyOf(world, schedules, blackouts),
   };
 }
 
@@ -192,16 +219,15 @@ function silence({ clock }: World, node: SimulatedNode): Promise<boolean> {
   });
 }
 
-interface SimulatedSchedule {
-  name: string;
-  everyMs: number;
-  overlap: OverlapPolicy;
-  from: number;
-}
-
-function historyOf({ database, journal, clock }: World, schedules: readonly SimulatedSchedule[]): History {
+function historyOf(
+  { database, journal, clock }: World,
+  schedules: readonly SimulatedSchedule[],
+  blackouts: readonly { from: number; until: number }[],
+): History {
   const now = clock.now();
   const nameOf = (schedule: Id) => database.schedules.get(schedule)!.name;
+  // Decided within seconds, as no window of these schedules notices.
+  const downtimes = blackouts.map((blackout) => ({ ...blackout, decidedAt: blackout.until }));
   return {
     journal,
     tasks: [...database.tasks.values(), ...database.archive.values()]
@@ -219,20 +245,22 @@ function historyOf({ database, journal, clock }: World, schedules: readonly Simu
     fires: [...database.fires].flatMap(([schedule, fires]) =>
       [...fires.values()]
         .filter(({ fireAt }) => fireAt <= now)
-        .map(({ fireAt, outcome, taskId }) => ({
+        .map(({ fireAt, outcome, taskId, caughtUp }) => ({
           schedule: nameOf(schedule),
           fireAt,
           outcome,
           task: taskId === null ? null : String(taskId),
+          caughtUp,
         })),
     ),
-    expectedFires: schedules.flatMap(({ name, everyMs, from }) => {
-      const fires: { schedule: string; fireAt: number }[] = [];
-      for (let at = (Math.floor(from / everyMs) + 1) * everyMs; at <= now; at += everyMs) {
-        fires.push({ schedule: name, fireAt: at });
-      }
-      return fires;
-    }),
+    expectedFires: schedules.flatMap(({ name, overlap, states }) =>
+      expectedFires(states, downtimes, now).map((fire) => ({
+        schedule: name,
+        ...fire,
+        // Which of them its policy skips depends on how long tasks take.
+        ...(overlap === "allow" ? {} : { outcomes: [...(fire.outcomes ?? []), "skipped"], caughtUp: undefined }),
+      })),
+    ),
   };
 }
 
