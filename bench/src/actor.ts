@@ -60,8 +60,14 @@ const commands = {
       ),
     );
   },
-  async schedules({ count, seconds }: { count: number; seconds: number }) {
-    await (await openProducer()).schedules?.(count, seconds);
+  /** Answers the seconds it took. */
+  async schedules({ count, seconds, edition = 0 }: { count: number; seconds: number; edition?: number }) {
+    const begin = performance.now();
+    await (await openProducer()).schedules?.(count, seconds, edition);
+    return (performance.now() - begin) / 1_000;
+  },
+  async openPlanner() {
+    if (contender.openPlanner) opened.push(await contender.openPlanner());
   },
   /** Inserts as fast as the workers work, until told to stop. Answers how many. */
   async sustain({ perCall }: { perCall: number }) {

@@ -24,6 +24,10 @@ export const carillon: Contender = {
     });
     return { close: () => node.close({ timeout: "5s" }) };
   },
+  async openPlanner() {
+    const node = await startNode({ databaseUrl: databaseUrl(), listen: false, roles: ["planner"] });
+    return { close: () => node.close({ timeout: "5s" }) };
+  },
 };
 
 export function benchTask({ onStart }: Pick<WorkerOptions, "onStart">): AnyTask {
@@ -47,13 +51,13 @@ export function producerOn(node: CarillonNode): Producer {
     async single() {
       await node.client.tasks.create(TYPE, { n: sent++, due: null });
     },
-    async schedules(count, seconds) {
+    async schedules(count, seconds, edition = 0) {
       for (let i = 0; i < count; i += 20) {
         await Promise.all(
           Array.from({ length: Math.min(20, count - i) }, (_, j) =>
             node.client.schedules.put(`bench-${i + j}`, {
               every: `${seconds}s`,
-              task: { type: TYPE, payload: { n: i + j, due: null } },
+              task: { type: TYPE, payload: { n: i + j, due: null, edition } },
             }),
           ),
         );

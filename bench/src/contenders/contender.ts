@@ -10,6 +10,8 @@ export interface Contender {
   openProducer(): Promise<Producer>;
   /** Resolves when it takes tasks. `onStart` is what the handler does. */
   openWorker(options: WorkerOptions): Promise<Closable>;
+  /** A process that makes tasks of schedules and does nothing else; left out where there is none. */
+  openPlanner?(): Promise<Closable>;
 }
 
 export interface Closable {
@@ -28,8 +30,11 @@ export interface Producer extends Closable {
   /** One call. A due instant in epoch milliseconds, or null: now. */
   bulk(dueAts: (number | null)[]): Promise<void>;
   single(): Promise<void>;
-  /** `count` schedules that fire every `seconds` from now on; left out where there are none. */
-  schedules?(count: number, seconds: number): Promise<void>;
+  /**
+   * `count` schedules that fire every `seconds` from now on, or an edit of each of them when there are others by their names; left out
+   * where there are none.
+   */
+  schedules?(count: number, seconds: number, edition?: number): Promise<void>;
 }
 
 /** Where a contender finds its store, from the actor's environment. */

@@ -1,0 +1,50 @@
+/** What it takes to plan many schedules, without anybody who runs their tasks, and to edit all of them. */
+import { now, sleep, until } from "./waiting.ts";
+import type { Stage, Workload } from "./workload.ts";
+
+const MINUTE_MS = 60_000;
+
+/** The processor time of one whole minute: the next minute's fires, their rows in the ledger and their tasks. */
+export const planning: Workload = {
+  id: "W13 planning",
+  title: "100,000 schedules that fire each minute, planned by one node",
+  unit: "% of a core, planner and store",
+  better: "lower",
+  extra: true,
+  once: true,
+  only: ["carillon"],
+  async run(stage) {
+    const count = stage.sized(100_000, 100);
+    const producer = await stage.actor("producer");
+    const planner = await stage.actor("planner");
+    await producer.call("openProducer");
+    const creating = await producer.call<number>("schedules", { count, seconds: 60 });
+    await planner.call("openPlanner");
+    let minute = Math.ceil(now() / MINUTE_MS + 1) * MINUTE_MS;
+    await until(async () => (await planned(stage, minute)) === count, 4 * MINUTE_MS, 500);
+    minute = Math.ceil(now() / MINUTE_MS) * MINUTE_MS;
+    await sleep(minute - now());
+    stage.begin();
+    await sleep(MINUTE_MS);
+    const cpu = stage.cpu();
+    // What fires a minute from now was planned before, all of it.
+    const fires = await planned(stage, minute + MINUTE_MS);
+    if (fires !== count) throw new Error(`${fires} of ${count} fires were planned in time`);
+    const editing = await producer.call<number>("schedules", { count, seconds: 60, edition: 1 });
+    const percent = (seconds: number) => (seconds / 60) * 100;
+    return {
+      percent: percent(cpu.planner! + cpu.store!),
+      planner: percent(cpu.planner!),
+      store: percent(cpu.store!),
+      createdPerSecond: count / creating,
+      editedPerSecond: count / editing,
+    };
+  },
+};
+
+async function planned(stage: Stage, at: number): Promise<number> {
+  const [row] = await stage.backing.query(
+    `select count(*)::int as fires from carillon.fire where fire_at = to_timestamp(${at / 1_000}) and outcome = 'task'`,
+  );
+  return row?.fires as number;
+}
