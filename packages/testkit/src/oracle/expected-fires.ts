@@ -43,7 +43,7 @@ export interface ExpectedFire {
 const MISSED_AFTER_MS = 10_000;
 /** Tasks are made so long before their instant at most, and claimed so long before it. */
 const PLANNED_AHEAD_MS = 91_000;
-const CLAIMED_AHEAD_MS = 400;
+const CLAIMED_AHEAD_MS = 1_100;
 
 /** Of one schedule, up to and including `until`, in order. */
 export function expectedFires(

@@ -254,12 +254,12 @@ function historyOf(
         })),
     ),
     expectedFires: schedules.flatMap(({ name, overlap, states }) =>
-      expectedFires(states, downtimes, now).map((fire) => ({
-        schedule: name,
-        ...fire,
-        // Which of them its policy skips depends on how long tasks take.
-        ...(overlap === "allow" ? {} : { outcomes: [...(fire.outcomes ?? []), "skipped"], caughtUp: undefined }),
-      })),
+      expectedFires(states, downtimes, now).map((fire) =>
+        overlap === "allow"
+          ? { schedule: name, ...fire }
+          : // Which of them its policy skips depends on how long tasks take.
+            { schedule: name, fireAt: fire.fireAt, outcomes: [...fire.outcomes, "skipped"] },
+      ),
     ),
   };
 }
