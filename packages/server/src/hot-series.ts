@@ -1,6 +1,6 @@
 /**
  * Counters and histograms for what happens once per task: prom-client's own cost several microseconds a call, because they hash their
- * labels each time. Here a series is found through one map of its label text and counts in plain arrays; prom-client renders it.
+ * labels each time. So these are counted in plain arrays (`lateness-book.ts`, `ended-book.ts`), and prom-client renders them.
  */
 import type { Metric, Registry } from "prom-client";
 
@@ -9,9 +9,6 @@ interface Value {
   labels: Record<string, string | number>;
   value: number;
 }
-
-/** Label values joined; no name contains a space. */
-const keyOf = (labels: readonly string[]): string => labels.join(" ");
 
 function register(
   registry: Registry,
@@ -29,25 +26,15 @@ function register(
   } as unknown as Metric);
 }
 
-const labelsOf = (names: readonly string[], key: string): Record<string, string> => {
-  const values = key.split(" ");
-  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? ""]));
-};
-
-export function hotCounter(
+/** A counter that is counted elsewhere. */
+export function showCounter(
   registry: Registry,
-  { name, help, labelNames }: { name: string; help: string; labelNames: readonly string[] },
-): (...labels: string[]) => void {
-  const series = new Map<string, { count: number }>();
+  { name, help }: { name: string; help: string },
+  read: () => { labels: Record<string, string>; count: number }[],
+): void {
   register(registry, "counter", name, help, () =>
-    [...series].map(([key, { count }]) => ({ metricName: name, labels: labelsOf(labelNames, key), value: count })),
+    read().map(({ labels, count }) => ({ metricName: name, labels, value: count })),
   );
-  return (...labels) => {
-    const key = keyOf(labels);
-    const known = series.get(key);
-    if (known) known.count++;
-    else series.set(key, { count: 1 });
-  };
 }
 
 export interface Series {
@@ -77,24 +64,4 @@ export function showHistogram(
       ];
     }),
   );
-}
-
-export function hotHistogram(
-  registry: Registry,
-  { labelNames, ...metric }: { name: string; help: string; labelNames: readonly string[]; buckets: readonly number[] },
-): (seconds: number, ...labels: string[]) => void {
-  const { buckets } = metric;
-  const series = new Map<string, { counts: number[]; sum: number }>();
-  showHistogram(registry, metric, () =>
-    [...series].map(([key, counted]) => ({ labels: labelsOf(labelNames, key), ...counted })),
-  );
-  return (seconds, ...labels) => {
-    const key = keyOf(labels);
-    let known = series.get(key);
-    if (!known) series.set(key, (known = { counts: Array<number>(buckets.length + 1).fill(0), sum: 0 }));
-    let index = 0;
-    while (index < buckets.length && seconds > buckets[index]!) index++;
-    known.counts[index]!++;
-    known.sum += seconds;
-  };
 }

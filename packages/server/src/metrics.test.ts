@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
+import { MAX_SERIES } from "./ended-book.ts";
 import { MAX_QUEUES } from "./lateness-book.ts";
 import { createMetrics } from "./metrics.ts";
 
 let lanes = 0;
-const lane = (queue: string, namespace = "default") => ({ id: ++lanes, namespace, queue, type: "t" });
+const lane = (queue: string, namespace = "default", type = "t") => ({ id: ++lanes, namespace, queue, type });
 /** A start that was so late for the claim alone, unless a test says otherwise. */
 const late = (ms: number, phases = [0, ms, 0, 0, 0]) => [ms, new Float64Array(phases)] as const;
 
@@ -14,9 +15,10 @@ async function lines(metrics: ReturnType<typeof createMetrics>, name: string): P
 
 test("attempts are counted by queue, type and outcome", async () => {
   const metrics = createMetrics("1.2.3");
-  metrics.taskEnded("billing", "send", "succeeded", 0.2);
-  metrics.taskEnded("billing", "send", "succeeded", 0.3);
-  metrics.taskEnded("billing", "send", "retried", null);
+  const send = lane("billing", "default", "send");
+  metrics.taskEnded(send, "succeeded", 0.2);
+  metrics.taskEnded(send, "succeeded", 0.3);
+  metrics.taskEnded(send, "retried", null);
   expect(await lines(metrics, "carillon_tasks_total")).toEqual([
     'carillon_tasks_total{queue="billing",type="send",outcome="succeeded"} 2',
     'carillon_tasks_total{queue="billing",type="send",outcome="retried"} 1',
@@ -66,6 +68,27 @@ test("however many queues users name, the series stay bounded and no start is le
   const counts = await lines(metrics, "carillon_task_lateness_seconds_count");
   expect(counts).toHaveLength(MAX_QUEUES + 1);
   expect(counts.at(-1)).toBe('carillon_task_lateness_seconds_count{queue="_other"} 500');
+});
+
+test("however many types users name, ended attempts stay in a bounded number of series", async () => {
+  const metrics = createMetrics("1.2.3");
+  for (let index = 0; index < MAX_SERIES + 500; index++)
+    metrics.taskEnded(lane("default", "default", `t${index}`), "succeeded", 0.1);
+  const counts = await lines(metrics, "carillon_tasks_total");
+  expect(counts).toHaveLength(MAX_SERIES + 1);
+  expect(counts.at(-1)).toBe('carillon_tasks_total{queue="_other",type="_other",outcome="succeeded"} 500');
+});
+
+test("of more queues than there are series, the fullest are shown by name", async () => {
+  const metrics = createMetrics("1.2.3");
+  const queues = Array.from({ length: MAX_QUEUES + 2 }, (_, index) => ({ queue: `q${index}`, count: index }));
+  metrics.depths(async () => queues.map((queue) => ({ ...queue, state: "queued", oldestAgeSeconds: 1 })));
+  metrics.workers(() => queues.map((queue) => ({ ...queue, state: "free" as const })));
+  for (const name of ["carillon_queue_depth", "carillon_workers"]) {
+    const shown = await lines(metrics, `${name}{`);
+    expect(shown).toHaveLength(MAX_QUEUES + 1);
+    expect(shown[0]).toMatch(/queue="_other",state="\w+"} 1$/);
+  }
 });
 
 test("queues show what waits in them and how long the first has; without an answer their series are left out", async () => {

@@ -1,15 +1,22 @@
 /**
  * What a node counts. Metric names are public (`/metrics`); the rest of the server sees only these verbs, so that the library behind them
- * can be replaced here. Labels are bounded: queues and types, never ids or namespaces.
+ * can be replaced here. Labels are queues and types, never ids or namespaces, and bounded: what users name beyond a limit is counted
+ * together as `_other`.
  */
 import { latenessBucketsMs, latenessPhases } from "@carillon/core";
 import type { Lane } from "@carillon/store";
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { hotCounter, hotHistogram, showHistogram } from "./hot-series.ts";
-import { createLatenessBook, type LatenessBook, type LatenessCounts } from "./lateness-book.ts";
+import { createEndedBook, durationBuckets, type EndedBook } from "./ended-book.ts";
+import { showCounter, showHistogram } from "./hot-series.ts";
+import {
+  createLatenessBook,
+  type LatenessBook,
+  type LatenessCounts,
+  MAX_QUEUES,
+  OTHER_QUEUES,
+} from "./lateness-book.ts";
 
 const LATENESS_BUCKETS = latenessBucketsMs.map((ms) => ms / 1_000);
-const DURATION_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 30, 60, 300, 1_800, 3_600];
 const STATEMENT_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
 const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_000];
 
@@ -25,7 +32,7 @@ export interface Metrics {
   /** How late, and for how much of it each of core's `latenessPhases` is to blame; read at once. */
   taskStarted(lane: Lane, lateMs: number, phasesMs: Float64Array): void;
   /** One attempt's recorded end. `outcome` is a final state or `retried`, `snoozed`, `lost`. */
-  taskEnded(queue: string, type: string, outcome: string, durationSeconds: number | null): void;
+  taskEnded(lane: Lane, outcome: string, durationSeconds: number | null): void;
   claimed(batchSize: number): void;
   statementTook(statement: string, seconds: number): void;
   loopRan(loop: string, atSeconds: number): void;
@@ -37,8 +44,11 @@ export interface Metrics {
   render(): Promise<{ contentType: string; body: string }>;
 }
 
-/** @param lateness counts starts, also for others than who scrapes */
-export function createMetrics(version: string, lateness: LatenessBook = createLatenessBook()): Metrics {
+/** @param books count starts and ends, also for others than who scrapes */
+export function createMetrics(
+  version: string,
+  { lateness = createLatenessBook(), ended = createEndedBook() }: { lateness?: LatenessBook; ended?: EndedBook } = {},
+): Metrics {
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   collectDefaultMetrics({ register: registry });
@@ -68,17 +78,23 @@ export function createMetrics(version: string, lateness: LatenessBook = createLa
     () =>
       lateness.phases().map((counted, index) => ({ labels: { phase: latenessPhases[index]! }, ...inSeconds(counted) })),
   );
-  const ended = hotCounter(registry, {
-    name: "carillon_tasks_total",
-    help: "Ended attempts by outcome",
-    labelNames: ["queue", "type", "outcome"],
-  });
-  const duration = hotHistogram(registry, {
-    name: "carillon_task_duration_seconds",
-    help: "From start to end of an attempt",
-    labelNames: ["queue", "type"],
-    buckets: DURATION_BUCKETS,
-  });
+  showCounter(registry, { name: "carillon_tasks_total", help: "Ended attempts by outcome" }, () =>
+    [...ended.series()].flatMap(({ queue, type, outcomes }) =>
+      [...outcomes].map(([outcome, count]) => ({ labels: { queue, type, outcome }, count })),
+    ),
+  );
+  showHistogram(
+    registry,
+    {
+      name: "carillon_task_duration_seconds",
+      help: "From start to end of an attempt",
+      buckets: durationBuckets,
+    },
+    () =>
+      [...ended.series()].map(({ queue, type, durations, sumSeconds }) => {
+        return { labels: { queue, type }, counts: durations, sum: sumSeconds };
+      }),
+  );
   const batch = new Histogram({
     name: "carillon_claim_batch_size",
     help: "Tasks taken by one claim",
@@ -115,10 +131,7 @@ export function createMetrics(version: string, lateness: LatenessBook = createLa
 
   return {
     taskStarted: lateness.started,
-    taskEnded(queue, type, outcome, seconds) {
-      ended(queue, type, outcome);
-      if (seconds !== null) duration(seconds, queue, type);
-    },
+    taskEnded: ended.ended,
     claimed: (size) => batch.observe(size),
     statementTook: (name, seconds) => statement.observe({ statement: name }, seconds),
     loopRan: (name, at) => loop.set({ loop: name }, at),
@@ -130,7 +143,7 @@ export function createMetrics(version: string, lateness: LatenessBook = createLa
         registers,
         collect() {
           this.reset();
-          for (const { queue, state, count } of read()) this.set({ queue, state }, count);
+          for (const { queue, state, count } of boundedQueues(read())) this.inc({ queue, state }, count);
         },
       });
     },
@@ -138,7 +151,7 @@ export function createMetrics(version: string, lateness: LatenessBook = createLa
       readDepths = read;
     },
     async render() {
-      const rows = await readDepths().catch(() => []);
+      const rows = boundedQueues(await readDepths().catch(() => []));
       depth.reset();
       oldest.reset();
       const ages = new Map<string, number>();
@@ -150,6 +163,16 @@ export function createMetrics(version: string, lateness: LatenessBook = createLa
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };
+}
+
+/** The fullest queues by name, the rest together. */
+function boundedQueues<Row extends { queue: string; count: number }>(rows: Row[]): Row[] {
+  const counts = new Map<string, number>();
+  for (const { queue, count } of rows) counts.set(queue, (counts.get(queue) ?? 0) + count);
+  if (counts.size <= MAX_QUEUES) return rows;
+  const fullest = [...counts].sort(([, a], [, b]) => b - a).slice(0, MAX_QUEUES);
+  const named = new Set(fullest.map(([queue]) => queue));
+  return rows.map((row) => (named.has(row.queue) ? row : { ...row, queue: OTHER_QUEUES }));
 }
 
 const inSeconds = ({ counts, sumMs }: LatenessCounts) => ({ counts, sum: sumMs / 1_000 });

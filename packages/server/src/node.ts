@@ -99,7 +99,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     processClock(),
   );
   const latenessBook = createLatenessBook();
-  const metrics = createMetrics(version, latenessBook);
+  const metrics = createMetrics(version, { lateness: latenessBook });
   const roles = options.roles ?? ["api", "dispatcher", "planner"];
   const name = options.name ?? `${hostname()}-${process.pid}`;
   const ended = deferred();

@@ -126,16 +126,11 @@ export function createOutcomes(
     if (scheduleId !== null && (decision.kind === "final" || held.cancel)) scheduledEnded?.(scheduleId);
     const seconds = startedAt === null ? null : (finishedAt - startedAt) / 1_000;
     if (decision.kind === "final") {
-      metrics.taskEnded(lane.queue, lane.type, lost ? "lost" : decision.state, seconds);
+      metrics.taskEnded(lane, lost ? "lost" : decision.state, seconds);
       feed.taskChanged(id, lane.namespace, decision.state);
       return false;
     }
-    metrics.taskEnded(
-      lane.queue,
-      lane.type,
-      lost ? "lost" : decision.as === "failed" ? "retried" : decision.as,
-      seconds,
-    );
+    metrics.taskEnded(lane, lost ? "lost" : decision.as === "failed" ? "retried" : decision.as, seconds);
     const { dueAt } = decision;
     const pending = publicState(
       { state: "pending", dueAt, failures: decision.as === "failed" ? failures + 1 : failures },
