@@ -3,9 +3,10 @@ import { CalendarsClient } from "./calendars-client.ts";
 import { type ChangeEvent, followEvents } from "./events.ts";
 import { type Fetch, type HttpOptions, type LocalCalls, open, request } from "./http.ts";
 import { OperationsClient } from "./operations-client.ts";
+import { QueuesClient } from "./queues-client.ts";
 import { SchedulesClient } from "./schedules-client.ts";
 import { TasksClient } from "./tasks-client.ts";
-import type { Lateness } from "./types.ts";
+import type { Lateness, Stats } from "./types.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:7070";
 const READY_TIMEOUT_MS = 5_000;
@@ -27,6 +28,7 @@ export class Carillon {
   readonly schedules: SchedulesClient;
   readonly calendars: CalendarsClient;
   readonly operations: OperationsClient;
+  readonly queues: QueuesClient;
   readonly #http: HttpOptions;
 
   constructor(options: CarillonOptions = {}) {
@@ -46,6 +48,12 @@ export class Carillon {
     this.schedules = new SchedulesClient(this.#http);
     this.calendars = new CalendarsClient(this.#http);
     this.operations = new OperationsClient(this.#http);
+    this.queues = new QueuesClient(this.#http);
+  }
+
+  /** What waits and moves in all queues, how many nodes and workers there are, and what new time zone data changed. */
+  stats(): Promise<Stats> {
+    return request(this.#http, { method: "GET", path: "/api/v1/stats" });
   }
 
   /** How late tasks start, by queue, in a window that ends now (default `1h`, up to `24h`). */

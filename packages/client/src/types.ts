@@ -224,6 +224,54 @@ export interface ScheduleStats {
   duration: Spread;
 }
 
+/** Counts are capped, see `capped`; rates are means over about the last minute. */
+interface QueueFigures {
+  /** May start now, or are on their way to a worker. */
+  due: number;
+  /** Due later, those that are tried again among them. */
+  scheduled: number;
+  running: number;
+  /** The sum of these. */
+  depth: number;
+  /** Of some task types there are 10,000 or more in one state, and only so many are counted. */
+  capped: boolean;
+  /** How long the first task that is due waits for a worker; null: none does. */
+  oldestAgeMs: number | null;
+  perSecond: { created: number; started: number; finished: number };
+  lateness: Spread & { window: string };
+}
+
+export interface QueueStats extends QueueFigures {
+  name: string;
+}
+
+export interface Stats extends QueueFigures {
+  version: string;
+  /** Version of the time zone data that schedules are planned with: the newest among the nodes that plan. */
+  tzdata: string;
+  /** Living ones. */
+  nodes: number;
+  /** Connected to any of them. */
+  workers: number;
+  /** How many nodes plan with which version. */
+  nodesByTzdata: Record<string, number>;
+  /** What new time zone data changed, newest first. */
+  zoneChanges: ZoneChange[];
+}
+
+export interface ZoneChange {
+  at: string;
+  schedule: string;
+  /** Versions of the data: that its fires were planned with, and that they are planned with now. */
+  from: string;
+  to: string;
+  /** Planned fires that were withdrawn. */
+  removed: string[];
+  /** Fires that the old data did not have, the first 100. */
+  added: string[];
+  nextFireAt: { before: string | null; after: string | null };
+}
+
 export interface QueueLateness extends LatenessSpread {
   queue: string;
   started: number;

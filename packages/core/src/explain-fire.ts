@@ -153,9 +153,15 @@ function explainWithdrawn(given: FireToExplain, at: number, fire: ExplainedFire)
   const { rule, plannedUntil } = given.schedule;
   // The new rule has it too, and the planner has yet to come by.
   if (at > plannedUntil && placedAt(given.schedule, at)) return explainUnrecorded(given, at);
-  const why = fire.reason === "edited" ? "the schedule was changed" : `the schedule was ${fire.reason ?? "changed"}`;
+  const why = whyWithdrawn(fire.reason);
   const message = `The fire of ${formatLocal(at, rule.timeZone)} was withdrawn before its task started, because ${why}.`;
   return sentence([reason("withdrawn", message), ...nextFire(given, Math.max(at, given.now))]);
+}
+
+function whyWithdrawn(reason: string | null): string {
+  const zoneData = /^zone_data:(.*)$/.exec(reason ?? "")?.[1];
+  if (zoneData !== undefined) return `time zone data ${zoneData} has it at another instant or not at all`;
+  return `the schedule was ${reason === "edited" ? "changed" : (reason ?? "changed")}`;
 }
 
 // ---------------------------------------------------------------------------------------------------- not in the ledger

@@ -32,3 +32,4 @@ export * from "./suggest.ts";
 export * from "./wall-rule.ts";
 export * from "./words.ts";
 export * from "./zone.ts";
+export * from "./zone-data.ts";

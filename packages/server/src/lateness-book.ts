@@ -37,6 +37,8 @@ export interface LatenessBook {
   started(lane: Lane, lateMs: number, phasesMs: Float64Array): void;
   /** Since the process began. */
   queues(): Map<string, LatenessCounts>;
+  /** How many started since the process began. */
+  starts(): { namespace: string; queue: string; count: number }[];
   phases(): LatenessCounts[];
   /** Hands over the windows that have changed, as they are now; those that could not be written come again. Begins a new one in time. */
   write(now: number, send: (windows: LatenessWindow[]) => Promise<void>): Promise<void>;
@@ -107,6 +109,10 @@ export function createLatenessBook(): LatenessBook {
       }
       return queues;
     },
+    starts: () =>
+      [...books.values()].map(({ namespace, queue, before, window }) => {
+        return { namespace, queue, count: total(before.counts) + total(window.counts) };
+      }),
     phases: () => phases,
     async write(now, send) {
       const at = Math.floor(now / WINDOW_MS) * WINDOW_MS;
@@ -129,6 +135,8 @@ export function createLatenessBook(): LatenessBook {
     },
   };
 }
+
+const total = (counts: Float64Array): number => counts.reduce((sum, count) => sum + count, 0);
 
 function noCounts(): LatenessCounts {
   return { counts: new Float64Array(BUCKETS), sumMs: 0 };

@@ -11,6 +11,7 @@ import { type NodeDatabase, openDatabase } from "./database.ts";
 import { directTransport } from "./direct-transport.ts";
 import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { guardOf } from "./egress/http-task.ts";
+import { createEndedBook } from "./ended-book.ts";
 import { createChangeFeed } from "./feed.ts";
 import { createHttpApp } from "./http/app.ts";
 import { DEFAULT_NAMESPACE } from "./http/namespace.ts";
@@ -19,6 +20,7 @@ import { createLatenessBook } from "./lateness-book.ts";
 import { localCalls } from "./local-calls.ts";
 import { createLog } from "./log.ts";
 import { createEngine } from "./loops/engine.ts";
+import { figuresRound } from "./loops/figures.ts";
 import { latenessRound } from "./loops/lateness.ts";
 import { Loop } from "./loops/loop.ts";
 import { createMetrics, type QueueDepth } from "./metrics.ts";
@@ -99,7 +101,8 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     processClock(),
   );
   const latenessBook = createLatenessBook();
-  const metrics = createMetrics(version, { lateness: latenessBook });
+  const endedBook = createEndedBook();
+  const metrics = createMetrics(version, { lateness: latenessBook, ended: endedBook });
   const roles = options.roles ?? ["api", "dispatcher", "planner"];
   const name = options.name ?? `${hostname()}-${process.pid}`;
   const ended = deferred();
@@ -142,6 +145,10 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       logRetentionMs: options.logRetention ?? 7 * DAY_MS,
       measureClock: () => clock.measure(),
       declareTypes: (namespace, declared) => types.declare(namespace, declared),
+      noticeZoneChanges: (schedules) => {
+        for (const { name, namespace, paused } of schedules)
+          feed.scheduleChanged(name, namespace, paused ? "paused" : "active");
+      },
     });
     const deps: Deps = {
       store,
@@ -168,18 +175,30 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     metrics.workers(() => workerSlots(engine.dispatcher.workers()));
     metrics.depths(() => queueDepths(store, clock.now()));
     const writeLateness = latenessRound({ store, clock, book: latenessBook, session: engine.session });
-    const latenessLoop = new Loop({
-      name: "lateness",
+    const writeFigures = figuresRound({
+      store,
       clock,
-      random: Math.random,
-      round: writeLateness,
-      onRound: (loop) => metrics.loopRan(loop, clock.now() / 1_000),
-      onError: (loop, error) => log.warn({ error, loop }, "a round failed"),
+      lateness: latenessBook,
+      ended: endedBook,
+      session: engine.session,
+      workers: () => engine.dispatcher.workers().length,
     });
+    const tellingLoops = Object.entries({ lateness: writeLateness, figures: writeFigures }).map(
+      ([name, round]) =>
+        new Loop({
+          name,
+          clock,
+          random: Math.random,
+          round,
+          onRound: (loop) => metrics.loopRan(loop, clock.now() / 1_000),
+          onError: (loop, error) => log.warn({ error, loop }, "a round failed"),
+        }),
+    );
+    const stopTelling = () => Promise.all(tellingLoops.map((loop) => loop.stop()));
     await engine.start();
     undo.push(() => engine.stop());
-    latenessLoop.start();
-    undo.push(() => latenessLoop.stop());
+    for (const loop of tellingLoops) loop.start();
+    undo.push(stopTelling);
     port?.serve({
       http1: app.server,
       http2: createRpcHandler({
@@ -206,7 +225,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       draining.abort();
       await worker?.close({ timeout: `${timeoutMs}ms` });
       await engine.drain(timeoutMs);
-      await latenessLoop.stop();
+      await stopTelling();
       await writeLateness().catch((error: unknown) => log.warn({ error }, "the last lateness was not written"));
       await port?.close(1_000);
       await app.close();

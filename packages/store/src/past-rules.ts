@@ -33,7 +33,7 @@ export function pastAfterChange(
   return [...past, { until, version, definition, paused, ...(calendars.length > 0 ? { calendars } : {}) }];
 }
 
-export type AtItsMark = Omit<ScheduleToPlan, "tasksAhead" | "calendars"> & { calendars?: NamedCalendar[] };
+export type AtItsMark = Omit<ScheduleToPlan, "tasksAhead" | "zoneData" | "calendars"> & { calendars?: NamedCalendar[] };
 
 /** The schedule as it was at its mark. Without `calendars` those count that there are now. */
 export function atItsMark(schedule: ScheduleRecord, [first]: readonly PastRule[]): AtItsMark {

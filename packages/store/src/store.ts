@@ -8,6 +8,8 @@
 import type {
   AttemptReport,
   FinalState,
+  FireAhead,
+  FireShift,
   Id,
   NamedCalendar,
   OutcomeDecision,
@@ -235,6 +237,8 @@ export interface Session {
   deadAt: number | null;
   /** See `openSession`. */
   starting: boolean;
+  /** Of the time zone data that it plans with; null: it plans nothing. */
+  zoneData: string | null;
 }
 
 export interface OpenedSession {
@@ -300,7 +304,34 @@ export interface ScheduleToPlan extends ScheduleRecord {
   until: number | null;
   /** For a rule with `maxFires`: the fires after the mark that have become tasks, in order; they are among `fires`. Otherwise empty. */
   tasksAhead: number[];
+  /** Which time zone data its plan ahead was made with; null: none is, or it does not depend on any. */
+  zoneData: string | null;
 }
+
+/** A schedule whose plan ahead was made with other time zone data, with its fires after now. */
+export interface ScheduleToShift extends ScheduleRecord {
+  calendars: NamedCalendar[];
+  zoneData: string;
+  ahead: FireAhead[];
+}
+
+/** What new time zone data did to a schedule: which of its coming fires are no more, which are new, and what comes next. */
+export interface ZoneChange {
+  at: number;
+  namespace: string;
+  schedule: string;
+  from: string;
+  to: string;
+  removed: number[];
+  added: number[];
+  nextFireAt: { before: number | null; after: number | null };
+}
+
+export type AdoptionAnswer =
+  /** So many schedules of other data were looked at; these are different now. */
+  | { kind: "adopted"; schedules: number; changes: ZoneChange[] }
+  /** A living node plans with newer data: planning by the wall clock is its part. */
+  | { kind: "older"; newest: string };
 
 /** What decides when a schedule fires. */
 export type ScheduleTiming = Pick<ScheduleRecord, "id" | "name" | "paused" | "plannedUntil" | "fires"> & {
@@ -345,6 +376,8 @@ export interface SchedulePlan {
   fires: PlannedFire[];
   plannedUntil: number;
   nextFireAt: number | null;
+  /** What it was made with; left out: it does not depend on time zone data. */
+  zoneData?: string | null;
 }
 
 export interface Fire {
@@ -476,7 +509,14 @@ export interface Store {
    * `starting`: it has yet to find out whether there was a downtime before it. Until `sessionStarted` its signs of life count for nobody
    * who asks when a node was last alive, so that a node which dies at its start, or another that starts beside it, hides no downtime.
    */
-  openSession(session: { node: string; url: string | null; now: number; starting?: boolean }): Promise<OpenedSession>;
+  openSession(session: {
+    node: string;
+    url: string | null;
+    now: number;
+    starting?: boolean;
+    /** Of a node that plans: the version of its time zone data. */
+    zoneData?: string | null;
+  }): Promise<OpenedSession>;
   sessionStarted(id: Id): Promise<void>;
   /** Grows the beat. `alive: false`: somebody marked it dead, and its leases are being taken. */
   renewSession(id: Id, now: number): Promise<{ alive: boolean; recalls: Recall[] }>;
@@ -600,6 +640,17 @@ export interface Store {
     request: { before: number; limit: number; now: number },
     plan: (schedule: ScheduleToPlan) => SchedulePlan,
   ): Promise<{ schedules: number; tasks: NewTask[] }>;
+  /**
+   * Takes up to `limit` schedules whose plan ahead was made with other time zone data than this (nobody waits for another planner's), and
+   * asks `shift` what becomes of it; null: the schedule does not depend on any. In one transaction tasks of removed fires that nobody
+   * has claimed are withdrawn, with the reason `zone_data:VERSION`, the mark goes back where fires were added, and the change is kept.
+   */
+  adoptZoneData(
+    request: { version: string; now: number; limit: number },
+    shift: (schedule: ScheduleToShift) => FireShift | null,
+  ): Promise<AdoptionAnswer>;
+  /** The latest ones first. Kept as long as the ledger. */
+  zoneChanges(namespace: string, query: { limit: number }): Promise<ZoneChange[]>;
   /** Oldest first, `from <= fireAt < to`. */
   listFires(
     schedule: Id,
@@ -668,7 +719,16 @@ export interface Store {
   /** Of windows that began in `from <= at < to`, all writers together; by queue. */
   lateness(namespace: string, range: { from: number; to: number }): Promise<QueueLateness[]>;
   /** Tasks that are not final by lane and the state that people read, counted up to about `cap` a lane and state. */
-  depths(request: { now: number; cap: number }): Promise<Depth[]>;
+  depths(request: { now: number; cap: number } & LaneFilter): Promise<Depth[]>;
+  /**
+   * Tasks made since `from`, by lane: the latest `cap` of those that are not final, and of the others. Where those were more, the answer's
+   * `from` is later.
+   */
+  created(request: { from: number; cap: number } & LaneFilter): Promise<CreatedCounts>;
+  /** What a living node says about itself, in place of what it said before. */
+  recordFigures(session: Id, figures: NodeFigures): Promise<void>;
+  /** Of the living nodes, those that have yet to say something too. */
+  nodeFigures(): Promise<(NodeFigures & Pick<Session, "node" | "zoneData">)[]>;
   /** Partitions ahead, retention, expired keys, vacuum when due: what one node at a time does for all. */
   maintain(request: { now: number; retentionMs: number; logRetentionMs: number }): Promise<void>;
   vacuum(): Promise<boolean>;
@@ -676,10 +736,34 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** Those of other namespaces or queues are left out. */
+export interface LaneFilter {
+  namespace?: string;
+  queue?: string;
+}
+
+export const isAsked = (lane: Lane, { namespace, queue }: LaneFilter): boolean =>
+  (namespace === undefined || lane.namespace === namespace) && (queue === undefined || lane.queue === queue);
+
+export interface CreatedCounts {
+  from: number;
+  lanes: { lane: Lane; count: number }[];
+}
+
+/** What a node alone knows, for sums over all of them. */
+export interface NodeFigures {
+  /** Connected to it. */
+  workers: number;
+  /** Attempts that started, and tasks that became final, in about the last minute. Queues in which nothing happened are left out. */
+  queues: { namespace: string; queue: string; startedPerSecond: number; finishedPerSecond: number }[];
+}
+
 export interface Depth {
   lane: Lane;
   state: Exclude<PublicState, FinalState>;
   count: number;
+  /** How many of them are due, with the same cap. */
+  due: number;
   /** Since when the first of those that are due and that nobody holds waits: its due instant, or its creation when that was later. */
   waitsSince: number | null;
 }

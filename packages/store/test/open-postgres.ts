@@ -58,4 +58,5 @@ const tables = [
   "idempotency",
   "task_type",
   "lateness",
+  "zone_change",
 ];

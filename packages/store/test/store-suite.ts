@@ -12,6 +12,7 @@ import { sessions } from "./promises/sessions.ts";
 import { startWithin } from "./promises/start-within.ts";
 import { tasks } from "./promises/tasks.ts";
 import { type Promises, setup } from "./promises/world.ts";
+import { zoneData } from "./promises/zone-data.ts";
 
 const promises: Record<string, Promises> = {
   creating,
@@ -25,6 +26,7 @@ const promises: Record<string, Promises> = {
   operations,
   calendars,
   figures,
+  zoneData,
 };
 
 /**

@@ -25,6 +25,7 @@ import { latenessRoutes } from "./routes/lateness.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { outlookRoutes } from "./routes/outlook.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
+import { statsRoutes } from "./routes/stats.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { typeRoutes } from "./routes/types.ts";
 import { createEventStreams } from "./sse.ts";
@@ -104,6 +105,7 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
     calendarRoutes(api, routes);
     operationRoutes(api, routes);
     latenessRoutes(api, routes);
+    statsRoutes(api, routes);
     typeRoutes(api, routes);
     eventRoutes(api, routes);
     healthRoutes(api, routes);

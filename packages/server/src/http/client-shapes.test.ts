@@ -4,6 +4,7 @@ import type { CalendarAnswer, CalendarSummary } from "./schemas/calendars.ts";
 import type { LatenessAnswer, ScheduleStatsAnswer } from "./schemas/lateness.ts";
 import type { ExplanationAnswer, ScheduleLoadAnswer } from "./schemas/outlook.ts";
 import type { FireAnswer, PreviewAnswer, Schedule } from "./schemas/schedules.ts";
+import type { QueueStatsAnswer, StatsAnswer } from "./schemas/stats.ts";
 import type { AttemptAnswer, LogLineAnswer, Task, TaskSummary } from "./schemas/tasks.ts";
 
 test("what the server answers is what the client's types say", () => {
@@ -23,6 +24,10 @@ test("what the server answers is what the client's types say", () => {
   expectTypeOf<keyof ScheduleLoadAnswer>().toEqualTypeOf<keyof client.ScheduleLoad>();
   expectTypeOf<keyof ScheduleStatsAnswer>().toEqualTypeOf<keyof client.ScheduleStats>();
   expectTypeOf<keyof LatenessAnswer["queues"][0]>().toEqualTypeOf<keyof client.QueueLateness>();
+  expectTypeOf<QueueStatsAnswer>().toExtend<client.QueueStats>();
+  expectTypeOf<keyof QueueStatsAnswer>().toEqualTypeOf<keyof client.QueueStats>();
+  expectTypeOf<StatsAnswer>().toExtend<client.Stats>();
+  expectTypeOf<keyof StatsAnswer>().toEqualTypeOf<keyof client.Stats>();
   expectTypeOf<keyof Task>().toEqualTypeOf<keyof client.Task>();
   expectTypeOf<keyof Schedule>().toEqualTypeOf<keyof client.Schedule>();
   expectTypeOf<keyof CalendarAnswer>().toEqualTypeOf<keyof client.Calendar>();

@@ -5,6 +5,7 @@
 import { delay, type IdSource, within } from "@carillon/core";
 import { createDispatcher, type Dispatcher } from "../dispatch/dispatcher.ts";
 import type { DispatcherOptions } from "../dispatch/options.ts";
+import { ownZoneData } from "../zone-data-version.ts";
 import { backfillRound } from "./backfill.ts";
 import { decideDowntime } from "./downtime.ts";
 import { createGates } from "./gates.ts";
@@ -14,6 +15,7 @@ import { createPlanner } from "./planner.ts";
 import { createReaper } from "./reaper.ts";
 import { createSession, type NodeSession } from "./session.ts";
 import { startWithinRound } from "./start-within.ts";
+import type { NoticeZoneChanges } from "./zone-data.ts";
 
 export interface EngineOptions extends Omit<DispatcherOptions, "session" | "peers"> {
   /** Where workers reach this node; null when they cannot. */
@@ -25,6 +27,10 @@ export interface EngineOptions extends Omit<DispatcherOptions, "session" | "peer
   logRetentionMs: number;
   /** Reads the database's clock; left out, `clock` needs no measuring. */
   measureClock?: () => Promise<void>;
+  /** The version of the time zone data that it plans with. Default: this process'. */
+  zoneData?: string;
+  /** New time zone data has changed when these fire. */
+  noticeZoneChanges?: NoticeZoneChanges;
 }
 
 export interface Engine {
@@ -47,13 +53,14 @@ const CLOCK_MS = 1_000;
 const RETRY_MS = 300;
 
 export function createEngine(options: EngineOptions): Engine {
-  const { store, clock, random, metrics, log, roles } = options;
+  const { store, clock, random, metrics, log, roles, zoneData = ownZoneData } = options;
   const session = createSession({
     store,
     clock,
     log,
     node: options.node,
     url: options.url,
+    zoneData: roles.planner ? zoneData : null,
     ...(options.cell === undefined ? {} : { cell: options.cell }),
     onRecalls: (recalls) => {
       for (const { id, token, what, reason } of recalls) dispatcher.recall({ id, token }, what, reason);
@@ -91,6 +98,8 @@ export function createEngine(options: EngineOptions): Engine {
       gates.changed();
       gateLoop.wake();
     },
+    zoneData,
+    noticeZoneChanges: options.noticeZoneChanges,
   });
 
   const loop = (name: string, round: () => Promise<number>) =>

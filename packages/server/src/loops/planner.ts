@@ -2,11 +2,21 @@
  * Schedules become tasks, ahead of time. Every node plans; the store gives each schedule to one of them at a time, and a fire's row is
  * unique for ever, so nothing here has to be in charge.
  */
-import { CATCH_UP_PRIORITY, type Clock, type Id, type IdSource, MISSED_AFTER_MS, planFires } from "@carillon/core";
+import {
+  CATCH_UP_PRIORITY,
+  type Clock,
+  dependsOnZoneData,
+  type Id,
+  type IdSource,
+  MISSED_AFTER_MS,
+  planFires,
+} from "@carillon/core";
 import type { NewTask, SchedulePlan, ScheduleRecord, ScheduleToPlan, Store, TypeDeclaration } from "@carillon/store";
 import type { CreatedTask } from "../dispatch/demand.ts";
 import type { Log } from "../dispatch/options.ts";
 import { settle } from "../operations/new-task.ts";
+import { ownZoneData } from "../zone-data-version.ts";
+import { createZoneData, type NoticeZoneChanges } from "./zone-data.ts";
 
 /** Fires become tasks so long before their instant. */
 const HORIZON_MS = 60_000;
@@ -38,9 +48,20 @@ export function createPlanner(options: {
   noticeCreated: (tasks: readonly CreatedTask[]) => void;
   /** Tasks wait at gates that may not have been known before. */
   gatesChanged?: () => void;
+  /** The version of the time zone data that it plans with. Default: this process'. */
+  zoneData?: string | undefined;
+  /** New time zone data has changed when these fire. */
+  noticeZoneChanges?: NoticeZoneChanges | undefined;
 }): Planner {
   const { store, clock, ids, log, noticeCreated, gatesChanged } = options;
   const startedAt = clock.monotonic();
+  const zones = createZoneData({
+    store,
+    clock,
+    log,
+    version: options.zoneData ?? ownZoneData,
+    onChanged: options.noticeZoneChanges ?? (() => {}),
+  });
   const declared = new Map<string, { readAt: number; types: Map<string, TypeDeclaration> }>();
   const wanted = new Set<string>();
   /** Schedules that this node cannot plan, with the version that was tried: another one's zone, or a dialect it does not know. */
@@ -63,6 +84,8 @@ export function createPlanner(options: {
 
   function plan(schedule: ScheduleToPlan, { now, downtimes }: Round): SchedulePlan {
     const { plannedUntil: mark, definition } = schedule;
+    const byZones = dependsOnZoneData(definition.rule, schedule.calendars);
+    if (byZones && !zones.mayPlan(schedule.zoneData)) return asItWas(schedule);
     const types = typesOf(schedule.namespace);
     if (!types) {
       wanted.add(schedule.namespace);
@@ -94,6 +117,7 @@ export function createPlanner(options: {
       plannedUntil: planned.plannedUntil,
       // A rule of the past does not say when the schedule fires next.
       nextFireAt: schedule.until === null ? planned.nextFireAt : schedule.nextFireAt,
+      zoneData: byZones ? zones.version : null,
       fires: planned.fires.map(({ fireAt, dueAt, outcome, reason, caughtUp }) => ({
         fireAt,
         outcome,
@@ -128,11 +152,15 @@ export function createPlanner(options: {
   }
 
   /** A rule of the past that cannot be planned would hold up the one that took its place, perhaps to mend it. */
-  function givenUp({ name, namespace, until, nextFireAt }: ScheduleToPlan, round: Round, error: unknown): SchedulePlan {
+  function givenUp(
+    { name, namespace, until, nextFireAt, zoneData }: ScheduleToPlan,
+    round: Round,
+    error: unknown,
+  ): SchedulePlan {
     log.error({ error, schedule: name, namespace, until: new Date(until!) }, "fires before a change cannot be planned");
     round.moved++;
     round.unfinished = true;
-    return { fires: [], plannedUntil: until!, nextFireAt };
+    return { fires: [], plannedUntil: until!, nextFireAt, zoneData };
   }
 
   /** What waits at a gate is nobody's yet. */
@@ -148,6 +176,7 @@ export function createPlanner(options: {
       const before = now + REPLAN_MS;
       const downtimes = await store.downtimes(0);
       await readTypes();
+      const moreOfZones = await zones.round();
       const round: Round = { now, before, downtimes, sliceEndsAt: null, moved: 0, unfinished: false };
       // Those that cannot be planned come first, as their marks stay behind.
       const limit = SCHEDULES_A_ROUND + unreadable.size;
@@ -156,7 +185,7 @@ export function createPlanner(options: {
       );
       if (tasks.length > 0) notice(tasks);
       const more = round.unfinished || (schedules === limit && round.moved > 0);
-      return wanted.size > 0 || more ? 0 : PAUSE_MS;
+      return wanted.size > 0 || more || moreOfZones ? 0 : PAUSE_MS;
     },
     forgetTypes: () => declared.clear(),
   };
@@ -174,10 +203,11 @@ interface Round {
   unfinished: boolean;
 }
 
-const asItWas = ({ plannedUntil, nextFireAt }: ScheduleRecord): SchedulePlan => ({
+const asItWas = ({ plannedUntil, nextFireAt, zoneData }: ScheduleToPlan): SchedulePlan => ({
   fires: [],
   plannedUntil,
   nextFireAt,
+  zoneData,
 });
 
 /** What a fire creates. A template leaves fields out as a create does: then the type's latest declaration counts, then the default. */

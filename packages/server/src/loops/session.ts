@@ -39,6 +39,8 @@ export interface SessionOptions {
   url: string | null;
   cell?: number;
   onRecalls: (recalls: readonly Recall[]) => void;
+  /** Of the time zone data that this node plans with; null: it plans nothing. */
+  zoneData?: string | null;
   /** Another session than before is open. */
   onReopened: () => void;
   /** This process stood still since then: nothing is handed out before this is settled. */
@@ -46,7 +48,7 @@ export interface SessionOptions {
 }
 
 export function createSession(options: SessionOptions): NodeSession {
-  const { store, clock, log, node, url, cell = 0 } = options;
+  const { store, clock, log, node, url, cell = 0, zoneData = null } = options;
   let id: Id | null = null;
   let source: IdSource | null = null;
   /** When the last good renewal was sent, monotonic. */
@@ -69,7 +71,7 @@ export function createSession(options: SessionOptions): NodeSession {
 
   async function open(): Promise<OpenedSession> {
     const sentAt = clock.monotonic();
-    const opened = await store.openSession({ node, url, now: clock.now(), starting });
+    const opened = await store.openSession({ node, url, now: clock.now(), starting, zoneData });
     id = opened.id;
     source = createIdSource({ cell, slot: opened.slot });
     renewedAt = sentAt;

@@ -17,7 +17,7 @@ export function startWithinRound({
     if (!clock.certain()) return PAUSE_MS;
     const skipped = await store.skipUnstarted({ now: clock.now(), limit: PAGE });
     for (const { id, lane } of skipped) {
-      metrics.taskEnded(lane.queue, lane.type, "skipped", null);
+      metrics.taskEnded(lane, "skipped", null);
       feed.taskChanged(id, lane.namespace, "skipped");
     }
     return skipped.length === PAGE ? 0 : PAUSE_MS;

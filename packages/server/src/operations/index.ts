@@ -8,5 +8,6 @@ export { backfillSchedule, cancelOperation, getOperation, listOperations } from 
 export { scheduleLoad } from "./schedule-load.ts";
 export { getScheduleStats } from "./schedule-stats.ts";
 export * from "./schedules.ts";
+export { getQueueStats, getStats } from "./stats.ts";
 export * from "./tasks.ts";
 export { createDeclaredTypes, type DeclaredTypes } from "./types.ts";

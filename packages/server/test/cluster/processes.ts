@@ -23,15 +23,17 @@ export async function startNodeProcess(options: {
   dataDir?: string;
   port?: number;
   command?: "server" | "dev";
+  environment?: NodeJS.ProcessEnv;
 }): Promise<RunningNode> {
-  const { databaseUrl, dataDir, port = 0, command = "server" } = options;
-  const running = run([
+  const { databaseUrl, dataDir, port = 0, command = "server", environment = {} } = options;
+  const args = [
     command,
     "--port",
     String(port),
     ...(databaseUrl === undefined ? [] : ["--database-url", databaseUrl]),
     ...(dataDir === undefined ? [] : ["--data-dir", dataDir]),
-  ]);
+  ];
+  const running = run(args, environment);
   const url = await readyUrl(running);
   return { ...running, url };
 }

@@ -8,10 +8,12 @@ import type {
   Lane,
   LatenessWindow,
   LogLine,
+  NodeFigures,
   OperationRecord,
   ScheduleRecord,
   Trigger,
   TypeDeclaration,
+  ZoneChange,
 } from "../store.ts";
 import type { PendingQueue, Place } from "./pending.ts";
 
@@ -48,6 +50,8 @@ export interface MemoryDatabase {
   scheduleNames: Map<string, Id>;
   /** By namespace and name. */
   calendars: Map<string, CalendarRecord & { ics: string | null }>;
+  /** In order. */
+  zoneChanges: ZoneChange[];
   /** By schedule, then by instant. */
   fires: Map<Id, Map<number, FireRow>>;
   operations: Map<Id, OperationRecord>;
@@ -102,12 +106,15 @@ export interface SessionRow {
   beat: bigint;
   seenAt: number;
   starting: boolean;
+  zoneData: string | null;
+  figures: NodeFigures | null;
   deadAt: number | null;
   closedAt: number | null;
 }
 
 export interface ScheduleRow extends ScheduleRecord {
   past: PastRule[];
+  zoneData: string | null;
   deletedAt: number | null;
 }
 
@@ -149,6 +156,7 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     schedules: new Map(),
     scheduleNames: new Map(),
     calendars: new Map(),
+    zoneChanges: [],
     fires: new Map(),
     operations: new Map(),
     logs: new Map(),

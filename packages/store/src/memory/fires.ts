@@ -37,6 +37,7 @@ export function planSchedules(
     }
     row.plannedUntil = plan.plannedUntil;
     row.nextFireAt = plan.nextFireAt;
+    if (plan.fires.length > 0 || plan.plannedUntil !== schedule.plannedUntil) row.zoneData = plan.zoneData ?? null;
     row.past = pastAfterPlan(row.past, plan.plannedUntil);
   }
   return { schedules: plans.length, tasks };
@@ -50,7 +51,8 @@ function scheduleToPlan(database: MemoryDatabase, row: ScheduleRow): ScheduleToP
     .filter(({ fireAt, outcome, backfilled }) => fireAt > row.plannedUntil && outcome === "task" && !backfilled)
     .map(({ fireAt }) => fireAt)
     .sort((a, b) => a - b);
-  return { ...schedule, calendars: schedule.calendars ?? calendarsOf(database, schedule), tasksAhead };
+  const calendars = schedule.calendars ?? calendarsOf(database, schedule);
+  return { ...schedule, calendars, tasksAhead, zoneData: row.zoneData };
 }
 
 export function recordDowntime(database: MemoryDatabase, { from, until }: { from: number; until: number }): void {

@@ -8,6 +8,7 @@ import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { adopt, claim, giveBack, lanes, leases, markRunning, nextDue } from "./claims.ts";
 import { createTasks } from "./create.ts";
 import type { MemoryDatabase } from "./database.ts";
+import { created, nodeFigures, recordFigures } from "./figures.ts";
 import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from "./fires.ts";
 import { gates, judgeGates } from "./gates.ts";
 import { createMemoryHints } from "./hints.ts";
@@ -30,6 +31,7 @@ import { appendLogs, taskLogs } from "./task-logs.ts";
 import { cancelTask, deleteTask, getTask, patchTask, retryTask, runTaskNow } from "./tasks.ts";
 import { declareTypes, types } from "./types.ts";
 import { depths, maintain } from "./upkeep.ts";
+import { adoptZoneData, zoneChanges } from "./zone-data.ts";
 
 export { createMemoryDatabase, type MemoryDatabase } from "./database.ts";
 export { createFaults, type Faults, withFaults } from "./faults.ts";
@@ -88,6 +90,8 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     deleteSchedule: verb(deleteSchedule),
     setPaused: verb(setPaused),
     planSchedules: verb(planSchedules),
+    adoptZoneData: verb(adoptZoneData),
+    zoneChanges: verb(zoneChanges),
     listFires: verb(listFires),
     latestFires: verb(latestFires),
 
@@ -108,6 +112,9 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     recordLateness: verb(recordLateness),
     lateness: verb(lateness),
     depths: verb(depths),
+    created: verb(created),
+    recordFigures: verb(recordFigures),
+    nodeFigures: verb(nodeFigures),
     maintain: verb(maintain),
     vacuum: verb(() => false),
 

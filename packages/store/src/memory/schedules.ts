@@ -34,6 +34,7 @@ export function putSchedule(database: MemoryDatabase, request: PutRequest): PutA
       createdAt: now,
       updatedAt: now,
       past: [],
+      zoneData: null,
       deletedAt: null,
     };
     database.schedules.set(row.id, row);
@@ -199,7 +200,7 @@ export function findSchedule(database: MemoryDatabase, namespace: string, name: 
   return id === undefined ? null : (database.schedules.get(id) ?? null);
 }
 
-export function scheduleRecord({ deletedAt: _, past: __, ...record }: ScheduleRow): ScheduleRecord {
+export function scheduleRecord({ deletedAt: _, past: __, zoneData: ___, ...record }: ScheduleRow): ScheduleRecord {
   return { ...record, pause: record.pause && { ...record.pause } };
 }
 

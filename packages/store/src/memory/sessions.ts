@@ -1,5 +1,5 @@
 import { CarillonError, FIRST_SESSION_SLOT, type Id, SLOTS } from "@carillon/core";
-import type { OpenedSession, Recall, Session } from "../store.ts";
+import type { OpenedSession, Recall, Session, Store } from "../store.ts";
 import { returnUnstarted } from "./claims.ts";
 import { isLive, type MemoryDatabase, type TaskRow } from "./database.ts";
 import { endedAttempt, finishTask, returnTask, withAttempt } from "./rows.ts";
@@ -9,14 +9,15 @@ const ADOPTION_MS = 1_500;
 
 export function openSession(
   database: MemoryDatabase,
-  { node, url, now, starting = false }: { node: string; url: string | null; now: number; starting?: boolean },
+  { node, url, now, starting = false, zoneData = null }: Parameters<Store["openSession"]>[0],
 ): OpenedSession {
   const rows = [...database.sessions.values()];
   const slot = freeSlot(rows);
   const settled = rows.filter((row) => !row.starting);
   const lastSeenAt = settled.reduce<number | null>((last, row) => Math.max(last ?? row.seenAt, row.seenAt), null);
   const id = ++database.lastSession;
-  database.sessions.set(id, { id, node, url, slot, beat: 0n, seenAt: now, starting, deadAt: null, closedAt: null });
+  const fresh = { beat: 0n, seenAt: now, figures: null, deadAt: null, closedAt: null };
+  database.sessions.set(id, { id, node, url, slot, starting, zoneData, ...fresh });
   return { id, slot, lastSeenAt };
 }
 
@@ -50,7 +51,7 @@ function recalls(database: MemoryDatabase, id: Id): Recall[] {
 export function sessions(database: MemoryDatabase): Session[] {
   return [...database.sessions.values()]
     .filter((row) => row.closedAt === null)
-    .map(({ id, node, url, beat, deadAt, starting }) => ({ id, node, url, beat, deadAt, starting }));
+    .map(({ slot: _, seenAt: __, closedAt: ___, figures: ____, ...session }) => session);
 }
 
 export function sessionStarted(database: MemoryDatabase, id: Id): void {

@@ -1,15 +1,20 @@
 import { idCreatedAt, publicState } from "@carillon/core";
-import type { Depth } from "../store.ts";
+import { type Depth, isAsked, type LaneFilter } from "../store.ts";
 import type { MemoryDatabase } from "./database.ts";
 
-export function depths(database: MemoryDatabase, { now, cap }: { now: number; cap: number }): Depth[] {
+export function depths(
+  database: MemoryDatabase,
+  { now, cap, ...filter }: { now: number; cap: number } & LaneFilter,
+): Depth[] {
   const counts = new Map<string, Depth>();
   for (const task of database.tasks.values()) {
     const { lane } = task;
+    if (!isAsked(lane, filter)) continue;
     const state = publicState(task, now) as Depth["state"];
     const key = `${lane.id}/${state}`;
-    const entry = counts.get(key) ?? { lane, state, count: 0, waitsSince: null };
+    const entry = counts.get(key) ?? { lane, state, count: 0, due: 0, waitsSince: null };
     entry.count = Math.min(cap, entry.count + 1);
+    if (task.dueAt <= now) entry.due = Math.min(cap, entry.due + 1);
     if ((task.state === "pending" || task.state === "waiting") && task.dueAt <= now) {
       const since = Math.max(task.dueAt, idCreatedAt(task.id));
       entry.waitsSince = Math.min(since, entry.waitsSince ?? since);
@@ -48,6 +53,7 @@ export function maintain(
   for (const [id, { finishedAt }] of database.operations) {
     if (finishedAt !== null && finishedAt < oldest) database.operations.delete(id);
   }
+  database.zoneChanges = database.zoneChanges.filter(({ at }) => at >= now - FIRE_RETENTIONS * retentionMs);
   for (const [key, row] of database.idempotency) {
     if (row.expiresAt <= now) database.idempotency.delete(key);
   }

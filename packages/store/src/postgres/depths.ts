@@ -1,5 +1,5 @@
 import { idCreatedAt } from "@carillon/core";
-import type { Depth } from "../store.ts";
+import { type Depth, isAsked, type LaneFilter } from "../store.ts";
 import type { Db } from "./db.ts";
 import type { Catalog } from "./lanes.ts";
 
@@ -7,15 +7,19 @@ import type { Catalog } from "./lanes.ts";
 const DEADLINE_MS = 5_000;
 
 /** Counts through the indexes of the states, `cap` rows each; never over a whole backlog. */
-export async function depths(db: Db, catalog: Catalog, { now, cap }: { now: number; cap: number }): Promise<Depth[]> {
-  const lanes = await catalog.lanes();
-  const rows = await db.query<[laneId: number, state: Depth["state"], count: number, waitsSince: number | null]>(
-    countTasks,
-    [lanes.map((lane) => lane.id), cap, now, idCreatedAt(0n)],
-    { deadlineMs: DEADLINE_MS },
-  );
+export async function depths(
+  db: Db,
+  catalog: Catalog,
+  { now, cap, ...filter }: { now: number; cap: number } & LaneFilter,
+): Promise<Depth[]> {
+  const lanes = (await catalog.lanes()).filter((lane) => isAsked(lane, filter));
+  const rows = await db.query<
+    [laneId: number, state: Depth["state"], count: number, due: number, waitsSince: number | null]
+  >(countTasks, [lanes.map((lane) => lane.id), cap, now, idCreatedAt(0n)], { deadlineMs: DEADLINE_MS });
   await catalog.learn({ lanes: new Set(rows.map(([laneId]) => laneId)) });
-  return rows.map(([laneId, state, count, waitsSince]) => ({ lane: catalog.lane(laneId), state, count, waitsSince }));
+  return rows
+    .map(([laneId, state, count, due, waitsSince]) => ({ lane: catalog.lane(laneId), state, count, due, waitsSince }))
+    .filter(({ lane }) => isAsked(lane, filter));
 }
 
 /**
@@ -49,10 +53,11 @@ shown as (
               when failures > 0 then 'retrying'
               when due_at > to_timestamp($3::float8 / 1000) then 'scheduled'
               else 'queued' end as state,
+         due_at <= to_timestamp($3::float8 / 1000) as due,
          case when state in ('pending', 'waiting') and due_at <= to_timestamp($3::float8 / 1000)
               then greatest(extract(epoch from due_at)::float8 * 1000, (id >> 22)::float8 + $4::float8) end as since
     from found)
-select lane_id, state, least($2, count(*))::int4, min(since)
+select lane_id, state, least($2, count(*))::int4, least($2, count(*) filter (where due))::int4, min(since)
   from shown
  group by lane_id, state`,
 };

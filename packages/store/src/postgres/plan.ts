@@ -15,6 +15,7 @@ import { instant, ms } from "./records.ts";
 import { columnCount, scheduleColumns, toSchedule } from "./schedules.ts";
 
 type Plan = (schedule: ScheduleToPlan) => SchedulePlan;
+type WithCalendars = Omit<ScheduleToPlan, "tasksAhead" | "zoneData">;
 type Planned = { schedule: ScheduleToPlan; past: PastRule[]; plan: SchedulePlan };
 
 /** `plan` is asked again when the transaction has to begin anew, for a day of the ledger that had no partition yet. */
@@ -29,6 +30,7 @@ export async function planSchedules(
       const rows = await tx.query(takeSchedules, [before, limit]);
       if (rows.length === 0) return { schedules: 0, tasks: [] };
       const pasts = rows.map((row): PastRule[] => JSON.parse(row[columnCount] as string));
+      const zoneData = rows.map((row) => row[columnCount + 1] as string | null);
       const schedules = await withTasksAhead(
         tx,
         await withCalendars(
@@ -36,7 +38,10 @@ export async function planSchedules(
           rows.map((row, index) => atItsMark(toSchedule(row), pasts[index]!)),
         ),
       );
-      const planned = schedules.map((schedule, index) => ({ schedule, past: pasts[index]!, plan: plan(schedule) }));
+      const planned = schedules.map((found, index) => {
+        const schedule = { ...found, zoneData: zoneData[index]! };
+        return { schedule, past: pasts[index]!, plan: plan(schedule) };
+      });
       const tasks = await recordFires(tx, planned);
       await insertTasks(tx, catalog, tasks);
       await waitAtGates(tx, tasks);
@@ -51,7 +56,7 @@ export async function planSchedules(
 }
 
 /** As with the tasks ahead, read after the locks were taken: an edit of a calendar changes the schedules' rows too. */
-async function withCalendars(tx: Db, schedules: AtItsMark[]): Promise<Omit<ScheduleToPlan, "tasksAhead">[]> {
+async function withCalendars(tx: Db, schedules: AtItsMark[]): Promise<WithCalendars[]> {
   const present = await calendarsOf(
     tx,
     schedules.filter(({ calendars }) => !calendars),
@@ -60,7 +65,7 @@ async function withCalendars(tx: Db, schedules: AtItsMark[]): Promise<Omit<Sched
 }
 
 /** A statement of its own, as only one that begins after the locks were taken sees what they waited for. */
-async function withTasksAhead(tx: Db, schedules: Omit<ScheduleToPlan, "tasksAhead">[]): Promise<ScheduleToPlan[]> {
+async function withTasksAhead(tx: Db, schedules: WithCalendars[]): Promise<Omit<ScheduleToPlan, "zoneData">[]> {
   const limited = schedules.filter(({ definition }) => definition.rule.maxFires !== null);
   const ahead = new Map<Id, number[]>();
   if (limited.length > 0) {
@@ -107,13 +112,14 @@ async function moveMarks(tx: Db, planned: Planned[], tasks: NewTask[]): Promise<
     planned.map(({ past, plan }) =>
       past.length === 0 ? null : JSON.stringify(pastAfterPlan(past, plan.plannedUntil)),
     ),
+    planned.map(({ plan }) => plan.zoneData ?? null),
   ]);
 }
 
 const takeSchedules: Statement = {
   name: "take_schedules",
   text: `
-select ${scheduleColumns}, past
+select ${scheduleColumns}, past, zone_data
   from schedule
  where deleted_at is null and planned_until < ${instant("$1")}
  order by planned_until limit $2
@@ -153,8 +159,9 @@ const markPlanned: Statement = {
   text: `
 update schedule
    set planned_until = to_timestamp(planned.until / 1000), next_fire_at = to_timestamp(planned.next_fire_at / 1000),
-       fires = schedule.fires + planned.fires, past = coalesce(planned.past::jsonb, schedule.past)
-  from unnest($1::bigint[], $2::float8[], $3::float8[], $4::int[], $5::text[])
-    as planned (id, until, next_fire_at, fires, past)
+       fires = schedule.fires + planned.fires, past = coalesce(planned.past::jsonb, schedule.past),
+       zone_data = planned.zone_data
+  from unnest($1::bigint[], $2::float8[], $3::float8[], $4::int[], $5::text[], $6::text[])
+    as planned (id, until, next_fire_at, fires, past, zone_data)
  where schedule.id = planned.id`,
 };

@@ -1,15 +1,12 @@
 /** Sessions: a node's life. Expiry is observed by others (the same beat for long enough), never computed from clocks. */
 import { CarillonError, FIRST_SESSION_SLOT, type Id, SLOTS } from "@carillon/core";
-import type { OpenedSession, Recall, Session } from "../store.ts";
+import type { OpenedSession, Recall, Session, Store } from "../store.ts";
 import { type Db, sqlState } from "./db.ts";
 
 /** More nodes than this never start at the same moment. */
 const OPEN_TIMES = 20;
 
-export async function openSession(
-  db: Db,
-  session: { node: string; url: string | null; now: number; starting?: boolean },
-): Promise<OpenedSession> {
+export async function openSession(db: Db, session: Parameters<Store["openSession"]>[0]): Promise<OpenedSession> {
   for (let times = 1; ; times++) {
     try {
       const [row] = await db.query<[id: Id, slot: number, lastSeenAt: number | null]>(insertSession, [
@@ -17,6 +14,7 @@ export async function openSession(
         session.url,
         session.now,
         session.starting ?? false,
+        session.zoneData ?? null,
       ]);
       if (row) return { id: row[0], slot: row[1], lastSeenAt: row[2] };
       throw new CarillonError("unavailable", {
@@ -41,8 +39,13 @@ export async function renewSession(db: Db, id: Id, now: number): Promise<{ alive
 }
 
 export async function sessions(db: Db): Promise<Session[]> {
-  const rows = await db.query<[Id, string, string | null, bigint, number | null, boolean]>(selectSessions, []);
-  return rows.map(([id, node, url, beat, deadAt, starting]) => ({ id, node, url, beat, deadAt, starting }));
+  const rows = await db.query<[Id, string, string | null, bigint, number | null, boolean, string | null]>(
+    selectSessions,
+    [],
+  );
+  return rows.map(([id, node, url, beat, deadAt, starting, zoneData]) => {
+    return { id, node, url, beat, deadAt, starting, zoneData };
+  });
 }
 
 export async function sessionStarted(db: Db, id: Id): Promise<void> {
@@ -66,8 +69,8 @@ with last as (
 free as (
   select ${FIRST_SESSION_SLOT} + (last.slot - ${FIRST_SESSION_SLOT} + step) % ${SLOTS - FIRST_SESSION_SLOT} as slot, step
     from last cross join generate_series(1, ${SLOTS - FIRST_SESSION_SLOT}) as step)
-insert into session (node, url, slot, opened_at, seen_at, starting)
-select $1, $2, free.slot, to_timestamp($3::float8 / 1000), to_timestamp($3::float8 / 1000), $4
+insert into session (node, url, slot, opened_at, seen_at, starting, zone_data)
+select $1, $2, free.slot, to_timestamp($3::float8 / 1000), to_timestamp($3::float8 / 1000), $4, $5
   from free
  where not exists (
    select from session where session.slot = free.slot and dead_at is null and closed_at is null)
@@ -100,7 +103,7 @@ select task.id, task.token, task.recall, task.reason
 const selectSessions = {
   name: "select_sessions",
   text: `
-select id, node, url, beat, (extract(epoch from dead_at) * 1000)::float8, starting
+select id, node, url, beat, (extract(epoch from dead_at) * 1000)::float8, starting, zone_data
   from session
  where closed_at is null
     or (closed_at > (select max(seen_at) from session) - interval '1 hour'

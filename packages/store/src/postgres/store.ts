@@ -9,6 +9,7 @@ import { createCreateTasks } from "./create.ts";
 import { openPools } from "./db.ts";
 import { depths } from "./depths.ts";
 import { downtimes, recordDowntime } from "./downtime.ts";
+import { created, nodeFigures, recordFigures } from "./figures.ts";
 import { latestFires, listFires } from "./fires.ts";
 import { gates, judgeGates } from "./gates.ts";
 import { createHints } from "./hints.ts";
@@ -29,6 +30,7 @@ import type { Timers } from "./timers.ts";
 import { declareTypes, types } from "./types.ts";
 import { maintain } from "./upkeep.ts";
 import { createVacuum } from "./vacuum.ts";
+import { adoptZoneData, zoneChanges } from "./zone-data.ts";
 
 export interface PostgresStoreOptions {
   /** A URL, or the same as fields. */
@@ -103,6 +105,8 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     deleteSchedule: (namespace, name, now) => deleteSchedule(control, namespace, name, now),
     setPaused: (namespace, name, request) => setPaused(control, namespace, name, request),
     planSchedules: (request, plan) => planSchedules(control, catalog, request, plan),
+    adoptZoneData: (request, shift) => adoptZoneData(control, request, shift),
+    zoneChanges: (namespace, query) => zoneChanges(reads, namespace, query),
     listFires: (schedule, query) => listFires(reads, schedule, query),
     latestFires: (schedule, query) => latestFires(reads, schedule, query),
 
@@ -123,6 +127,9 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     recordLateness: (writer, windows) => recordLateness(control, writer, windows),
     lateness: (namespace, range) => lateness(reads, namespace, range),
     depths: (request) => depths(reads, catalog, request),
+    created: (request) => created(reads, catalog, request),
+    recordFigures: (session, figures) => recordFigures(pools.sessions, session, figures),
+    nodeFigures: () => nodeFigures(reads),
     maintain: (request) => maintain(pools, request),
     vacuum: () => vacuum.run(),
 

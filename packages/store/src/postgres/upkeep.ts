@@ -47,6 +47,7 @@ async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest)
   await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
   await deleteInBatches(pools.control, deleteOldLateness, request.now - LATENESS_KEPT_MS);
   await deleteInBatches(pools.control, deleteOldOperations, request.now - request.retentionMs);
+  await deleteInBatches(pools.control, deleteOldZoneChanges, request.now - FIRE_RETENTIONS * request.retentionMs);
   await deleteInBatches(pools.control, deleteOldSessions, request.now - request.retentionMs);
 }
 
@@ -195,6 +196,19 @@ const deleteOldLateness = {
 delete from lateness
  where (namespace, at, queue, writer) in (
    select namespace, at, queue, writer from lateness
+    where at < to_timestamp($1::float8 / 1000)
+    order by at
+    limit $2
+      for update skip locked)
+returning 1`,
+};
+
+const deleteOldZoneChanges = {
+  name: "delete_old_zone_changes",
+  text: `
+delete from zone_change
+ where id in (
+   select id from zone_change
     where at < to_timestamp($1::float8 / 1000)
     order by at
     limit $2

@@ -32,6 +32,11 @@ export async function compareEverything(world: World): Promise<void> {
         answer.filter((depth) => depth.count > 0),
       ),
   );
+  await same(
+    world,
+    (store) => store.created({ from: world.now - 60_000, cap: 1_000, namespace: world.namespaces[0] }),
+    ({ from, lanes }, side) => ({ from, lanes: unordered(side, lanes) }),
+  );
   await listSessions(world);
   for (const n of world.beats.keys()) {
     await same(

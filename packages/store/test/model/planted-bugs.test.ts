@@ -121,6 +121,19 @@ const bugs: Record<string, Bug> = {
       return answer;
     },
   }),
+  "new zone data leaves what was planned": (store) => ({
+    adoptZoneData: (request, shift) =>
+      store.adoptZoneData(request, (schedule) => {
+        const shifted = shift(schedule);
+        return shifted && { ...shifted, removed: [] };
+      }),
+  }),
+  "older zone data takes plans back from newer": (store, database) => ({
+    adoptZoneData(request, shift) {
+      for (const row of database.sessions.values()) row.zoneData = null;
+      return store.adoptZoneData(request, shift);
+    },
+  }),
   "a fire becomes a task twice": (store, database) => ({
     planSchedules(request, plan) {
       return store.planSchedules(request, (schedule) => {

@@ -36,6 +36,33 @@ export const figures: Promises = {
     await t.store.maintain({ now: t.now, retentionMs: 14 * 24 * HOUR_MS, logRetentionMs: 7 * 24 * HOUR_MS });
     expect(await t.store.lateness(t.namespace, { from: 0, to: t.now })).toMatchObject([{ counts: counts(1) }]);
   },
+  "tasks made of late are counted by lane, the latest ones where they are too many": async (t) => {
+    await t.create({ queue: "mail" });
+    t.now += 10_000;
+    for (let n = 0; n < 3; n++) await t.create({ queue: "mail" });
+    const [claimed] = await t.claim({ queue: "mail", limit: 1 });
+    await t.record(claimed!, final("succeeded"));
+    await t.create();
+    const created = async (cap: number, filter = {}) => {
+      const { from, lanes } = await t.store.created({ from: t.now - 60_000, cap, namespace: t.namespace, ...filter });
+      return [t.now - from, ...lanes.map(({ lane, count }) => `${lane.queue} ${count}`).sort()];
+    };
+    expect(await created(100)).toEqual([60_000, "default 1", "mail 4"]);
+    expect(await created(100, { queue: "mail" })).toEqual([60_000, "mail 4"]);
+    // The latest two that are not final; the one that is was made before them.
+    expect(await created(2)).toEqual([0, "default 1", "mail 1"]);
+    expect(await created(100, { namespace: "somebody else" })).toEqual([60_000]);
+  },
+  "what a node says about itself counts while it lives": async (t) => {
+    const other = await t.openSession("node-2");
+    const mine = async () => (await t.store.nodeFigures()).filter(({ node }) => node === "node-2");
+    expect(await mine()).toEqual([{ node: "node-2", zoneData: null, workers: 0, queues: [] }]);
+    const queues = [{ namespace: t.namespace, queue: "mail", startedPerSecond: 1.5, finishedPerSecond: 1 }];
+    await t.store.recordFigures(other, { workers: 2, queues });
+    expect(await mine()).toEqual([{ node: "node-2", zoneData: null, workers: 2, queues }]);
+    await t.store.closeSession(other, t.now);
+    expect(await mine()).toEqual([]);
+  },
   "the latest fires of a range come first, each with its task's times": async (t) => {
     await put(t);
     await plan(t, [-30, -20, -10]);

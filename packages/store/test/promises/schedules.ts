@@ -242,14 +242,15 @@ export const plan = (
   seconds: number[],
   outcome: "task" | "skipped" | "missed" = "task",
   asked: (schedule: ScheduleToPlan) => void = () => {},
-  more: Partial<NewTask> = {},
+  { zoneData = null, next = null, ...more }: Partial<NewTask> & { zoneData?: string | null; next?: number | null } = {},
 ) => {
   const planned = (schedule: ScheduleToPlan): SchedulePlan => {
     asked(schedule);
     return {
       // Still behind, so that the next call plans again.
       plannedUntil: Math.min(schedule.until ?? Number.POSITIVE_INFINITY, t.now + HORIZON_MS - 1),
-      nextFireAt: null,
+      nextFireAt: next === null ? null : t.now + next * 1_000,
+      zoneData,
       fires: seconds.map((second) => {
         const fireAt = t.now + second * 1_000;
         const gateId = schedule.definition.overlap === "allow" ? null : schedule.id;

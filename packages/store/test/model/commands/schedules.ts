@@ -1,15 +1,16 @@
-import { defaultPolicy, type Id, nextFireAt, overlapPolicies, planFires } from "@carillon/core";
+import { defaultPolicy, dependsOnZoneData, type Id, nextFireAt, overlapPolicies, planFires } from "@carillon/core";
 import type { NewTask, ScheduleDefinition, SchedulePlan, ScheduleRecord, ScheduleToPlan } from "@carillon/store";
 import fc from "fast-check";
 import { command, nth } from "../command.ts";
 import { pick, same, unordered, type World } from "../world.ts";
 import { everyPage } from "./people.ts";
+import { ruleUnder, zoneVersions } from "./zone-data.ts";
 
 const HORIZON_MS = 60_000;
 
 const definition = fc
   .record({
-    every: fc.constantFrom("7s", "20s", "1h", "12h"),
+    every: fc.constantFrom("7s", "20s", "1h", "12h", null, null),
     maxFires: fc.constantFrom(null, null, 4),
     catchUp: fc.constantFrom("skip" as const, "last" as const, "all" as const),
     priority: fc.constantFrom(2, 5),
@@ -21,10 +22,10 @@ const definition = fc
   .map(
     ({ every, maxFires, catchUp, priority, overlap, excludes, includes, roll }): ScheduleDefinition => ({
       rule: {
-        cron: null,
+        cron: every === null ? "*/20 * * * * *" : null,
         every,
-        timeZone: "UTC",
-        dialect: "vixie",
+        timeZone: every === null ? "Europe/Paris" : "UTC",
+        dialect: every === null ? "ocps" : "vixie",
         dst: { gap: "next", overlap: "first" },
         jitter: null,
         startAt: null,
@@ -84,8 +85,12 @@ const setPaused = command(
 /** What a planner does, with ids that are the same on both sides. */
 const planSchedules = command(
   "planSchedules",
-  fc.record({ limit: fc.constantFrom(1, 3, 50), aliveMs: fc.constantFrom(0, 60_000, 86_400_000) }),
-  async (world, { limit, aliveMs }) => {
+  fc.record({
+    limit: fc.constantFrom(1, 3, 50),
+    aliveMs: fc.constantFrom(0, 60_000, 86_400_000),
+    zoneData: zoneVersions,
+  }),
+  async (world, { limit, aliveMs, zoneData }) => {
     const { now } = world;
     const tasks = new Map<string, NewTask>();
     const taskOf = (schedule: ScheduleRecord, fireAt: number): NewTask => {
@@ -99,7 +104,12 @@ const planSchedules = command(
     };
     const plan = (schedule: ScheduleToPlan): SchedulePlan => {
       const { id, definition, calendars, plannedUntil, fires: firesSoFar, tasksAhead, paused, until } = schedule;
-      const { rule, catchUp } = definition;
+      const { catchUp } = definition;
+      const byZones = dependsOnZoneData(definition.rule);
+      if (byZones && schedule.zoneData !== null && schedule.zoneData !== zoneData) {
+        return { fires: [], plannedUntil, nextFireAt: schedule.nextFireAt, zoneData: schedule.zoneData };
+      }
+      const rule = ruleUnder(zoneData, definition.rule);
       const planned = planFires(
         { id, rule, catchUp, calendars, plannedUntil, firesSoFar, tasksAhead, paused, until },
         { now, horizonMs: HORIZON_MS, aliveSince: now - aliveMs, limit },
@@ -107,6 +117,7 @@ const planSchedules = command(
       return {
         plannedUntil: planned.plannedUntil,
         nextFireAt: until === null ? planned.nextFireAt : schedule.nextFireAt,
+        zoneData: byZones ? zoneData : null,
         fires: planned.fires.map(({ fireAt, outcome, reason, caughtUp }) => ({
           fireAt,
           outcome,

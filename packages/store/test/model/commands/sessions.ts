@@ -14,11 +14,11 @@ const advance = command(
   },
 );
 
-export async function open(world: World, node: string): Promise<void> {
+export async function open(world: World, node: string, zoneData: string | null = null): Promise<void> {
   await same(
     world,
     async (store, side) => {
-      const session = await store.openSession({ node, url: `http://${node}`, now: world.now });
+      const session = await store.openSession({ node, url: `http://${node}`, now: world.now, zoneData });
       side.sessions.push(session.id);
       return session;
     },
@@ -27,7 +27,11 @@ export async function open(world: World, node: string): Promise<void> {
   world.beats.push(0n);
 }
 
-const openSession = command("openSession", fc.constantFrom("node-1", "node-2"), open);
+const openSession = command(
+  "openSession",
+  fc.record({ node: fc.constantFrom("node-1", "node-2"), zoneData: fc.constantFrom(null, "2025c", "2026a") }),
+  (world, { node, zoneData }) => open(world, node, zoneData),
+);
 
 const renewSession = command("renewSession", nth, async (world, n) => {
   const answer = await same(
