@@ -191,6 +191,48 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     });
   });
 
+  test("a schedule of several rules is edited with all of them, its calendars, and a preview that knows its name", async () => {
+    await node.call("PUT", "/calendars/nights", {
+      timeZone: "UTC",
+      weekly: [{ days: ["SUN"], from: "00:00", to: "06:00" }],
+    });
+    const rules = [{ cron: "H 2 * * *" }, { rrule: "FREQ=WEEKLY;BYDAY=MO;BYHOUR=9;BYMINUTE=0;BYSECOND=0" }];
+    await node.call("PUT", "/schedules/mixed", {
+      rules,
+      timeZone: "Europe/Paris",
+      excludes: ["nights"],
+      task: { type: "noop" },
+    });
+    const asStored = await node.call<{ fires: { at: string }[] }>("POST", "/schedules:preview", {
+      rules,
+      timeZone: "Europe/Paris",
+      excludes: ["nights"],
+      name: "mixed",
+    });
+    await withPage("/schedules/mixed/edit", async (page) => {
+      expect(await page.getByRole("textbox", { name: "Cron expression" }).inputValue()).toBe(rules[0]!.cron);
+      expect(await page.getByRole("textbox", { name: "RRULE" }).inputValue()).toBe(rules[1]!.rrule);
+      const preview = page.getByRole("region", { name: "Preview" }).filter({ visible: true });
+      await preview.locator(`time[datetime="${asStored.fires[0]!.at}"]`).first().waitFor();
+      await page.getByRole("textbox", { name: "RRULE" }).fill("FREQ=NEVER");
+      await page.getByText(/FREQ/).and(page.locator("li")).waitFor();
+      await page.getByRole("textbox", { name: "RRULE" }).fill("FREQ=DAILY;BYHOUR=12");
+      await page.getByRole("checkbox", { name: "nights" }).uncheck();
+      await page.getByRole("button", { name: "Add a rule" }).click();
+      await page.getByRole("textbox", { name: "Cron expression" }).nth(1).fill("0 18 * * 5");
+      await page.getByRole("button", { name: "Save" }).click();
+      await page.waitForURL(/\/schedules\/mixed$/);
+    });
+    expect(await node.call("GET", "/schedules/mixed")).toMatchObject({
+      rules: [rules[0], { rrule: "FREQ=DAILY;BYHOUR=12" }, { cron: "0 18 * * 5" }],
+      timeZone: "Europe/Paris",
+      excludes: [],
+      version: 2,
+    });
+    await node.call("DELETE", "/schedules/mixed");
+    await node.call("DELETE", "/calendars/nights");
+  });
+
   test("the coming fires of all schedules are a chart, with their peak and what would spread it", async () => {
     const soon = new Date(Date.now() + 20 * 60_000);
     const cron = `${soon.getUTCMinutes()} ${soon.getUTCHours()} * * *`;

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
-import { readDefinition, readPreview } from "./schedule-form.tsx";
+import { readDefinition } from "./schedule-form.tsx";
+import { emptyRow } from "./schedule-rule.ts";
 import { templateOf } from "./task-template-fields.tsx";
 
-const rule = { kind: "every", cron: "0 2 * * *", every: "5m", zone: "Europe/Paris" } as const;
+const every5m = { ...emptyRow, kind: "every" as const, cron: "0 2 * * *" };
+const rule = { rows: [every5m], zone: "Europe/Paris", dialect: "ocps", excludes: [] };
 const template = { type: "report", payload: '{"a":1}', queue: "", priority: "3", tags: "x, y," };
 
 test("saving keeps what the form does not show and drops what was emptied", () => {
@@ -34,19 +36,4 @@ test("a new schedule holds only what was given", () => {
     timeZone: "Europe/Paris",
     task: { type: "report" },
   });
-});
-
-test("the preview of an edited schedule counts all that decides when it fires, also what no form shows", () => {
-  const fires = {
-    dialect: "vixie",
-    dst: { gap: "skip", overlap: "both" },
-    jitter: "30s",
-    startAt: "2026-12-01T00:00:00.000Z",
-    endAt: "2027-01-01T00:00:00.000Z",
-    maxFires: 5,
-  };
-  const base = { cron: "0 2 * * *", timeZone: "UTC", ...fires, catchUp: { limit: 3 }, task: { type: "old" } };
-  expect(readPreview(base, rule)).toEqual({ every: "5m", timeZone: "Europe/Paris", ...fires });
-  expect(readPreview(null, rule)).toEqual({ every: "5m", timeZone: "Europe/Paris" });
-  expect(readPreview(base, { ...rule, every: " " })).toBeNull();
 });

@@ -109,6 +109,18 @@ function PreviewOf({ preview, zone }: { preview: Preview; zone: string }) {
           </tbody>
         </table>
       )}
+      {preview.clockChanges.length > 0 && (
+        <p className="text-xs text-muted">
+          The clock changes on{" "}
+          {preview.clockChanges.map(({ at, offsetBefore, offsetAfter }, index) => (
+            <span key={at}>
+              {index > 0 && " and "}
+              <ZonedTime at={at} zone={zone} /> ({offsetBefore} to {offsetAfter})
+            </span>
+          ))}
+          .
+        </p>
+      )}
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { LoadingRows } from "../components/empty-state.tsx";
 import { Page } from "../components/page.tsx";
 import { ProblemNotice } from "../components/problem-notice.tsx";
 import { ScheduleForm } from "../components/schedule-form.tsx";
+import { ruleFieldsOf } from "../components/schedule-rule.ts";
 import { templateOf } from "../components/task-template-fields.tsx";
 import { curlCommand } from "../format/shell.ts";
 import { definitionOf, replaceSchedule, type Schedule, schedulePath, scheduleQuery } from "../services/schedules.ts";
@@ -30,18 +31,14 @@ function EditForm({ loaded }: { loaded: Schedule }) {
   const queryClient = useQueryClient();
   // What is being edited stays as it was opened; somebody else's change in between is refused by its version.
   const [schedule] = useState(loaded);
-  const { name, cron, every, timeZone, task } = schedule;
+  const { name, task } = schedule;
+  const definition = definitionOf(schedule);
   return (
     <ScheduleForm
       name={name}
-      rule={{
-        kind: cron === null && every !== null ? "every" : "cron",
-        cron: cron ?? "",
-        every: every ?? "5m",
-        zone: timeZone,
-      }}
+      rule={ruleFieldsOf(definition)}
       template={templateOf(task)}
-      base={definitionOf(schedule)}
+      base={definition}
       submitLabel="Save"
       onSubmit={(_, definition) => replaceSchedule(name, definition, schedule.version)}
       onSaved={(saved) => {

@@ -12,6 +12,12 @@ export interface ScheduleTask {
   [field: string]: unknown;
 }
 
+export interface RuleSource {
+  cron?: string | null | undefined;
+  every?: string | null | undefined;
+  rrule?: string | null | undefined;
+}
+
 export interface Schedule {
   name: string;
   version: number;
@@ -21,7 +27,7 @@ export interface Schedule {
   every: string | null;
   rrule: string | null;
   /** Each with the one field that it was given. */
-  rules: { cron?: string; every?: string; rrule?: string }[] | null;
+  rules: RuleSource[] | null;
   timeZone: string;
   task: ScheduleTask;
   catchUp: { policy: "skip" | "last" | "all"; window: string; limit: number };
@@ -45,19 +51,16 @@ export interface Fire {
 }
 
 /** What a schedule is made of; everything that is left out takes its default. */
-export interface ScheduleDefinition {
-  cron?: string;
-  every?: string;
-  timeZone?: string;
+export interface ScheduleDefinition extends Rule {
   task: ScheduleTask;
   catchUp?: Partial<Schedule["catchUp"]>;
-  [field: string]: unknown;
 }
 
-export interface Rule {
-  cron?: string;
-  every?: string;
+export interface Rule extends RuleSource {
+  rules?: RuleSource[];
   timeZone?: string;
+  dialect?: string;
+  excludes?: string[];
   /** What else decides when it fires: `startAt`, `dst`… */
   [field: string]: unknown;
 }
@@ -66,6 +69,7 @@ export interface Preview {
   words: string;
   fires: { at: string; local: string; offset: string }[];
   warnings: { code: string; message: string }[];
+  clockChanges: { at: string; offsetBefore: string; offsetAfter: string }[];
 }
 
 interface ScheduleFilter {
