@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Carillon } from "@carillon/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fixtures, type Output, type Running, run as runProcess, start, startDev, temporaryFolder } from "./process.ts";
 import { restPage } from "./reference.ts";
@@ -168,6 +169,31 @@ test("a schedule's figures are shown to people and to programs", async () => {
   expect(shown.stdout).toMatch(/^window\t24h\nfrom\t/);
   expect(told).toMatchObject({ window: "1h", fires: 0, successRate: null, lateness: { maxMs: null } });
   expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("window") });
+});
+
+test("rules are previewed the same by the API, by the client, and without a node", async () => {
+  const expressions = ["H 2 13 * FRI", "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=2;BYMINUTE=30", "36h"] as const;
+  const [cron, rrule, every] = expressions;
+  const rule = { rules: [{ cron }, { rrule }, { every }], timeZone: "Europe/Paris", name: "nightly", count: 3 };
+  const flags = ["--tz", "Europe/Paris", "--name", "nightly", "--count", "3"];
+  const explained = await one(["cron", "explain", ...expressions, ...flags]);
+  const response = await fetch(`${node.url}/api/v1/schedules:preview`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(rule),
+  });
+  expect(await response.json()).toEqual(explained);
+  expect(await new Carillon({ url: node.url }).schedules.preview(rule)).toEqual(explained);
+  expect(explained.words).toMatch(
+    /^At 02:\d\d, on day 13 of the month or on Friday \(H: spread by name\); and every month/,
+  );
+  expect(explained.warnings.map(({ code }: { code: string }) => code)).toContain("or_rule");
+  expect(explained.clockChanges).toHaveLength(2);
+  const [byName, byRule] = await Promise.all([
+    one(["schedules", "preview", "--cron", "H 2 * * *", "--name", "nightly"]),
+    one(["schedules", "preview", "--cron", "H 2 * * *"]),
+  ]);
+  expect(byName.fires).not.toEqual(byRule.fires);
 });
 
 test("a schedule explains its next fire, or what became of an instant", async () => {

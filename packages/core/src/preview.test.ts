@@ -87,6 +87,8 @@ test.each([
   [{ rrule: "FREQ=DAILY;BYHOUR=2;BYMINUTE=30", timeZone: "Europe/Paris" }, ["dst_gap", "dst_overlap"]],
   [{ rrule: "FREQ=HOURLY;BYMINUTE=30", timeZone: "Europe/Paris" }, []],
   [{ rrule: "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30" }, ["never_fires"]],
+  [{ every: "7m", timeZone: "Etc/GMT+3" }, []],
+  [{ rules: [{ cron: "5 9 * * *" }, { cron: "30 5 9 15 * *" }] }, ["frequent"]],
   [{ rules: [{ cron: "5 4 13 * 5" }, { cron: "6 4 13 * 5" }] }, ["or_rule"]],
   [{ rules: [{ every: "7m" }, { cron: "30 2 * 3 *" }], timeZone: "Europe/Paris" }, ["dst_gap"]],
   [{ rules: [{ every: "1m" }, { cron: "30 * * * * *" }] }, ["frequent"]],

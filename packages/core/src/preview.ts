@@ -57,8 +57,8 @@ export function previewSchedule(
   };
 }
 
-/** So many fires show how close together they are. */
-const SAMPLE = 10;
+/** So many fires show how close together they are, also where a rule among several has few. */
+const SAMPLE = 50;
 
 function nextChanges(timeZone: string, from: number): SchedulePreview["clockChanges"] {
   return transitionsBetween(timeZone, from - 1, Math.min(from + 2 * YEAR_MS, LAST_INSTANT))
@@ -153,8 +153,10 @@ function warnAboutFires(rule: ScheduleRule, fires: number[]): PreviewWarning[] {
   return [{ code: "herd", message }];
 }
 
-function warnAboutZone({ timeZone }: ScheduleRule): PreviewWarning[] {
-  if (!isFixedOffsetZone(timeZone)) return [];
+/** Intervals do not look at the clock of any zone. */
+function warnAboutZone(rule: ScheduleRule): PreviewWarning[] {
+  const { timeZone } = rule;
+  if (!isFixedOffsetZone(timeZone) || sourcesOf(rule).every(({ source }) => source.every !== undefined)) return [];
   const offset = formatOffset(offsetAt(timeZone, 0));
   const message = `${timeZone} is always UTC${offset} and knows no daylight saving time. A place such as Europe/Paris follows the clock there.`;
   return [{ code: "fixed_offset_zone", message }];

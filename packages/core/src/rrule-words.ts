@@ -1,8 +1,8 @@
 /** A recurrence rule in plain words: "Every 2 weeks on Monday and Friday at 09:00, 10 times". */
-import type { Rrule } from "./rrule.ts";
+import type { RruleParts } from "./rrule.ts";
 import type { CompleteRrule } from "./rrule-wall.ts";
 
-export function describeRrule({ parts, added, removed }: Rrule): string {
+export function describeRrule({ parts, added, removed }: RruleParts): string {
   const { frequency, interval } = parts;
   const unit = units[frequency];
   const words = [

@@ -485,7 +485,7 @@ test.each([
   ["DTSTART:20270101T000000\nRRULE:FREQ=DAILY;COUNT=1\nEXDATE;VALUE=DATE:20270101"],
   ["DTSTART:21990101T000000\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29"],
 ])("%s never fires, and the search for it ends", (text) => {
-  expect(parseRrule(text, { timeZone: "UTC", dst: skip, startAt: null })).toEqual({
+  expect(parseRrule(text, { timeZone: "UTC", dst: skip, startAt: null })).toMatchObject({
     code: text.includes("1969") ? "rrule_invalid" : "cron_never_fires",
     message: expect.stringMatching(/\.$/),
   });

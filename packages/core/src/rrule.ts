@@ -15,11 +15,15 @@ export interface RruleContext {
   startAt: number | null;
 }
 
-export interface Rrule {
+/** What can be said in words. */
+export interface RruleParts {
   /** Complete: what the text leaves out is taken from the start. */
   readonly parts: CompleteRrule;
   readonly added: number;
   readonly removed: number;
+}
+
+export interface Rrule extends RruleParts {
   /** The rule's own instances, without those that EXDATE removes. */
   readonly wallRule: WallRule;
   /** The first fire strictly after `after`; null: none until the end of 2199. */
@@ -28,10 +32,12 @@ export interface Rrule {
 
 const DAY = 86_400_000;
 
-const parsed = new Map<string, Rrule | RruleProblem>();
+type Read = Rrule | RruleProblem | (RruleProblem & RruleParts);
+
+const parsed = new Map<string, Read>();
 
 /** A rule without any instance is a problem too. Equal rules are read once. */
-export function parseRrule(text: string, context: RruleContext): Rrule | RruleProblem {
+export function parseRrule(text: string, context: RruleContext): Read {
   const { timeZone, dst, startAt } = context;
   const key = [timeZone, dst.gap, dst.overlap, startAt, text].join(" ");
   const known = parsed.get(key);
@@ -42,7 +48,7 @@ export function parseRrule(text: string, context: RruleContext): Rrule | RrulePr
   return rrule;
 }
 
-function readRrule(text: string, context: RruleContext): Rrule | RruleProblem {
+function readRrule(text: string, context: RruleContext): Read {
   const read = parseRruleText(text);
   if ("code" in read) return read;
   const other = read.zones.find((zone) => canonicalTimeZone(zone) !== canonicalTimeZone(context.timeZone));
@@ -55,7 +61,9 @@ function readRrule(text: string, context: RruleContext): Rrule | RruleProblem {
   }
   const rrule = combine(read, context);
   if (rrule.next(0) === null) {
-    return { code: "cron_never_fires", message: "No instant from 1970 to 2199 matches this rule." };
+    const { parts, added, removed } = rrule;
+    const message = "No instant from 1970 to 2199 matches this rule.";
+    return { code: "cron_never_fires", message, parts, added, removed };
   }
   return rrule;
 }

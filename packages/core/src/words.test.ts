@@ -54,6 +54,12 @@ const rule: ScheduleRule = {
   maxFires: null,
 };
 
+test("an RRULE that never fires has words too", () => {
+  const rule = { cron: null, every: null, rrule: "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;BYHOUR=9", timeZone: "UTC" };
+  const rest = { dialect: "ocps" as const, dst: defaultDst, jitter: null, startAt: null, endAt: null, maxFires: null };
+  expect(describeRule({ ...rule, ...rest })).toBe("Every day on the 30th day of the month in February at 09:00");
+});
+
 test("several rules are said one after the other", () => {
   const rules = [{ cron: "0 2 * * *" }, { every: "5m" }, { rrule: "FREQ=WEEKLY;BYDAY=MO;BYHOUR=9" }];
   expect(describeRule({ ...rule, rules })).toBe("At 02:00; and every 5 minutes; and every week on Monday at 09:00");

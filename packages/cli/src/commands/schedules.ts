@@ -180,10 +180,14 @@ export function schedulesCommand(program: Command): void {
 
   withRule(schedules.command("preview"))
     .description("When a rule would fire; creates nothing")
+    .option("--name <name>", "of the schedule that it is for: what H is spread by")
     .option("--count <n>", "how many fires", wholeNumber(1, 1_000), 10)
-    .action(async ({ count, ...flags }: RuleFlags & { count: number }, command: Command) => {
+    .action(async ({ count, name, ...flags }: RuleFlags & { count: number; name?: string }, command: Command) => {
       const { carillon, json } = connect(command);
-      printPreview(await carillon.schedules.preview({ ...rule(flags), count }), json);
+      printPreview(
+        await carillon.schedules.preview({ ...rule(flags), ...(name === undefined ? {} : { name }), count }),
+        json,
+      );
     });
 
   schedules
