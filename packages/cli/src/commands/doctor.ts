@@ -29,7 +29,9 @@ export function doctorCommand(program: Command): void {
       const findings = [
         checkNode(),
         checkZones(),
-        ...(databaseUrl === undefined ? await checkDataDir(config.dataDir) : await checkDatabase(databaseUrl)),
+        ...(databaseUrl === undefined
+          ? await checkDataDir(config.dataDir)
+          : await checkDatabase(databaseUrl, config.databaseDirectUrl)),
         await checkPort(config.host, config.port),
       ];
       printRows(
@@ -60,16 +62,17 @@ function checkZones(): Finding {
   };
 }
 
-async function checkDatabase(url: string): Promise<Finding[]> {
+async function checkDatabase(url: string, directUrl: string | undefined): Promise<Finding[]> {
   const { databaseFacts } = await import("@carillon/store");
   try {
-    const { version, versionNumber, offsetMs, migrated } = await databaseFacts(url, Date.now);
+    const { version, versionNumber, offsetMs, migrated, pooled } = await databaseFacts(url, Date.now);
     return [
       {
         check: "database",
         ok: versionNumber >= 150_000,
         detail: `PostgreSQL ${version}${versionNumber >= 150_000 ? "" : ", needs 15 or newer"}`,
       },
+      ...(pooled ? [{ check: "pooler", ok: true, detail: poolerDetail(directUrl) }] : []),
       {
         check: "migrations",
         ok: true,
@@ -84,6 +87,13 @@ async function checkDatabase(url: string): Promise<Finding[]> {
   } catch (error) {
     return [{ check: "database", ok: false, detail: withReason(error as Error) }];
   }
+}
+
+function poolerDetail(directUrl: string | undefined): string {
+  const found = "a pooler that keeps no session, as in transaction mode";
+  return directUrl === undefined
+    ? `${found}; without CARILLON_DATABASE_DIRECT_URL nodes find each other's work by looking, within a second`
+    : `${found}; hints between nodes go past it`;
 }
 
 async function checkDataDir(dataDir: string): Promise<Finding[]> {

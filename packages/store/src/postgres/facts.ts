@@ -1,5 +1,6 @@
 import pg from "pg";
 import { type ConnectionTarget, connectionConfig } from "./connection.ts";
+import { findPooler } from "./pooler.ts";
 
 export interface DatabaseFacts {
   /** `18.4` */
@@ -10,6 +11,8 @@ export interface DatabaseFacts {
   offsetMs: number;
   /** Carillon's tables are there. */
   migrated: boolean;
+  /** The connection leads through a pooler that keeps no session. */
+  pooled: boolean;
 }
 
 /** What an operator wants to know about a database before a node uses it. */
@@ -24,7 +27,9 @@ export async function databaseFacts(connection: ConnectionTarget, now: () => num
              (extract(epoch from clock_timestamp()) * 1000)::float8 as at,
              to_regclass('carillon.task') is not null as migrated`);
     const { version, number, at, migrated } = rows[0]!;
-    return { version: version.split(" ")[0]!, versionNumber: number, offsetMs: at - (sentAt + now()) / 2, migrated };
+    const offsetMs = at - (sentAt + now()) / 2;
+    const pooled = (await findPooler(connection)) !== null;
+    return { version: version.split(" ")[0]!, versionNumber: number, offsetMs, migrated, pooled };
   } finally {
     await client.end();
   }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createTestDatabase } from "../embedded/test-database.ts";
 import { hasPooler, startTestPooler } from "../embedded/test-pooler.ts";
 import { type Db, openPools } from "./db.ts";
+import { databaseFacts } from "./facts.ts";
 import { migrate } from "./migrate.ts";
 import { DAY_MS } from "./partitions.ts";
 import { openProxy } from "./test-proxy.ts";
@@ -50,6 +51,12 @@ describe.skipIf(!hasPooler())("behind PgBouncer in transaction mode", () => {
       expect(rows).toEqual([['"$user", public', "auto", "on"]]);
       await other.end();
     });
+  });
+
+  test("what an operator is told of a database says whether a pooler stands before it", async () => {
+    await using t = await setup();
+    expect(await databaseFacts(t.pooled, Date.now)).toMatchObject({ pooled: true, migrated: true });
+    expect(await databaseFacts(t.directUrl, Date.now)).toMatchObject({ pooled: false, migrated: true });
   });
 
   test("a statement that fails leaves nothing behind, and its connection goes on", async () => {
