@@ -26,6 +26,7 @@ export function RuleInputs({ rule, set, errorsOfRow, errorsOf }: RuleInputsProps
           key={index}
           row={row}
           index={index}
+          cronHint={dialects[rule.dialect]?.fields}
           legend={rows.length === 1 ? "Rule" : `Rule ${index + 1}`}
           onChange={(changed) => change(index, changed)}
           onRemove={rows.length === 1 ? null : () => set("rows")(rows.filter((_, place) => place !== index))}
@@ -59,7 +60,7 @@ export function RuleInputs({ rule, set, errorsOfRow, errorsOf }: RuleInputsProps
           {(aria) => <ZonePicker aria={aria} value={rule.zone} onChange={set("zone")} />}
         </Field>
         {rows.some(({ kind }) => kind === "cron") && (
-          <Field label="Dialect" hint={dialects[rule.dialect] ?? ""} errors={errorsOf("/dialect")}>
+          <Field label="Dialect" hint={dialects[rule.dialect]?.about} errors={errorsOf("/dialect")}>
             {(aria) => (
               <select
                 {...aria}
@@ -80,11 +81,24 @@ export function RuleInputs({ rule, set, errorsOfRow, errorsOf }: RuleInputsProps
   );
 }
 
-const dialects: Record<string, string> = {
-  ocps: "Five to seven fields. A day of the month or a weekday suffices, if both are given.",
-  vixie: "As the cron of Linux reads it: five fields.",
-  quartz: "Six or seven fields, the seconds first; weekdays are 1 (Sunday) to 7.",
-  aws: "Six fields, the year last; one of the two days is ?.",
+/** What it is, and its fields. */
+const dialects: Record<string, { about: string; fields: string }> = {
+  ocps: {
+    about: "Five to seven fields. A day of the month or a weekday suffices, if both are given.",
+    fields: "Minute, hour, day, month, weekday; or @daily. H is a place that the name decides.",
+  },
+  vixie: {
+    about: "As the cron of Linux reads it: five fields.",
+    fields: "Minute, hour, day, month, weekday; or @daily.",
+  },
+  quartz: {
+    about: "Six or seven fields, the seconds first; weekdays are 1 (Sunday) to 7.",
+    fields: "Second, minute, hour, day, month, weekday; one of the two days is ?.",
+  },
+  aws: {
+    about: "Six fields, the year last; one of the two days is ?.",
+    fields: "Minute, hour, day, month, weekday, year; one of the two days is ?.",
+  },
 };
 
 const kinds = [
@@ -96,13 +110,14 @@ const kinds = [
 interface RuleRowProps {
   row: RuleRow;
   index: number;
+  cronHint: string | undefined;
   legend: string;
   onChange: (row: RuleRow) => void;
   onRemove: (() => void) | null;
   errorsOf: (kind: RuleKind) => string[] | undefined;
 }
 
-function RuleRowInputs({ row, index, legend, onChange, onRemove, errorsOf }: RuleRowProps) {
+function RuleRowInputs({ row, index, cronHint, legend, onChange, onRemove, errorsOf }: RuleRowProps) {
   const { kind } = row;
   return (
     <div className="space-y-3">
@@ -129,6 +144,7 @@ function RuleRowInputs({ row, index, legend, onChange, onRemove, errorsOf }: Rul
       ) : (
         <RuleText
           kind={kind}
+          hint={kind === "cron" ? cronHint : texts[kind].hint}
           value={row[kind]}
           onChange={(text) => onChange({ ...row, [kind]: text })}
           errors={errorsOf(kind)}
@@ -139,10 +155,7 @@ function RuleRowInputs({ row, index, legend, onChange, onRemove, errorsOf }: Rul
 }
 
 const texts = {
-  cron: {
-    label: "Cron expression",
-    hint: "Minute, hour, day, month, weekday; or @daily. H is a place that the name decides.",
-  },
+  cron: { label: "Cron expression", hint: undefined },
   every: { label: "Every", hint: "A number with s, m, h, d or w, also combined: 1h30m." },
   rrule: {
     label: "RRULE",
@@ -152,16 +165,16 @@ const texts = {
 
 interface RuleTextProps {
   kind: RuleKind;
+  hint: string | undefined;
   value: string;
   onChange: (text: string) => void;
   errors: string[] | undefined;
 }
 
-function RuleText({ kind, value, onChange, errors }: RuleTextProps) {
-  const { label, hint } = texts[kind];
+function RuleText({ kind, hint, value, onChange, errors }: RuleTextProps) {
   const given = { required: true, value, spellCheck: false, autoCapitalize: "off", autoComplete: "off" };
   return (
-    <Field label={label} hint={hint} errors={errors}>
+    <Field label={texts[kind].label} hint={hint} errors={errors}>
       {(aria) =>
         kind === "rrule" ? (
           <textarea
