@@ -13,20 +13,24 @@ const DAY_MS = 86_400_000;
 /** Thirty years: who looks for what is not covered looks no further, since each year has to be laid out. */
 export const LONGEST_COVER_MS = 30 * 366 * DAY_MS;
 
-/** When the stretch that covers this instant ends, `Infinity` after thirty years and more; null: it is not covered. */
-export function coveredUntil(calendar: Calendar, instant: number): number | null {
+/**
+ * When the stretch that covers this instant ends, `Infinity` after thirty years and more; null: it is not covered. Who needs to know it no
+ * further than so far is told an instant behind that, up to which it surely is covered.
+ */
+export function coveredUntil(calendar: Calendar, instant: number, withinMs = LONGEST_COVER_MS): number | null {
   let end: number | null = null;
-  for (let at = instant; at < instant + LONGEST_COVER_MS; at = end) {
+  for (let at = instant; at < instant + withinMs; at = end) {
     const span = spanAt(spansOf(calendar, new Date(at).getUTCFullYear()), at);
     if (!span) return end;
     end = span[1];
   }
-  return Number.POSITIVE_INFINITY;
+  return withinMs < LONGEST_COVER_MS ? end : Number.POSITIVE_INFINITY;
 }
 
-/** When the next stretch that covers something begins, this instant included; `Infinity`: not within thirty years. */
-export function coveredFrom(calendar: Calendar, instant: number): number {
-  for (let at = instant; at < instant + LONGEST_COVER_MS; ) {
+/** When the next stretch that covers something begins, this instant included; `Infinity`: not within thirty years. Limited alike. */
+export function coveredFrom(calendar: Calendar, instant: number, withinMs = LONGEST_COVER_MS): number {
+  let at = instant;
+  while (at < instant + withinMs) {
     const year = new Date(at).getUTCFullYear();
     const spans = spansOf(calendar, year);
     if (spanAt(spans, at)) return at;
@@ -34,7 +38,7 @@ export function coveredFrom(calendar: Calendar, instant: number): number {
     if (next) return next[0];
     at = Date.UTC(year + 1, 0, 1);
   }
-  return Number.POSITIVE_INFINITY;
+  return withinMs < LONGEST_COVER_MS ? at : Number.POSITIVE_INFINITY;
 }
 
 /** The last that does not begin later, if it has not ended. */

@@ -11,32 +11,40 @@ export const MOST_STRETCHES = 1_000;
 export interface TakenOut {
   /** The excluded calendar that covers it; null: there are included ones, and none of them does. */
   by: string | null;
-  /** So are all instants up to then. */
+  /** So surely are all instants up to then. */
   until: number;
 }
 
+/** Enough to know of one instant. */
+const THIS_INSTANT_MS = 1;
+
 /** Whether these calendars take this instant out, by the first one that does; null: they leave it. */
-export function takenOutAt(calendars: readonly NamedCalendar[], instant: number): TakenOut | null {
+export function takenOutAt(
+  calendars: readonly NamedCalendar[],
+  instant: number,
+  withinMs = THIS_INSTANT_MS,
+): TakenOut | null {
   let begins: number | null = null;
   for (const { name, calendar, included } of calendars) {
     if (included) {
-      begins = Math.min(begins ?? Number.POSITIVE_INFINITY, coveredFrom(calendar, instant));
+      begins = Math.min(begins ?? Number.POSITIVE_INFINITY, coveredFrom(calendar, instant, withinMs));
     } else {
-      const until = coveredUntil(calendar, instant);
+      const until = coveredUntil(calendar, instant, withinMs);
       if (until !== null) return { by: name, until };
     }
   }
   return begins === null || begins === instant ? null : { by: null, until: begins };
 }
 
-/** Whether they take out no instant of `from <= t <= until`. False also where it needs several included ones one after the other. */
-export function leaveAll(calendars: readonly NamedCalendar[], from: number, until: number): boolean {
-  let isInside = calendars.every(({ included }) => !included);
+/** Up to when they surely take out nothing, from an instant on that they leave. */
+export function leftUntil(calendars: readonly NamedCalendar[], instant: number, withinMs: number): number {
+  let inside: number | null = null;
+  let until = Number.POSITIVE_INFINITY;
   for (const { calendar, included } of calendars) {
-    if (!included && coveredFrom(calendar, from) <= until) return false;
-    if (included && (coveredUntil(calendar, from) ?? from) > until) isInside = true;
+    if (included) inside = Math.max(inside ?? instant, coveredUntil(calendar, instant, withinMs) ?? instant);
+    else until = Math.min(until, coveredFrom(calendar, instant, withinMs));
   }
-  return isInside;
+  return Math.min(until, inside ?? until);
 }
 
 /** As the ledger has it. */
@@ -52,7 +60,7 @@ export function withoutTakenOut(
     let fire = next(after);
     const end = (fire ?? 0) + LONGEST_COVER_MS;
     for (let stretches = 0; fire !== null && stretches < MOST_STRETCHES; stretches++) {
-      const taken = takenOutAt(calendars, fire);
+      const taken = takenOutAt(calendars, fire, LONGEST_COVER_MS);
       if (!taken) return fire;
       if (taken.until > end) return null;
       fire = next(taken.until - 1);

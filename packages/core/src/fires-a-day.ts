@@ -12,6 +12,7 @@ export function mostFiresADay(rule: ScheduleRule): number {
 
 function ofSource(source: RuleSource, rule: ScheduleRule): number {
   if (source.every !== undefined) return Math.ceil(DAY_MS / parseDuration(source.every)!);
+  if (source.at !== undefined) return 1;
   const parsed = parseSource(source, rule);
   if ("code" in parsed) return 0;
   if ("parts" in parsed) return ofRrule(parsed.parts);

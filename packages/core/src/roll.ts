@@ -5,8 +5,8 @@
  */
 import type { NamedCalendar } from "./calendar.ts";
 import { LONGEST_COVER_MS } from "./calendar-cover.ts";
-import { leaveAll, MOST_STRETCHES, reasonOf, takenOutAt } from "./exclusion.ts";
-import { type DstPolicy, nextFire, type WallRule } from "./wall-rule.ts";
+import { leftUntil, MOST_STRETCHES, reasonOf, takenOutAt } from "./exclusion.ts";
+import { type DstPolicy, nextFire, once } from "./wall-rule.ts";
 import { LARGEST_OFFSET_MS, offsetAt } from "./zone.ts";
 
 export const rolls = ["none", "next", "previous"] as const;
@@ -63,7 +63,10 @@ export function* placements(
     vain = isVain ? vain + 1 : 0;
     if (vain <= 1) vainSince = at;
     if (vain >= MOST_STRETCHES || at > vainSince + LONGEST_COVER_MS) break;
-    at = next(isVain ? endOfVain(roll, calendars, at) - 1 : at);
+    if (isVain) at = next(endOfVain(roll, calendars, at) - 1);
+    else if (at < after && placement.rolledFrom === null && placement.takenOut === null) {
+      at = next(Math.min(after, leftUntil(calendars, at, after - at) - 1));
+    } else at = next(at);
   }
   yield* waiting;
 }
@@ -71,7 +74,7 @@ export function* placements(
 /** From where on fires may be moved past this instant. */
 function earliest(calendars: readonly NamedCalendar[], after: number): number {
   for (let until = after; until > after - REACH_MS; until -= DAY_MS) {
-    if (leaveAll(calendars, until - OPEN_MS, until)) return until - OPEN_MS;
+    if (isOpen(calendars, until - OPEN_MS, until)) return until - OPEN_MS;
   }
   return after - REACH_MS;
 }
@@ -80,7 +83,12 @@ function earliest(calendars: readonly NamedCalendar[], after: number): number {
 function isSettled(roll: Roll, calendars: readonly NamedCalendar[], place: number, at: number): boolean {
   if (place >= at) return false;
   if (roll === "next" || place < at - REACH_MS) return true;
-  return at > place + OPEN_MS && leaveAll(calendars, place + 1, place + OPEN_MS);
+  return at > place + OPEN_MS && isOpen(calendars, place + 1, place + OPEN_MS);
+}
+
+/** Whether calendars surely take out nothing in between. */
+function isOpen(calendars: readonly NamedCalendar[], from: number, until: number): boolean {
+  return takenOutAt(calendars, from) === null && leftUntil(calendars, from, until - from + 1) > until;
 }
 
 /** In order, one of each instant: that which belongs there, else the first that was moved there. */
@@ -93,10 +101,12 @@ function insert(waiting: Placement[], placement: Placement): void {
 
 /** Up to where no fire finds its day, as the one at this instant did not. */
 function endOfVain(roll: Roll, calendars: readonly NamedCalendar[], at: number): number {
-  const earliest = at + 1;
-  if (roll === "next") return Math.max(earliest, (takenOutAt(calendars, at)?.until ?? at) - REACH_MS);
-  const until = takenOutAt(calendars, at - REACH_MS)?.until ?? at;
-  return until > at ? until : earliest;
+  const following = at + 1;
+  if (roll === "next") {
+    const until = takenOutAt(calendars, at, LONGEST_COVER_MS)?.until ?? at;
+    return Math.max(following, until - REACH_MS);
+  }
+  return Math.max(following, takenOutAt(calendars, at - REACH_MS, LONGEST_COVER_MS)?.until ?? at);
 }
 
 /** Where a fire of the rule goes. */
@@ -130,9 +140,4 @@ function instantOf(
   const instant = nextFire(once(wall), timeZone, dst, wall - LARGEST_OFFSET_MS);
   if (instant === null || instant < startAt || instant >= endAt) return null;
   return takenOutAt(calendars, instant) === null ? instant : null;
-}
-
-/** Matches at this wall time alone. */
-export function once(time: number): WallRule {
-  return { rhythm: false, nextWall: (wall) => (wall <= time ? time : null) };
 }

@@ -5,6 +5,7 @@ import type { FieldError } from "./errors.ts";
 import { mostFiresADay } from "./fires-a-day.ts";
 import { parseInstant } from "./instant.ts";
 import { limits } from "./limits.ts";
+import { parseOneTime } from "./one-time.ts";
 import { nextFireAt, parseSource, type RuleSource, type ScheduleRule, sourcesOf } from "./schedule.ts";
 import { isTimeZone } from "./zone.ts";
 
@@ -52,15 +53,27 @@ function checkWhen(rule: ScheduleRule): FieldError[] {
 
 function checkSource(pointer: string, source: RuleSource, rule: ScheduleRule): FieldError[] {
   const [field, second] = Object.keys(source) as (keyof RuleSource)[];
-  const message = "Give exactly one of cron, every and rrule.";
+  const message = "Give exactly one of cron, every, rrule and at.";
   if (!field) return [{ pointer: `${pointer}/cron`, code: "required", message }];
   if (second) return [{ pointer: `${pointer}/${second}`, code: "exclusive", message }];
   if (field === "every") return checkLength(`${pointer}/every`, source.every!, "every_out_of_range", limits.everyMs);
   if (!(cronDialects as readonly string[]).includes(rule.dialect)) return [];
   // An unknown zone is said of its own field.
   const zoned = isTimeZone(rule.timeZone) ? rule : { ...rule, timeZone: "UTC" };
+  if (field === "at") return checkOneTime(`${pointer}/at`, source.at!, zoned);
   const parsed = parseSource(source, zoned);
   return "code" in parsed ? [{ pointer: `${pointer}/${field}`, code: parsed.code, message: parsed.message }] : [];
+}
+
+function checkOneTime(pointer: string, text: string, rule: ScheduleRule): FieldError[] {
+  const once = parseOneTime(text, rule);
+  if (!once) {
+    const message = "A time such as 2026-12-24T18:00, or an instant, in the years 1970 to 2199.";
+    return [{ pointer, code: "invalid_instant", message }];
+  }
+  if (once.next(-1) !== null) return [];
+  const message = `${rule.timeZone} has no such time: its clock goes forward then, and dst.gap is skip.`;
+  return [{ pointer, code: "cron_never_fires", message }];
 }
 
 function checkZone(timeZone: string): FieldError[] {

@@ -6,17 +6,20 @@ import { parseDuration } from "./duration.ts";
 import { reasonOf, takenOutAt, withoutTakenOut } from "./exclusion.ts";
 import { parseInstant } from "./instant.ts";
 import { nextTick } from "./interval.ts";
+import { parseOneTime } from "./one-time.ts";
 import { type Placement, placements, placer, type Roll, type RollingRule } from "./roll.ts";
 import { parseRrule } from "./rrule.ts";
 import { type DstPolicy, nextFire, type WallRule } from "./wall-rule.ts";
 
-/** What says when: exactly one of the three. */
+/** What says when: exactly one of these. */
 export interface RuleSource {
   cron?: string;
   /** A duration: fires at `startAt` (else the Unix epoch) + n × `every` of elapsed time. */
   every?: string;
   /** RFC 5545: a rule, also with lines DTSTART, EXDATE and RDATE. */
   rrule?: string;
+  /** Once: a wall time of the schedule's zone, or an instant. Among `rules` only. */
+  at?: string;
 }
 
 /**
@@ -231,6 +234,11 @@ function firesOf(source: RuleSource, rule: ScheduleRule): (after: number) => num
     if (!everyMs) throw new Error(`A rule without a valid interval: ${source.every}`);
     return (after) => nextTick(everyMs, startAt ?? 0, after);
   }
+  if (source.at !== undefined) {
+    const once = parseOneTime(source.at, rule);
+    if (!once) throw new Error(`A rule without a valid time: ${source.at}`);
+    return once.next;
+  }
   const parsed = parseSource(source, rule);
   // What never fires is no valid rule, but a preview may ask.
   if ("code" in parsed && parsed.code === "cron_never_fires") return () => null;
@@ -249,6 +257,7 @@ export function parseSource({ cron, rrule }: RuleSource, { dialect, hashKey, tim
 export function wallRulesOf(rule: ScheduleRule): WallRule[] {
   return sourcesOf(rule).flatMap(({ source }) => {
     if (source.every !== undefined) return [];
+    if (source.at !== undefined) return parseOneTime(source.at, rule)?.wallRule ?? [];
     const parsed = parseSource(source, rule);
     return "code" in parsed ? [] : ["wallRule" in parsed ? parsed.wallRule : parsed];
   });

@@ -20,6 +20,11 @@ export interface WallRule {
   nextWall(wall: number): number | null;
 }
 
+/** Matches at this wall time alone. */
+export function once(time: number): WallRule {
+  return { rhythm: false, nextWall: (wall) => (wall <= time ? time : null) };
+}
+
 export const EARLIEST = Date.UTC(1970, 0, 1);
 /** No fire is looked for after the year 2199. */
 const END = Date.UTC(LAST_YEAR + 1, 0, 1);

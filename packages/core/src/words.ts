@@ -18,6 +18,7 @@ export function describeRule(rule: ScheduleRule): string {
 
 function describeSource(source: RuleSource, rule: ScheduleRule): string {
   if (source.cron !== undefined) return describeCron(source.cron, rule.dialect, rule.hashKey) ?? source.cron;
+  if (source.at !== undefined) return describeOneTime(source.at);
   if (source.rrule !== undefined) {
     // Another node may know a zone that this one does not.
     const parsed = parseSource(source, isTimeZone(rule.timeZone) ? rule : { ...rule, timeZone: "UTC" });
@@ -25,6 +26,12 @@ function describeSource(source: RuleSource, rule: ScheduleRule): string {
   }
   const everyMs = parseDuration(source.every ?? "");
   return everyMs ? describeInterval(everyMs) : (source.every ?? "");
+}
+
+/** "Once on 2026-12-24 at 18:00" */
+function describeOneTime(text: string): string {
+  const [, date, time, rest] = /^([\d-]+)T([\d:.]+)(.*)$/i.exec(text) ?? [];
+  return date === undefined ? text : `Once on ${date} at ${time}${rest === "" ? "" : ` (${rest})`}`;
 }
 
 /** Null for what is no cron expression. `hashKey`: what `H` is spread by. */
