@@ -29,9 +29,10 @@ export class CalendarsClient {
     this.#http = http;
   }
 
-  /** Creates it or replaces it, also for the schedules that use it; an equal one changes nothing. */
-  put(name: string, options: CalendarOptions): Promise<Calendar> {
-    return request(this.#http, { method: "PUT", path: this.#path(name), body: options });
+  /** Creates it or replaces it, also for the schedules that use it; an equal one changes nothing. `dryRun`: answers how it would be, and stores nothing. */
+  put(name: string, options: CalendarOptions, { dryRun = false }: { dryRun?: boolean } = {}): Promise<Calendar> {
+    const query = dryRun ? { dryRun: "1" } : {};
+    return request(this.#http, { method: "PUT", path: this.#path(name), query, body: options });
   }
 
   get(name: string): Promise<Calendar> {

@@ -1,3 +1,4 @@
+import type { CalendarOptions } from "./calendars-client.ts";
 import { type HttpOptions, request } from "./http.ts";
 import { eachItem } from "./pages.ts";
 import type { RetryOptions } from "./retry-options.ts";
@@ -19,7 +20,7 @@ import type {
 } from "./types.ts";
 
 /** Exactly one of `cron`, `every`, `rrule` and `rules`. */
-export interface RuleOptions extends RuleSource {
+export interface RuleOptions extends Omit<RuleSource, "at"> {
   /** It fires whenever one of these does. */
   rules?: RuleSource[];
   /** IANA name; default `UTC`. */
@@ -155,8 +156,18 @@ export class SchedulesClient {
     return request(this.#http, { method: "POST", path: `${this.#path(name)}:backfill`, body, headers });
   }
 
-  /** `name`: of the schedule that it is for, where `H` is spread by it. */
-  preview(rule: RuleOptions & { name?: string; from?: Date | string; count?: number }): Promise<SchedulePreview> {
+  /**
+   * `name`: of the schedule that it is for, where `H` is spread by it. `calendars`: as they would be, by name, in place of those that are
+   * stored.
+   */
+  preview(
+    rule: RuleOptions & {
+      name?: string;
+      from?: Date | string;
+      count?: number;
+      calendars?: Record<string, CalendarOptions>;
+    },
+  ): Promise<SchedulePreview> {
     return request(this.#http, { method: "POST", path: "/api/v1/schedules:preview", body: rule });
   }
 

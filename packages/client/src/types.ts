@@ -91,12 +91,14 @@ export interface LogLine {
   attempt: number;
 }
 
-/** Exactly one of the three. */
+/** Exactly one of them. */
 export interface RuleSource {
   cron?: string | undefined;
   every?: string | undefined;
   /** RFC 5545: a rule, also with lines `DTSTART`, `EXDATE` and `RDATE`. */
   rrule?: string | undefined;
+  /** Once, among `rules` only: a wall time of the schedule's zone such as `2026-12-24T18:00`, or an instant. */
+  at?: string | undefined;
 }
 
 /** `ocps`: the Open Cron Pattern Specification; `vixie`: as Linux systems; `quartz`: as the Java library; `aws`: as EventBridge. */

@@ -70,7 +70,7 @@ test("what the client offers to send is what the server reads", () => {
     | SameFields<Fields<typeof tasks.listTasksQuery>, TaskListQuery>
     | SameFields<Fields<typeof schedules.putScheduleBody>, Omit<ScheduleOptions, "payload"> & { name: 1 }>
     | SameFields<z.input<typeof schedules.putScheduleBody>["task"], ScheduleTask>
-    | SameFields<Fields<typeof schedules.previewBody>, RuleOptions & { name: 1; from: 1; count: 1 }>
+    | SameFields<Fields<typeof schedules.previewBody>, RuleOptions & { name: 1; from: 1; count: 1; calendars: 1 }>
     | SameFields<Fields<typeof calendars.putCalendarBody>, CalendarOptions & { name: 1 }>
     | Fits<CalendarOptions, z.input<typeof calendars.putCalendarBody>>
     | SameFields<Fields<typeof operations.backfillBody>, BackfillOptions>

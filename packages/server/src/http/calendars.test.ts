@@ -70,6 +70,34 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     });
   });
 
+  test("a dry run answers with the calendar as it would be, and stores nothing", async () => {
+    const dry = (body: unknown) => t.call("PUT", `${CALENDARS}/holidays?dryRun=1`, body);
+    expect(await dry(holidays)).toMatchObject({ status: 200, body: { version: 1, dates: holidays.dates } });
+    expect((await t.call("GET", `${CALENDARS}/holidays`)).status).toBe(404);
+    const { body: stored } = await put();
+    expect((await dry(holidays)).body).toEqual(stored);
+    expect((await dry({ timeZone: "UTC" })).body).toMatchObject({ version: 2, timeZone: "UTC", dates: [] });
+    expect((await dry({ timeZone: "CEST" })).status).toBe(400);
+    expect((await t.call("GET", `${CALENDARS}/holidays`)).body).toEqual(stored);
+  });
+
+  test("a preview takes calendars as they would be, in place of those that are stored", async () => {
+    await put();
+    const { task: _, ...rule } = nightly;
+    const preview = async (more: object) =>
+      (await t.call("POST", `${SCHEDULES}:preview`, { ...rule, count: 1, ...more })).body;
+    expect((await preview({})).fires[0].at).toBe("2026-11-23T01:00:00.000Z");
+    const calendars = { holidays: { timeZone: "UTC", dates: ["2026-11-21"] } };
+    expect((await preview({ calendars })).fires[0].at).toBe("2026-11-22T01:00:00.000Z");
+    const both = { excludes: [], includes: ["new"], calendars: { new: { timeZone: "UTC", dates: ["2026-12-24"] } } };
+    expect((await preview(both)).fires[0].at).toBe("2026-12-24T01:00:00.000Z");
+    expect((await preview({ calendars: { holidays: { timeZone: "UTC", dates: ["x"] } } })).errors).toMatchObject([
+      { pointer: "/calendars/holidays/dates/0", code: "invalid_date" },
+    ]);
+    const many = Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`c${n}`, { timeZone: "UTC" }]));
+    expect((await preview({ calendars: many })).errors).toMatchObject([{ pointer: "/calendars", code: "too_many" }]);
+  });
+
   test("holidays come as iCalendar text, and go out as they came", async () => {
     const ics = [
       ...["BEGIN:VCALENDAR", "BEGIN:VEVENT", "SUMMARY:Labour day", "DTSTART;VALUE=DATE:20200501", "RRULE:FREQ=YEARLY"],

@@ -313,6 +313,32 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(found.body.schedules.map(({ name }: { name: string }) => name)).toEqual(["bravo"]);
   });
 
+  test("one-time instants are rules among others, on the clock of the schedule's zone", async () => {
+    const rules = [{ at: "2026-12-24T18:00" }, { at: "2027-03-28T02:30" }, { cron: "0 9 1 1 *" }];
+    const body = { rules, timeZone: "Europe/Paris", task: { type: "send-invoice" }, dst: { gap: "shift" } };
+    const put = (changes: object = {}) => t.call("PUT", `${SCHEDULES}/nightly`, { ...body, ...changes });
+    expect(await put()).toMatchObject({
+      status: 201,
+      body: {
+        rules,
+        words:
+          "Once on 2026-12-24 at 18:00; and once on 2027-03-28 at 02:30; and at 09:00, on day 1 of the month, only in January",
+        nextFireAt: "2026-12-24T17:00:00.000Z",
+      },
+    });
+    expect((await put()).body.version).toBe(1);
+    const expected = (await t.call("GET", `${SCHEDULES}/nightly/fires?outcome=expected&to=2027-04-01T00:00:00Z`)).body;
+    expect(expected.fires.map(({ local }: { local: string }) => local.slice(0, 22))).toEqual([
+      "2026-12-24T18:00:00+01",
+      "2027-01-01T09:00:00+01",
+      "2027-03-28T03:30:00+02",
+    ]);
+    const wrong = (pointer: string, code: string) => ({ status: 400, body: { errors: [{ pointer, code }] } });
+    expect(await put({ rules: [{ at: "noon" }] })).toMatchObject(wrong("/rules/0/at", "invalid_instant"));
+    expect(await put({ rules: [{ at: "2020-01-01T00:00" }] })).toMatchObject(wrong("/rules", "cron_never_fires"));
+    expect(await put({ rules: undefined, at: "2026-12-24T18:00" })).toMatchObject(wrong("/at", "unknown_field"));
+  });
+
   test("a preview tells words, fires in their zone and what may surprise", async () => {
     const answer = await t.call("POST", `${SCHEDULES}:preview`, {
       cron: "30 2 * * *",

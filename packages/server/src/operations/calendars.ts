@@ -1,5 +1,7 @@
 /** What people do with calendars, and what schedules ask of them. Inputs are checked requests, answers are the API's shapes. */
+import { isDeepStrictEqual } from "node:util";
 import {
+  type Calendar,
   type CalendarInput,
   CarillonError,
   formatInstant,
@@ -24,17 +26,10 @@ export async function putCalendar(
   name: string,
   body: PutCalendar,
 ): Promise<{ calendar: CalendarAnswer; created: boolean }> {
-  if (!isName(name))
-    throw invalid("name", "invalid_name", "A name has 1 to 128 letters, digits, dots, dashes or underscores.");
-  if (body.name !== undefined && body.name !== name)
-    throw invalid("/name", "name_mismatch", "The name in the body is not the one in the path.");
-  const input = toInput(body);
-  const read = readCalendar(input);
-  if ("errors" in read) throw fieldsInvalid(read.errors);
-  const { ics } = input;
+  const { calendar: given, ics } = checkPut(name, body);
   const now = deps.clock.now();
   const { kind, calendar, schedules } = await deps.store.putCalendar(
-    { namespace, name, calendar: read.calendar, ics, now },
+    { namespace, name, calendar: given, ics, now },
     ({ rule }, calendars) => nextFireAt(rule, now, calendars),
   );
   if (schedules.length > 0) {
@@ -44,6 +39,33 @@ export async function putCalendar(
       deps.feed.scheduleChanged(schedule.name, namespace, schedule.paused ? "paused" : "active");
   }
   return { calendar: { ...toSummary(calendar), ics }, created: kind === "created" };
+}
+
+/** What `putCalendar` would answer with, and refuse; nothing is stored. */
+export async function foreseeCalendar(
+  { store, clock }: Pick<Deps, "store" | "clock">,
+  namespace: string,
+  name: string,
+  body: PutCalendar,
+): Promise<CalendarAnswer> {
+  const { calendar, ics } = checkPut(name, body);
+  const now = clock.now();
+  const existing = await store.getCalendar(namespace, name);
+  const same = existing?.ics === ics && isDeepStrictEqual(existing.calendar, calendar);
+  if (existing && same) return { ...toSummary(existing), ics };
+  const { version, createdAt } = existing ?? { version: 0, createdAt: now };
+  return { ...toSummary({ namespace, name, version: version + 1, calendar, createdAt, updatedAt: now }), ics };
+}
+
+function checkPut(name: string, body: PutCalendar): { calendar: Calendar; ics: string | null } {
+  if (!isName(name))
+    throw invalid("name", "invalid_name", "A name has 1 to 128 letters, digits, dots, dashes or underscores.");
+  if (body.name !== undefined && body.name !== name)
+    throw invalid("/name", "name_mismatch", "The name in the body is not the one in the path.");
+  const input = toInput(body);
+  const read = readCalendar(input);
+  if ("errors" in read) throw fieldsInvalid(read.errors);
+  return { calendar: read.calendar, ics: input.ics };
 }
 
 function toInput({ timeZone, weekly = [], dates = [], ranges = [], ics }: PutCalendar): CalendarInput {
@@ -105,20 +127,32 @@ function toSummary({ namespace, name, version, calendar, createdAt, updatedAt }:
 
 // --------------------------------------------------------------------------------------------------------- what schedules name
 
+/** Calendars as they would be, by their names, in place of those that are stored. Throws `invalid_request` for what is wrong with them. */
+export function readCalendars(inputs: Record<string, PutCalendar>): NamedCalendar[] {
+  return Object.entries(inputs).map(([name, body]) => {
+    const read = readCalendar(toInput(body));
+    if ("calendar" in read) return { name, calendar: read.calendar };
+    throw fieldsInvalid(read.errors.map((error) => ({ ...error, pointer: `/calendars/${name}${error.pointer}` })));
+  });
+}
+
 export interface CalendarNames {
   excludes?: readonly string[] | undefined;
   includes?: readonly string[] | undefined;
 }
 
-/** The calendars of these names, those excluded first. Throws `invalid_request` for names that there are not. */
+/** The calendars of these names, those excluded first; `given` in place of those that are stored. Throws `invalid_request` for names that there are not. */
 export async function findCalendars(
   { store }: Pick<Deps, "store">,
   namespace: string,
   names: CalendarNames,
+  given: readonly NamedCalendar[] = [],
 ): Promise<NamedCalendar[]> {
   const { excludes = [], includes = [] } = names;
   if (excludes.length + includes.length === 0) return [];
-  const found = await store.calendars(namespace, [...new Set([...excludes, ...includes])]);
+  const wanted = new Set([...excludes, ...includes]);
+  for (const { name } of given) wanted.delete(name);
+  const found = [...given, ...(wanted.size === 0 ? [] : await store.calendars(namespace, [...wanted]))];
   const missing = [...excludes, ...includes].filter((name) => !found.some((one) => one.name === name));
   if (missing.length > 0) throw unknownCalendars(names, missing);
   const find = (name: string) => found.filter((one) => one.name === name);

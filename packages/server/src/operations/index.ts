@@ -1,4 +1,4 @@
-export { deleteCalendar, getCalendar, listCalendars, putCalendar } from "./calendars.ts";
+export { deleteCalendar, foreseeCalendar, getCalendar, listCalendars, putCalendar } from "./calendars.ts";
 export type { Deps, Idempotency, LaneName, Log, TaskDispatcher } from "./deps.ts";
 export { explainSchedule } from "./explain-schedule.ts";
 export { listFires } from "./fires.ts";

@@ -44,11 +44,12 @@ export function toRule(input: RuleInput, name = ""): ScheduleRule {
   };
 }
 
-function toSource({ cron, every, rrule }: NonNullable<RuleInput["rules"]>[number]): RuleSource {
+function toSource({ cron, every, rrule, at }: NonNullable<RuleInput["rules"]>[number]): RuleSource {
   return {
     ...(cron === undefined ? {} : { cron }),
     ...(every === undefined ? {} : { every: rewrite(every, parseDuration, formatDuration)! }),
     ...(rrule === undefined ? {} : { rrule }),
+    ...(at === undefined ? {} : { at }),
   };
 }
 

@@ -21,7 +21,7 @@ import {
   putScheduleBody,
   type Schedule,
 } from "../http/schemas/schedules.ts";
-import { checkCalendars, findCalendars, unknownCalendars } from "./calendars.ts";
+import { checkCalendars, findCalendars, readCalendars, unknownCalendars } from "./calendars.ts";
 import { type Deps, IDEMPOTENCY_TTL_MS, type Idempotency } from "./deps.ts";
 import { insertTasks } from "./insert-tasks.ts";
 import { settle } from "./new-task.ts";
@@ -320,11 +320,11 @@ const DEFAULT_PREVIEW = 10;
 export async function previewFires(
   deps: Pick<Deps, "clock" | "store">,
   namespace: string,
-  { from, count = DEFAULT_PREVIEW, excludes, includes, name, ...input }: Preview,
+  { from, count = DEFAULT_PREVIEW, excludes, includes, calendars: given = {}, name, ...input }: Preview,
 ): Promise<PreviewAnswer> {
   const rule = toRule(input, name);
   checkRule(rule, null);
-  const calendars = await findCalendars(deps, namespace, { excludes, includes });
+  const calendars = await findCalendars(deps, namespace, { excludes, includes }, readCalendars(given));
   return previewSchedule(rule, from ?? Math.ceil(deps.clock.now()), count, calendars);
 }
 

@@ -1,4 +1,4 @@
-import { deleteCalendar, getCalendar, listCalendars, putCalendar } from "../../operations/index.ts";
+import { deleteCalendar, foreseeCalendar, getCalendar, listCalendars, putCalendar } from "../../operations/index.ts";
 import type { App, RouteDeps } from "../deps.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
 import { answers, noContent } from "../openapi.ts";
@@ -8,6 +8,7 @@ import {
   calendarParams,
   listCalendarsQuery,
   putCalendarBody,
+  putCalendarQuery,
 } from "../schemas/calendars.ts";
 
 const CALENDARS = "/api/v1/calendars";
@@ -24,12 +25,15 @@ export function calendarRoutes(app: App, deps: RouteDeps): void {
         description:
           "Schedules that exclude or include it follow from then on, as after a change of their own. An equal calendar changes nothing.",
         params: calendarParams,
+        querystring: putCalendarQuery,
         body: putCalendarBody,
         response: answers({ 200: calendarAnswer, 201: calendarAnswer }),
       },
     },
     async (request, reply) => {
       const { name } = request.params;
+      const { dryRun } = request.query;
+      if (dryRun === "1" || dryRun === "true") return foreseeCalendar(deps, namespace, name, request.body);
       const { calendar, created } = await putCalendar(deps, namespace, name, request.body);
       if (created) reply.code(201).header("location", `${CALENDARS}/${name}`);
       return reply.send(calendar);

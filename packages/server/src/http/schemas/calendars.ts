@@ -16,43 +16,49 @@ const window = z.strictObject({
 
 const range = z.strictObject({ from: day, to: day });
 
+export const calendarContent = z.strictObject({
+  timeZone: z
+    .string()
+    .max(64)
+    .meta({ description: "An IANA time zone.", examples: ["Europe/Paris"] }),
+  weekly: z
+    .array(window)
+    .max(limits.calendarWindows)
+    .meta({ description: "Hours of each week, on the wall clock of the zone." })
+    .optional(),
+  dates: z.array(day).max(limits.calendarDates).meta({ description: "Whole days, such as 2026-12-25." }).optional(),
+  ranges: z
+    .array(range)
+    .max(limits.calendarDates)
+    .meta({ description: "`from <= t < to`, each a date or a date with a time: 2026-12-24T14:00." })
+    .optional(),
+  ics: z
+    .string()
+    .superRefine((text, context) => {
+      if (Buffer.byteLength(text) > limits.icsBytes)
+        problem(context, "too_large", "iCalendar text has at most 256 KiB.");
+    })
+    .meta({ description: "iCalendar text; its events are covered. They may repeat yearly." })
+    .optional(),
+});
+
 /** `name` may be repeated from the path. */
-export const putCalendarBody = z
-  .strictObject({
-    name: name.optional(),
-    timeZone: z
-      .string()
-      .max(64)
-      .meta({ description: "An IANA time zone.", examples: ["Europe/Paris"] }),
-    weekly: z
-      .array(window)
-      .max(limits.calendarWindows)
-      .meta({ description: "Hours of each week, on the wall clock of the zone." })
-      .optional(),
-    dates: z.array(day).max(limits.calendarDates).meta({ description: "Whole days, such as 2026-12-25." }).optional(),
-    ranges: z
-      .array(range)
-      .max(limits.calendarDates)
-      .meta({ description: "`from <= t < to`, each a date or a date with a time: 2026-12-24T14:00." })
-      .optional(),
-    ics: z
-      .string()
-      .superRefine((text, context) => {
-        if (Buffer.byteLength(text) > limits.icsBytes)
-          problem(context, "too_large", "iCalendar text has at most 256 KiB.");
-      })
-      .meta({ description: "iCalendar text; its events are covered. They may repeat yearly." })
-      .optional(),
-  })
-  .meta({
-    id: "PutCalendar",
-    example: {
-      timeZone: "Europe/Paris",
-      weekly: [{ days: ["SAT", "SUN"], from: "00:00", to: "24:00" }],
-      dates: ["2026-12-25"],
-    },
-  });
+export const putCalendarBody = z.strictObject({ name: name.optional(), ...calendarContent.shape }).meta({
+  id: "PutCalendar",
+  example: {
+    timeZone: "Europe/Paris",
+    weekly: [{ days: ["SAT", "SUN"], from: "00:00", to: "24:00" }],
+    dates: ["2026-12-25"],
+  },
+});
 export type PutCalendar = z.output<typeof putCalendarBody>;
+
+export const putCalendarQuery = z.strictObject({
+  dryRun: z
+    .enum(["0", "1", "false", "true"])
+    .meta({ description: "1: answer 200 with the calendar as it would be, and store nothing." })
+    .optional(),
+});
 
 export const calendarParams = z.object({ name: z.string().meta({ examples: ["holidays"] }) });
 

@@ -2,6 +2,7 @@
 import { cronDialects, limits, overlapPolicies, rolls } from "@carillon/core";
 import { z } from "zod";
 import { checkBuiltinPayload } from "./builtin.ts";
+import { calendarContent } from "./calendars.ts";
 import {
   duration,
   durationAnswer,
@@ -44,7 +45,20 @@ const rrule = z
     description: "RFC 5545: a rule, also with lines `DTSTART`, `EXDATE` and `RDATE`.",
     examples: ["FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;BYHOUR=9"],
   });
-const source = z.strictObject({ cron: cron.optional(), every: every.optional(), rrule: rrule.optional() });
+const at = z
+  .string()
+  .max(128)
+  .meta({
+    description:
+      "Once: a wall time of the schedule's zone, placed by `dst` where the clock changes, or an instant as for `dueAt`.",
+    examples: ["2026-12-24T18:00"],
+  });
+const source = z.strictObject({
+  cron: cron.optional(),
+  every: every.optional(),
+  rrule: rrule.optional(),
+  at: at.optional(),
+});
 const dialect = z.enum(cronDialects).meta({ description: "How cron expressions are read; `ocps` by default." });
 const timeZone = z
   .string()
@@ -187,6 +201,14 @@ export const previewBody = z
     ...rule,
     excludes: excludes.optional(),
     includes: includes.optional(),
+    calendars: z
+      .record(name, calendarContent)
+      .superRefine((given, context) => {
+        const most = 2 * limits.excludes;
+        if (Object.keys(given).length > most) problem(context, "too_many", `At most ${most} calendars.`);
+      })
+      .meta({ description: "Calendars by name as they would be, in place of those that are stored." })
+      .optional(),
     name: name.meta({ description: "Of the schedule that it is for: what `H` is spread by." }).optional(),
     from: instant.meta({ description: "The first fire is the first at or after this; now by default." }).optional(),
     count: z.int().min(1).max(limits.previewFires).meta({ description: "10 by default." }).optional(),
