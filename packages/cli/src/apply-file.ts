@@ -1,31 +1,57 @@
 /** A file of definitions, checked as far as is needed to send each of them; what is in them is the node's to check. */
-import type { ScheduleOptions } from "@carillon/client";
+import type { CalendarOptions, ScheduleOptions } from "@carillon/client";
 import { isName } from "@carillon/core/limits";
 import { readText, usageError } from "./input.ts";
+
+export interface NamedCalendar {
+  name: string;
+  definition: CalendarOptions;
+}
 
 export interface NamedSchedule {
   name: string;
   definition: ScheduleOptions;
 }
 
-/** `{"schedules": [{"name", …}]}`, each as in `POST /schedules`. */
-export function readApplyFile(file: string): NamedSchedule[] {
+export interface ApplyFile {
+  calendars: NamedCalendar[];
+  schedules: NamedSchedule[];
+}
+
+/** `{"calendars": [{"name", …}], "schedules": [{"name", …}]}`, each as in its `PUT`; one of the two lists may be left out. */
+export function readApplyFile(file: string): ApplyFile {
   const shown = file === "-" ? "standard input" : file;
   const whole = parse(readText(file), shown);
   if (!isObject(whole)) throw usageError(`${shown} holds no object such as {"schedules": […]}`);
-  const unknown = Object.keys(whole).find((key) => key !== "schedules");
-  if (unknown !== undefined) throw usageError(`${shown}: /${unknown}: only schedules can be applied`);
-  if (!Array.isArray(whole.schedules)) throw usageError(`${shown}: /schedules: a list of schedules is missing`);
+  const unknown = Object.keys(whole).find((key) => key !== "schedules" && key !== "calendars");
+  if (unknown !== undefined) throw usageError(`${shown}: /${unknown}: only calendars and schedules can be applied`);
+  if (whole.schedules === undefined && whole.calendars === undefined)
+    throw usageError(`${shown}: /schedules: a list of schedules is missing`);
+  return {
+    calendars: readList(whole.calendars, `${shown}: /calendars`).map(({ name, definition }) => {
+      return { name, definition: definition as unknown as CalendarOptions };
+    }),
+    schedules: readList(whole.schedules, `${shown}: /schedules`).map(({ name, definition }, index) => {
+      const { task } = definition;
+      if (!isObject(task))
+        throw usageError(`${shown}: /schedules/${index}/task: the task that each fire creates is missing`);
+      return { name, definition: { ...definition, task: { ...task } } as unknown as ScheduleOptions };
+    }),
+  };
+}
+
+function readList(list: unknown, at: string): { name: string; definition: Record<string, unknown> }[] {
+  if (list === undefined) return [];
+  if (!Array.isArray(list)) throw usageError(`${at}: no list`);
   const names = new Set<string>();
-  return whole.schedules.map((item: unknown, index) => {
-    const at = `${shown}: /schedules/${index}`;
-    if (!isObject(item)) throw usageError(`${at}: no object`);
+  return list.map((item: unknown, index) => {
+    if (!isObject(item)) throw usageError(`${at}/${index}: no object`);
     const { name, ...definition } = item;
-    if (typeof name !== "string" || !isName(name)) throw usageError(`${at}/name: a name is missing, or is none`);
-    if (names.has(name)) throw usageError(`${at}/name: ${name} is there twice`);
+    if (typeof name !== "string" || !isName(name))
+      throw usageError(`${at}/${index}/name: a name is missing, or is none`);
+    if (names.has(name)) throw usageError(`${at}/${index}/name: ${name} is there twice`);
     names.add(name);
-    if (!isObject(definition.task)) throw usageError(`${at}/task: the task that each fire creates is missing`);
-    return { name, definition: { ...definition, task: { ...definition.task } } as unknown as ScheduleOptions };
+    return { name, definition };
   });
 }
 

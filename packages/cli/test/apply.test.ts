@@ -108,12 +108,43 @@ test("what the node refuses is named by schedule and field, and nothing of the f
   expect(await versions()).not.toHaveProperty("c-good");
 });
 
+test("an edit of a calendar shows the fires of every schedule that uses it, and is made before its schedules", async () => {
+  const applyFile = (file: object, ...flags: string[]) => run(["apply", "-f", "-", ...flags], JSON.stringify(file));
+  const everyDay = { days: ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"], to: "12:00" };
+  const mornings = { name: "mornings", timeZone: "Asia/Tokyo", weekly: [everyDay] };
+  const file = { calendars: [mornings], schedules: [daily("e-within", "0 2,14 * * *", { includes: ["mornings"] })] };
+  const first = await applyFile(file, "--dry-run");
+  expect(first.stdout).toMatch(/^calendar mornings: created\ne-within: created\n( {2}\+ \S+T02:00:00\S+\n){7}$/);
+  expect((await run(["schedules", "get", "e-within"])).code).toBe(3);
+  expect((await applyFile(file)).stderr).toBe("2 created, 0 changed, 0 unchanged\n");
+  await apply([daily("e-other", "0 14 * * *", { excludes: ["mornings"] })]);
+  expect(await applyFile(file)).toEqual({
+    code: 0,
+    stdout: "calendar mornings: unchanged\ne-within: unchanged\n",
+    stderr: "0 created, 0 changed, 2 unchanged\n",
+  });
+
+  const later = { ...file, calendars: [{ ...mornings, weekly: [{ ...everyDay, to: "24:00" }] }] };
+  const dry = await applyFile(later, "--dry-run");
+  expect(dry.stderr).toBe("0 created, 1 changed, 0 unchanged, 2 following their calendars, if it were applied\n");
+  expect(dry.stdout).toMatch(
+    /^calendar mornings: changed, version 1 to 2\ne-within: follows its calendars\n( {2}\+ \S+T14:\S+\n){7}e-other: follows its calendars\n( {2}- \S+T14:\S+\n){7}$/,
+  );
+  expect(await versions()).toMatchObject({ "e-within": 1, "e-other": 1 });
+  expect((await applyFile(later)).stderr).toContain("2 following their calendars");
+  expect(await versions()).toMatchObject({ "e-within": 2, "e-other": 2 });
+
+  const refused = await applyFile({ ...file, calendars: [{ name: "bad", timeZone: "Mars/Olympus" }] });
+  expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("calendar bad is refused") });
+});
+
 test("a file that cannot be read is exit code 2, a node that does not answer exit code 6", async () => {
   const cases: [string, string][] = [
     ["schedules:\n  - name: x", "is not JSON"],
     ["[]", "holds no object"],
-    ['{"queues": []}', "/queues: only schedules can be applied"],
+    ['{"queues": []}', "/queues: only calendars and schedules can be applied"],
     ["{}", "/schedules: a list of schedules is missing"],
+    ['{"calendars": {}}', "/calendars: no list"],
     ['{"schedules": [{"name": "a b"}]}', "/schedules/0/name"],
     ['{"schedules": [{"name": "x"}]}', "/schedules/0/task"],
     ['{"schedules": [{"name": "x", "task": {}}, {"name": "x", "task": {}}]}', "/schedules/1/name: x is there twice"],
