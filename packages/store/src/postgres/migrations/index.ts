@@ -275,7 +275,7 @@ create index calendar_use_schedule on calendar_use (schedule_id);
 create table gate (
   id      bigint primary key,
   look_at timestamptz not null
-);
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 create index gate_look on gate (look_at);
 `,
   },
