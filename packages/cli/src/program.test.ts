@@ -29,6 +29,8 @@ test.each([
   [["tasks", "create", "greet", "--priority", "0"], "A whole number from 1 to 9"],
   [["tasks", "wait", "task_x", "--timeout", "soon"], "A duration such as"],
   [["schedules", "put", "x", "--cron", "* * * * *"], "--type"],
+  [["schedules", "put", "x", "--after-end", "--type", "a"], "'--after-end' goes with '--every"],
+  [["schedules", "put", "x", "--every", "5m", "--type", "a", "--overlap", "wait"], "Allowed choices are allow, skip"],
   [["schedules", "preview", "--count", "1001"], "A whole number from 1 to 1000"],
   [["--url", "nonsense", "tasks", "ls"], "An address such as"],
   [["--url", "ftp://x", "tasks", "ls"], "An address such as"],

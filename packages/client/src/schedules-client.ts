@@ -8,6 +8,7 @@ import type {
   CronDialect,
   Explanation,
   Fire,
+  FixedDelay,
   Operation,
   OverlapPolicy,
   Page,
@@ -20,7 +21,8 @@ import type {
 } from "./types.ts";
 
 /** Exactly one of `cron`, `every`, `rrule` and `rules`. */
-export interface RuleOptions extends Omit<RuleSource, "at"> {
+export interface RuleOptions extends Omit<RuleSource, "at" | "every"> {
+  every?: string | FixedDelay | undefined;
   /** It fires whenever one of these does. */
   rules?: RuleSource[];
   /** IANA name; default `UTC`. */
@@ -58,6 +60,8 @@ export interface ScheduleOptions<Payload = unknown> extends RuleOptions {
   catchUp?: { policy?: "skip" | "last" | "all"; window?: string; limit?: number };
   /** What happens to a fire while other tasks of the schedule are not final. */
   overlap?: OverlapPolicy;
+  /** Pause it when so many of its tasks in a row have failed, 1 to 1,000; null: never. */
+  pauseAfterFailures?: number | null;
   paused?: boolean;
 }
 

@@ -101,6 +101,12 @@ export interface RuleSource {
   at?: string | undefined;
 }
 
+/** Each fire comes so long after the task of the one before became final. */
+export interface FixedDelay {
+  interval: string;
+  after: "end";
+}
+
 /** `ocps`: the Open Cron Pattern Specification; `vixie`: as Linux systems; `quartz`: as the Java library; `aws`: as EventBridge. */
 export type CronDialect = "ocps" | "vixie" | "quartz" | "aws";
 
@@ -113,7 +119,7 @@ export interface Schedule {
   version: number;
   words: string;
   cron: string | null;
-  every: string | null;
+  every: string | FixedDelay | null;
   rrule: string | null;
   /** Each with the one field that it was given. */
   rules: RuleSource[] | null;
@@ -132,6 +138,7 @@ export interface Schedule {
     requires: Record<string, string>;
   };
   overlap: OverlapPolicy;
+  pauseAfterFailures: number | null;
   catchUp: { policy: "skip" | "last" | "all"; window: string; limit: number };
   dst: { gap: "next" | "skip" | "shift"; overlap: "first" | "second" | "both" };
   dialect: CronDialect;

@@ -37,6 +37,7 @@ function schedule({ rule = {}, ...changes }: Partial<Omit<Schedule, "rule">> & {
     pause: null,
     fires: 20,
     plannedUntil: at("22T01:59:59"),
+    nextFireAt: at("22T02:00:00"),
     createdAt: at("01T00:00:00"),
     updatedAt: at("10T00:00:00"),
     ...changes,
@@ -295,4 +296,24 @@ test("a task that waits, or has waited, for its schedule's other tasks", () => {
   expect(explain({ ...given, task: waited }).summary).toBe(
     `The fire of ${PAST} started 1m3ms late: its task waited 1m until the schedule's other tasks were final, as the overlap policy queue-all says; its task succeeded.`,
   );
+});
+
+test("of a fixed delay only the fire that is known is told", () => {
+  const rule = { cron: null, delay: "10m" };
+  const next = at("21T12:05:00");
+  const given = { schedule: schedule({ rule, nextFireAt: next }) };
+  expect(explain({ ...given, at: next })).toMatchObject({
+    codes: ["expected"],
+    summary: "The fire of 2026-11-21T12:05:00+00:00[UTC] is expected: its task is made about a minute before.",
+  });
+  expect(explain({ ...given, at: FIRE })).toMatchObject({
+    codes: ["after_end", "next_fire"],
+    summary: `It does not fire at ${PAST}: it fires 10m after the task of its last fire has become final; the next one is that of 2026-11-21T12:05:00+00:00[UTC].`,
+  });
+  const unknown = explain({ schedule: schedule({ rule, nextFireAt: null }), at: null });
+  expect(unknown).toMatchObject({
+    codes: ["after_end"],
+    summary: expect.stringMatching(/^When it fires next is not known yet/),
+  });
+  expect(explain({ ...given, fire: row(), task: task() }).codes).toEqual(["on_time", "task_succeeded"]);
 });

@@ -6,6 +6,7 @@ import type { NamedCalendar } from "./calendar.ts";
 import { type CatchUp, mostCaughtUp } from "./catch-up.ts";
 import { formatDuration } from "./duration.ts";
 import { takenOutAt } from "./exclusion.ts";
+import { explainDelayed } from "./explain-delay.ts";
 import { type ExplainedTask, explainTask } from "./explain-fire-task.ts";
 import { whyOverlapSkipped } from "./explain-overlap.ts";
 import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
@@ -41,6 +42,7 @@ interface ExplainedSchedule {
   /** Fires that became tasks so far. */
   fires: number;
   plannedUntil: number;
+  nextFireAt: number | null;
   createdAt: number;
   updatedAt: number;
 }
@@ -55,6 +57,7 @@ interface ExplainedFire {
 
 export function explainFire(given: FireToExplain): Explanation {
   const { at, fire, schedule } = given;
+  if (schedule.rule.delay !== undefined && fire === null) return explainDelayed(schedule, at);
   if (at === null) return sentence([whyNoMore(schedule)]);
   if (fire === null) return explainUnrecorded(given, at);
   switch (fire.outcome) {

@@ -48,6 +48,7 @@ export const fireReasonCodes = [
   "no_fire",
   "previous_fire",
   "next_fire",
+  "after_end",
   "not_started",
   "ended",
   "max_fires",

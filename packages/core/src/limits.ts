@@ -31,6 +31,7 @@ export const limits = {
   rruleLength: 2_048,
   rules: 20,
   previewFires: 1_000,
+  pauseAfterFailures: 1_000,
   backfillFires: 50_000,
   backfillMs: 366 * 86_400_000,
   /** Calendars that one schedule excludes, and as many that it includes. */

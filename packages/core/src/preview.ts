@@ -3,6 +3,8 @@ import type { NamedCalendar } from "./calendar.ts";
 import { parseFields } from "./cron-fields.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { formatInstant, formatLocal, formatOffset, LAST_INSTANT, parseInstant } from "./instant.ts";
+import { firstDelayedFire } from "./plan-delay.ts";
+import type { Placement } from "./roll.ts";
 import { comingBetween, type ScheduleRule, sourcesOf, wallRulesOf } from "./schedule.ts";
 import { describeRule } from "./words.ts";
 import { isFixedOffsetZone, offsetAt, type Transition, transitionsBetween } from "./zone.ts";
@@ -36,17 +38,13 @@ export function previewSchedule(
   count: number,
   calendars: readonly NamedCalendar[] = [],
 ): SchedulePreview {
+  if (rule.delay !== undefined) return previewDelayed(rule, from);
   const most = Math.min(count, rule.maxFires ?? count);
   const coming = comingBetween(rule, from - 1, Number.POSITIVE_INFINITY, Math.max(most, SAMPLE), calendars);
   const sample = coming.slice(0, SAMPLE).map(({ fireAt }) => fireAt);
   return {
     words: describeRule(rule),
-    fires: coming.slice(0, most).map(({ fireAt: at, rolledFrom }) => ({
-      at: formatInstant(at),
-      local: formatLocal(at, rule.timeZone),
-      offset: formatOffset(offsetAt(rule.timeZone, at)),
-      rolledFrom: rolledFrom === null ? null : formatInstant(rolledFrom),
-    })),
+    fires: coming.slice(0, most).map((fire) => shown(rule, fire)),
     warnings: [
       ...warnAboutCron(rule),
       ...warnAboutChanges(rule, from),
@@ -54,6 +52,30 @@ export function previewSchedule(
       ...warnAboutZone(rule),
     ],
     clockChanges: nextChanges(rule.timeZone, from),
+  };
+}
+
+/** Of a schedule that is created at `from`; what follows the first fire depends on when its task ends. */
+function previewDelayed(rule: ScheduleRule, from: number): SchedulePreview {
+  const first = firstDelayedFire(rule, from);
+  const ends = rule.endAt !== null && first >= parseInstant(rule.endAt)!;
+  return {
+    words: describeRule(rule),
+    fires: ends ? [] : [shown(rule, { fireAt: first, rolledFrom: null })],
+    warnings: [...(ends ? warnAboutFires(rule, []) : []), ...warnAboutZone(rule)],
+    clockChanges: nextChanges(rule.timeZone, from),
+  };
+}
+
+function shown(
+  { timeZone }: ScheduleRule,
+  { fireAt, rolledFrom }: Pick<Placement, "fireAt" | "rolledFrom">,
+): SchedulePreview["fires"][number] {
+  return {
+    at: formatInstant(fireAt),
+    local: formatLocal(fireAt, timeZone),
+    offset: formatOffset(offsetAt(timeZone, fireAt)),
+    rolledFrom: rolledFrom === null ? null : formatInstant(rolledFrom),
   };
 }
 

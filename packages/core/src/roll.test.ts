@@ -319,6 +319,7 @@ describe("an explanation", () => {
         pause: null,
         fires: 0,
         plannedUntil: at("2026-10-20T00:00:00Z"),
+        nextFireAt: null,
         createdAt: 0,
         updatedAt: 0,
       },

@@ -29,21 +29,28 @@ export function validateRule(rule: ScheduleRule, now?: number): FieldError[] {
 
 /** What comes next depends on every fire of a month before it, or behind it. */
 function checkRoll(rule: ScheduleRule): FieldError[] {
-  if (rule.roll === undefined || mostFiresADay(rule) <= limits.rolledFiresADay) return [];
+  if (rule.roll === undefined) return [];
+  if (rule.delay !== undefined) {
+    return [
+      { pointer: "/roll", code: "roll_of_delay", message: "A fixed delay has no days that it could be moved to." },
+    ];
+  }
+  if (mostFiresADay(rule) <= limits.rolledFiresADay) return [];
   const message = `Only rules with at most ${limits.rolledFiresADay} fires a day can be moved to another one.`;
   return [{ pointer: "/roll", code: "roll_too_frequent", message }];
 }
 
 function checkWhen(rule: ScheduleRule): FieldError[] {
-  const given = ["cron", "every", "rrule", "rules"].filter(
-    (field) => (rule[field as keyof ScheduleRule] ?? null) !== null,
-  );
+  const { cron, rrule, rules, delay } = rule;
+  const all = { cron, every: rule.every ?? delay, rrule, rules };
+  const given = Object.entries(all).flatMap(([field, value]) => ((value ?? null) === null ? [] : [field]));
   if (given.length > 1) {
     return [{ pointer: `/${given[1]}`, code: "exclusive", message: "Give only one of cron, every, rrule and rules." }];
   }
   if (given.length === 0) {
     return [{ pointer: "/cron", code: "required", message: "Give one of cron, every, rrule and rules." }];
   }
+  if (delay !== undefined) return checkLength("/every/interval", delay, "every_out_of_range", limits.everyMs);
   if (rule.rules && (rule.rules.length < 1 || rule.rules.length > limits.rules)) {
     const code = rule.rules.length < 1 ? "too_few" : "too_many";
     return [{ pointer: "/rules", code, message: `Give 1 to ${limits.rules} rules.` }];
@@ -124,10 +131,14 @@ function checkMaxFires(maxFires: number | null): FieldError[] {
 }
 
 function checkFires(rule: ScheduleRule, now: number | undefined): FieldError[] {
-  if (nextFireAt(rule, now ?? -1) !== null) return [];
+  if (rule.delay === undefined ? nextFireAt(rule, now ?? -1) !== null : !hasEnded(rule, now)) return [];
   const [first] = sourcesOf(rule);
-  const field = rule.rules ? "rules" : Object.keys(first!.source)[0];
+  const field = rule.rules ? "rules" : Object.keys(first?.source ?? { every: null })[0];
   const pointer = rule.endAt !== null ? "/endAt" : `/${field}`;
   const message = now === undefined ? "There is no fire in this range." : "There is no fire from now on.";
   return [{ pointer, code: "cron_never_fires", message }];
+}
+
+function hasEnded({ endAt }: ScheduleRule, now: number | undefined): boolean {
+  return now !== undefined && endAt !== null && parseInstant(endAt)! <= now;
 }

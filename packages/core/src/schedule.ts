@@ -23,12 +23,14 @@ export interface RuleSource {
 }
 
 /**
- * Exactly one of `cron`, `every`, `rrule` and `rules` is given. The last two, `hashKey` and `roll` are left out where they are not needed,
- * as in definitions that were stored before there were any.
+ * Exactly one of `cron`, `every`, `delay`, `rrule` and `rules` is given. The last three, `hashKey` and `roll` are left out where they are
+ * not needed, as in definitions that were stored before there were any.
  */
 export interface ScheduleRule {
   cron: string | null;
   every: string | null;
+  /** A duration: each fire comes so long after the task of the one before became final. It stands alone. */
+  delay?: string;
   rrule?: string;
   /** It fires whenever one of these does; several at one instant are one fire. */
   rules?: RuleSource[];
@@ -57,7 +59,10 @@ export function defaultDstOf(rule: Pick<ScheduleRule, "rrule" | "rules">): DstPo
   return rfc ? { ...defaultDst, gap: "skip" } : defaultDst;
 }
 
-/** Fires with `after < t <= until`, in order, at most `limit`; those that calendars take out are left out, or where they are moved to. */
+/**
+ * Fires with `after < t <= until`, in order, at most `limit`; those that calendars take out are left out, or where they are moved to. Of a
+ * fixed delay only the one at `startAt` is known: the others depend on when tasks end.
+ */
 export function firesBetween(
   rule: ScheduleRule,
   after: number,
@@ -191,7 +196,10 @@ function rangeOf({ startAt, endAt }: ScheduleRule): { startAt: number | null; en
 /** The rule as a function from an instant to the next fire. Asserts what `validateRule` has checked. */
 function compileRule(rule: ScheduleRule): (after: number) => number | null {
   const { startAt, endAt } = rangeOf(rule);
-  const next = union(sourcesOf(rule).map(({ source }) => firesOf(source, rule)));
+  const next =
+    rule.delay === undefined
+      ? union(sourcesOf(rule).map(({ source }) => firesOf(source, rule)))
+      : (after: number) => (startAt !== null && after < startAt ? startAt : null);
   return (after) => {
     const fire = next(startAt === null ? after : Math.max(after, startAt - 1));
     return fire !== null && fire < endAt ? fire : null;

@@ -8,6 +8,10 @@ import { isTimeZone } from "./zone.ts";
 
 /** Several rules one after the other: "At 02:00; and at 14:30, on Friday". */
 export function describeRule(rule: ScheduleRule): string {
+  if (rule.delay !== undefined) {
+    const delayMs = parseDuration(rule.delay);
+    return `${delayMs ? describeLength(delayMs) : rule.delay} after the task before has ended`;
+  }
   const [first = "", ...rest] = sourcesOf(rule).map(({ source }) => describeSource(source, rule));
   return [
     first,
@@ -43,6 +47,12 @@ export function describeCron(expression: string, dialect: CronDialect, hashKey =
 }
 
 export function describeInterval(everyMs: number): string {
+  const text = describeLength(everyMs);
+  return `Every ${/^1 \w+$/.test(text) ? text.slice(2) : text}`;
+}
+
+/** "2 hours and 5 minutes". */
+function describeLength(lengthMs: number): string {
   const units: [string, number][] = [
     ["day", 86_400_000],
     ["hour", 3_600_000],
@@ -51,14 +61,13 @@ export function describeInterval(everyMs: number): string {
     ["millisecond", 1],
   ];
   const parts: string[] = [];
-  let rest = everyMs;
+  let rest = lengthMs;
   for (const [unit, size] of units) {
     const amount = Math.floor(rest / size);
     rest -= amount * size;
     if (amount > 0) parts.push(amount === 1 ? `1 ${unit}` : `${amount} ${unit}s`);
   }
-  const text = parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts.join("");
-  return `Every ${parts.length === 1 ? text.replace(/^1 /, "") : text}`;
+  return parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts.join("");
 }
 
 /**

@@ -8,6 +8,8 @@ import { type ScheduleRule, sourcesOf } from "./schedule.ts";
 
 /** Whether zone data decides when it fires. Intervals do not look at the wall clock, and some zones are an offset by definition. */
 export function dependsOnZoneData(rule: ScheduleRule, calendars: readonly NamedCalendar[] = []): boolean {
+  // Its fires follow ends; a plan ahead of it has one at most.
+  if (rule.delay !== undefined) return false;
   const wall = sourcesOf(rule).some(({ source }) => source.every === undefined);
   return (wall && !isOffset(rule.timeZone)) || calendars.some(({ calendar }) => !isOffset(calendar.timeZone));
 }

@@ -13,6 +13,7 @@ import type {
   Id,
   NamedCalendar,
   OutcomeDecision,
+  PreviousFire,
   PublicState,
   StoredState,
   TaskError,
@@ -262,6 +263,8 @@ export interface ScheduleDefinition {
   rule: import("@carillon/core").ScheduleRule;
   catchUp: { policy: "skip" | "last" | "all"; windowMs: number; limit: number };
   overlap: import("@carillon/core").OverlapPolicy;
+  /** It is paused when so many of its tasks in a row have failed; absent: never. */
+  pauseAfterFailures?: number;
   /** Names of calendars whose hours have no fires; absent when there are none. */
   excludes?: string[];
   /** Of calendars outside whose hours, those of all together, there are no fires; absent when there are none. */
@@ -306,6 +309,8 @@ export interface ScheduleToPlan extends ScheduleRecord {
   tasksAhead: number[];
   /** Which time zone data its plan ahead was made with; null: none is, or it does not depend on any. */
   zoneData: string | null;
+  /** For a rule with a fixed delay: its latest fire that was not withdrawn; null: it has none. */
+  previous?: PreviousFire | null;
 }
 
 /** A schedule whose plan ahead was made with other time zone data, with its fires after now. */
@@ -378,6 +383,8 @@ export interface SchedulePlan {
   nextFireAt: number | null;
   /** What it was made with; left out: it does not depend on time zone data. */
   zoneData?: string | null;
+  /** From then on the schedule waits for an end: its gate is to be judged. Left out, or null: it waits for none. */
+  lookAt?: number | null;
 }
 
 export interface Fire {
@@ -400,7 +407,7 @@ export interface FireFacts {
 
 /**
  * What decides whether a task may run now. Its id is that of the schedule whose tasks it keeps from overlapping. There is one while
- * something waits there.
+ * something waits there: tasks, or a schedule that goes on when its tasks have ended.
  */
 export interface Gate {
   id: Id;
@@ -417,6 +424,10 @@ export interface JudgedGates {
   recalled: { id: Id; session: Id; reason: string }[];
   /** Tasks that nobody held. */
   cancelled: { id: Id; namespace: string }[];
+  /** Schedules whose tasks have failed so often in a row that they were paused. */
+  paused: { name: string; namespace: string; reason: string }[];
+  /** The end that some schedule waited for has come, or one was paused: planners look again. */
+  replan: boolean;
 }
 
 // ----------------------------------------------------------------------------------------------------------------- operations

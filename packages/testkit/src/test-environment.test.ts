@@ -86,3 +86,42 @@ test("what is not a duration is refused", async () => {
   await using env = await createTestEnvironment({ tasks: [] });
   await expect(env.advance("soon")).rejects.toThrow("is not a duration");
 });
+
+test("a fixed delay counts from the end of the task before, also when that is tried again", async () => {
+  const runs: string[] = [];
+  const poll = task("poll", {
+    run: async (_payload, { attempt }) => {
+      runs.push(`${env.now.toISOString().slice(11, 19)} ${attempt}`);
+      if (runs.length === 2) throw new RetryAfter("7m");
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [poll] });
+  const every = { interval: "10m", after: "end" } as const;
+  await env.client.schedules.put("poll", { every, task: poll });
+  await env.advance("55m");
+  expect(runs).toEqual(["00:10:00 1", "00:20:00 1", "00:27:00 2", "00:37:00 1", "00:47:00 1"]);
+  expect(await env.client.schedules.get("poll")).toMatchObject({
+    every,
+    nextFireAt: expect.stringMatching(/T00:57:00/),
+  });
+});
+
+test("a schedule whose tasks keep failing is paused, and says why", async () => {
+  let runs = 0;
+  const broken = task("broken", {
+    retry: { maxAttempts: 1 },
+    run: async () => {
+      runs++;
+      throw new Error("no");
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [broken] });
+  await env.client.schedules.put("broken", { every: "10m", pauseAfterFailures: 3, task: broken });
+  await env.advance("2h");
+  expect(runs).toBe(3);
+  const pause = { reason: "its last 3 tasks failed", at: expect.stringMatching(/T00:30:00/) };
+  expect(await env.client.schedules.get("broken")).toMatchObject({ paused: true, pause });
+  await env.client.schedules.resume("broken");
+  await env.advance("25m");
+  expect(runs).toBe(5);
+});

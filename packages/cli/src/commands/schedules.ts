@@ -12,6 +12,7 @@ import { operationEnd } from "./operations.ts";
 interface RuleFlags {
   cron?: string;
   every?: string;
+  afterEnd?: boolean;
   rrule?: string;
   dialect?: CronDialect;
   tz?: string;
@@ -27,6 +28,7 @@ interface PutFlags extends RuleFlags {
   priority?: number;
   startWithin?: string;
   overlap?: OverlapPolicy;
+  pauseAfterFailures?: number;
 }
 
 export function schedulesCommand(program: Command): void {
@@ -45,6 +47,7 @@ export function schedulesCommand(program: Command): void {
         "what happens to a fire while other tasks of the schedule are not final",
       ).choices(overlapPolicies),
     )
+    .option("--pause-after-failures <n>", "pause it when so many tasks in a row have failed", wholeNumber(1, 1_000))
     .action(async (name: string, flags: PutFlags, command: Command) => {
       const { carillon, json } = connect(command);
       printRecord(await carillon.schedules.put(name, definition(flags)), json);
@@ -203,6 +206,7 @@ function withRule(command: Command): Command {
   return command
     .option("--cron <expression>", 'such as "0 2 * * *"')
     .option("--every <duration>", "such as 5m")
+    .option("--after-end", "count --every from the end of the task before")
     .option("--rrule <rule>", 'such as "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17" (RFC 5545)')
     .addOption(new Option("--dialect <name>", "how --cron is read").choices(cronDialects))
     .option("--tz <zone>", "IANA time zone (UTC)")
@@ -214,13 +218,17 @@ function withRule(command: Command): Command {
         "next",
         "previous",
       ]),
-    );
+    )
+    .hook("preAction", (given) => {
+      const { afterEnd, every } = given.opts<RuleFlags>();
+      if (afterEnd && every === undefined) given.error("error: option '--after-end' goes with '--every <duration>'");
+    });
 }
 
-function rule({ cron, every, rrule, dialect, tz, exclude, include, roll }: RuleFlags) {
+function rule({ cron, every, afterEnd, rrule, dialect, tz, exclude, include, roll }: RuleFlags) {
   return {
     ...(cron === undefined ? {} : { cron }),
-    ...(every === undefined ? {} : { every }),
+    ...(every === undefined ? {} : { every: afterEnd ? ({ interval: every, after: "end" } as const) : every }),
     ...(rrule === undefined ? {} : { rrule }),
     ...(dialect === undefined ? {} : { dialect }),
     ...(tz === undefined ? {} : { timeZone: tz }),
@@ -230,10 +238,20 @@ function rule({ cron, every, rrule, dialect, tz, exclude, include, roll }: RuleF
   };
 }
 
-function definition({ type, payload, queue, priority, startWithin, overlap, ...flags }: PutFlags): ScheduleOptions {
+function definition({
+  type,
+  payload,
+  queue,
+  priority,
+  startWithin,
+  overlap,
+  pauseAfterFailures,
+  ...flags
+}: PutFlags): ScheduleOptions {
   return {
     ...rule(flags),
     ...(overlap === undefined ? {} : { overlap }),
+    ...(pauseAfterFailures === undefined ? {} : { pauseAfterFailures }),
     task: {
       type,
       ...(payload === undefined ? {} : { payload: readPayload(payload) }),

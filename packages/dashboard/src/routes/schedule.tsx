@@ -16,7 +16,7 @@ import { StateBadge } from "../components/state-badge.tsx";
 import { Time } from "../components/time.tsx";
 import { curlCommand } from "../format/shell.ts";
 import { isNotFound } from "../services/problem.ts";
-import { definitionOf, type Schedule, schedulePath, scheduleQuery } from "../services/schedules.ts";
+import { definitionOf, type RuleSource, type Schedule, schedulePath, scheduleQuery } from "../services/schedules.ts";
 import { rootRoute } from "./root.tsx";
 
 export const scheduleRoute = createRoute({
@@ -146,14 +146,11 @@ function ScheduleFacts({ schedule }: { schedule: Schedule }) {
         {schedule.lastFireAt === null ? "none yet" : <Time at={schedule.lastFireAt} scheduleZone={schedule.timeZone} />}
       </Fact>
       <Fact name="Rule">
-        {(schedule.rules ?? [schedule]).map(({ cron, every, rrule }) => {
-          const text = cron ?? rrule ?? `every ${every}`;
-          return (
-            <div key={text}>
-              <code className="code">{text}</code>
-            </div>
-          );
-        })}
+        {(schedule.rules ?? [schedule]).map(ruleText).map((text) => (
+          <div key={text}>
+            <code className="code">{text}</code>
+          </div>
+        ))}
         <div className="text-xs text-muted">{schedule.timeZone}</div>
       </Fact>
       <Fact name="Last result">
@@ -172,4 +169,9 @@ function ScheduleFacts({ schedule }: { schedule: Schedule }) {
       </Fact>
     </Facts>
   );
+}
+
+function ruleText({ cron, every, rrule, at }: RuleSource): string {
+  if (every) return typeof every === "object" ? `${every.interval} after the end` : `every ${every}`;
+  return cron ?? rrule ?? `once at ${at}`;
 }

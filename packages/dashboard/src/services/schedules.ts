@@ -12,10 +12,18 @@ export interface ScheduleTask {
   [field: string]: unknown;
 }
 
+/** So long after the task of the fire before became final. */
+export interface FixedDelay {
+  interval: string;
+  after: "end";
+}
+
 export interface RuleSource {
   cron?: string | null | undefined;
-  every?: string | null | undefined;
+  every?: string | FixedDelay | null | undefined;
   rrule?: string | null | undefined;
+  /** Once; among several only. */
+  at?: string | null | undefined;
 }
 
 export interface Schedule {
@@ -24,7 +32,7 @@ export interface Schedule {
   /** The rule in plain words. */
   words: string;
   cron: string | null;
-  every: string | null;
+  every: string | FixedDelay | null;
   rrule: string | null;
   /** Each with the one field that it was given. */
   rules: RuleSource[] | null;
@@ -188,6 +196,7 @@ const definitionFields = [
   "rules",
   "timeZone",
   "overlap",
+  "pauseAfterFailures",
   "catchUp",
   "dst",
   "dialect",

@@ -92,6 +92,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
         requires: {},
       },
       overlap: "allow",
+      pauseAfterFailures: null,
       catchUp: { policy: "last", window: "24h", limit: 100 },
       dst: { gap: "next", overlap: "first" },
       dialect: "ocps",
@@ -139,6 +140,32 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     const other = await put(nightly);
     expect(other.body).toMatchObject({ version: 2, jitter: null, startAt: null });
     expect(other.headers.etag).toBe('"2"');
+  });
+
+  test("a fixed delay, an overlap policy and a pause after failures are shown as they were put", async () => {
+    const every = { interval: "90s", after: "end" };
+    const given = { every, overlap: "queue-one", pauseAfterFailures: 3, task: { type: "poll" } };
+    const put = await t.call("PUT", `${SCHEDULES}/poll`, given);
+    const shown = { every: { interval: "1m30s", after: "end" }, overlap: "queue-one", pauseAfterFailures: 3 };
+    expect(put).toMatchObject({
+      status: 201,
+      body: { ...shown, words: "1 minute and 30 seconds after the task before has ended", nextFireAt: null },
+    });
+    expect((await t.call("PUT", `${SCHEDULES}/poll`, given)).body.version).toBe(1);
+    const patched = await t.call("PATCH", `${SCHEDULES}/poll`, { every: { interval: "2m" }, pauseAfterFailures: null });
+    expect(patched.body).toMatchObject({
+      every: { interval: "2m", after: "end" },
+      pauseAfterFailures: null,
+      version: 2,
+    });
+    const preview = await t.call("POST", `${SCHEDULES}:preview`, { every, from: "2026-11-20T10:00:00Z", count: 5 });
+    expect(preview.body).toMatchObject({ fires: [{ at: "2026-11-20T10:01:30.000Z" }], warnings: [] });
+    const explained = await t.call("GET", `${SCHEDULES}/poll/explain`);
+    expect(explained.body.summary).toBe(
+      "When it fires next is not known yet: it fires 2m after the task of its last fire has become final.",
+    );
+    const over = await t.call("PUT", `${SCHEDULES}/over`, { ...given, endAt: "2020-01-01T00:00:00Z" });
+    expect(over.body.errors).toMatchObject([{ pointer: "/endAt", code: "cron_never_fires" }]);
   });
 
   test("an edit can insist on the version it was made for", async () => {

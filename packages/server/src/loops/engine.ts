@@ -87,6 +87,10 @@ export function createEngine(options: EngineOptions): Engine {
     session,
     noticeCreated: dispatcher.noticeCreated,
     recall: dispatcher.recall,
+    planSoon() {
+      if (roles.planner) planLoop.wake();
+      else store.hints.publish({ schedules: true });
+    },
   });
   const planner = createPlanner({
     store,

@@ -1,13 +1,15 @@
 /**
- * Judges gates when their time has come. Every node does; the store gives each gate to one of them at a time. A gate whose tasks wait for
- * others to end is looked at every second, and at once by the node that writes such an end: it knows the gates of the coming second.
+ * Judges gates when their time has come. Every node does; the store gives each gate to one of them at a time. A gate where something waits
+ * for an end is looked at every few seconds, and at once by the node that writes such an end: it knows the gates of the coming seconds.
  */
 import type { Clock, Id } from "@carillon/core";
 import type { Gate, JudgedGates, Store } from "@carillon/store";
 import type { CreatedTask } from "../dispatch/demand.ts";
-import type { Feed, Lease } from "../dispatch/options.ts";
+import type { Feed, Lease, Log } from "../dispatch/options.ts";
 
 const POLL_MS = 1_000;
+/** Farther than any gate that waits for an end is looked at. */
+const AHEAD_MS = 7_000;
 const GATES_A_ROUND = 100;
 const GATES_KNOWN = 10_000;
 /** Another node judges it, or its schedule is being changed. */
@@ -26,11 +28,14 @@ export function createGates(options: {
   clock: Clock;
   session: Lease;
   feed: Feed;
+  log: Log;
   noticeCreated: (tasks: readonly CreatedTask[]) => void;
   recall: (task: { id: Id }, what: "cancel", reason: string) => void;
+  /** Planners here and elsewhere shall look again. */
+  planSoon: () => void;
 }): Gates {
-  const { store, clock, session, feed, noticeCreated, recall } = options;
-  /** Those of the coming second, as far as they are known. */
+  const { store, clock, session, feed, log, noticeCreated, recall, planSoon } = options;
+  /** Those of the coming seconds. */
   let known = new Map<Id, number>();
   /** Of these something has ended since they were judged. */
   const urgent = new Set<Id>();
@@ -38,13 +43,13 @@ export function createGates(options: {
 
   async function read(): Promise<void> {
     const sentAt = clock.monotonic();
-    const coming: Gate[] = await store.gates({ until: clock.now() + 2 * POLL_MS, limit: GATES_KNOWN });
+    const coming: Gate[] = await store.gates({ until: clock.now() + AHEAD_MS, limit: GATES_KNOWN });
     known = new Map(coming.map(({ id, lookAt }) => [id, lookAt]));
     for (const id of urgent) if (!known.has(id)) urgent.delete(id);
     readAt = sentAt;
   }
 
-  function tell({ gates, released, recalled, cancelled }: JudgedGates): void {
+  function tell({ gates, released, recalled, cancelled, paused, replan }: JudgedGates): void {
     for (const { id, lookAt } of gates) {
       if (lookAt === null) known.delete(id);
       else known.set(id, lookAt);
@@ -52,6 +57,10 @@ export function createGates(options: {
     if (released.length > 0) {
       noticeCreated(released.map(({ lane, priority, dueAt }) => ({ ...lane, priority, dueAt })));
     }
+    for (const { name, namespace, reason } of paused) {
+      log.warn({ schedule: name, namespace }, `a schedule was paused: ${reason}`);
+    }
+    if (replan) planSoon();
     for (const { id, namespace } of cancelled) feed.taskChanged(id, namespace, "cancelled");
     const elsewhere = new Set(recalled.flatMap(({ session: holder }) => (holder === session.id ? [] : [holder])));
     if (elsewhere.size > 0) store.hints.publish({ recall: [...elsewhere] });

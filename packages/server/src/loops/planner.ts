@@ -9,6 +9,7 @@ import {
   type Id,
   type IdSource,
   MISSED_AFTER_MS,
+  planDelayedFires,
   planFires,
 } from "@carillon/core";
 import type { NewTask, SchedulePlan, ScheduleRecord, ScheduleToPlan, Store, TypeDeclaration } from "@carillon/store";
@@ -82,7 +83,8 @@ export function createPlanner(options: {
     return known && clock.monotonic() - known.readAt < DECLARATIONS_AGE_MS ? known.types : null;
   };
 
-  function plan(schedule: ScheduleToPlan, { now, downtimes }: Round): SchedulePlan {
+  function plan(schedule: ScheduleToPlan, round: Round): SchedulePlan {
+    const { now, downtimes } = round;
     const { plannedUntil: mark, definition } = schedule;
     const byZones = dependsOnZoneData(definition.rule, schedule.calendars);
     if (byZones && !zones.mayPlan(schedule.zoneData)) return asItWas(schedule);
@@ -94,27 +96,28 @@ export function createPlanner(options: {
     const gaps = downtimes.filter(({ until }) => until > mark);
     const leftBehind = mark < now - MISSED_AFTER_MS && gaps.length === 0;
     if (leftBehind && clock.monotonic() - startedAt < DOWNTIME_DECISION_MS) return asItWas(schedule);
-    const planned = planFires(
-      {
-        id: schedule.id,
-        rule: definition.rule,
-        catchUp: definition.catchUp,
-        calendars: schedule.calendars,
-        plannedUntil: mark,
-        firesSoFar: schedule.fires,
-        tasksAhead: schedule.tasksAhead,
-        paused: schedule.paused,
-        until: schedule.until,
-      },
-      {
-        ...{ now, horizonMs: HORIZON_MS, limit: FIRES_A_SCHEDULE },
-        aliveSince: gaps.at(-1)?.until ?? mark,
-        deadSince: gaps[0]?.from ?? mark,
-      },
-    );
+    const planning = {
+      ...schedule,
+      rule: definition.rule,
+      catchUp: definition.catchUp,
+      firesSoFar: schedule.fires,
+      previous: schedule.previous ?? null,
+    };
+    const time = {
+      ...{ now, horizonMs: HORIZON_MS, limit: FIRES_A_SCHEDULE },
+      aliveSince: gaps.at(-1)?.until ?? mark,
+      deadSince: gaps[0]?.from ?? mark,
+    };
+    const delayed = definition.rule.delay !== undefined;
+    const planned = delayed ? planDelayedFires(planning, time) : planFires(planning, time);
+    const hasTasks = planned.fires.some(({ outcome }) => outcome === "task");
+    const awaited =
+      (delayed && (hasTasks || planning.previous?.open)) || (hasTasks && definition.pauseAfterFailures !== undefined);
+    if (awaited) round.awaiting = true;
     const declaration = types.get(definition.task.type) ?? null;
     return {
       plannedUntil: planned.plannedUntil,
+      lookAt: awaited ? now : null,
       // A rule of the past does not say when the schedule fires next.
       nextFireAt: schedule.until === null ? planned.nextFireAt : schedule.nextFireAt,
       zoneData: byZones ? zones.version : null,
@@ -177,13 +180,14 @@ export function createPlanner(options: {
       const downtimes = await store.downtimes(0);
       await readTypes();
       const moreOfZones = await zones.round();
-      const round: Round = { now, before, downtimes, sliceEndsAt: null, moved: 0, unfinished: false };
+      const round: Round = { now, before, downtimes, sliceEndsAt: null, moved: 0, unfinished: false, awaiting: false };
       // Those that cannot be planned come first, as their marks stay behind.
       const limit = SCHEDULES_A_ROUND + unreadable.size;
       const { schedules, tasks } = await store.planSchedules({ before, limit, now }, (schedule) =>
         tryPlan(schedule, round),
       );
       if (tasks.length > 0) notice(tasks);
+      if (round.awaiting) gatesChanged?.();
       const more = round.unfinished || (schedules === limit && round.moved > 0);
       return wanted.size > 0 || more || moreOfZones ? 0 : PAUSE_MS;
     },
@@ -201,6 +205,8 @@ interface Round {
   moved: number;
   /** Some schedule is to be planned further at once. */
   unfinished: boolean;
+  /** Some schedule waits for an end. */
+  awaiting: boolean;
 }
 
 const asItWas = ({ plannedUntil, nextFireAt, zoneData }: ScheduleToPlan): SchedulePlan => ({

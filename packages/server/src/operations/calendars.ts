@@ -178,7 +178,7 @@ export function unknownCalendars(names: CalendarNames, missing: readonly string[
 
 /** Throws `invalid_request` for a rule that fires, but never where its calendars leave it. */
 export function checkCalendars(rule: ScheduleRule, calendars: readonly NamedCalendar[], now: number): void {
-  if (calendars.length === 0 || nextFireAt(rule, now - 1, calendars) !== null) return;
+  if (calendars.length === 0 || rule.delay !== undefined || nextFireAt(rule, now - 1, calendars) !== null) return;
   const field = calendars.some(({ included }) => !included) ? "excludes" : "includes";
   throw invalid(`/${field}`, "cron_never_fires", "These calendars leave no fire from now on.");
 }

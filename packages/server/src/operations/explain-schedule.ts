@@ -22,7 +22,7 @@ export async function explainSchedule(
   const { definition, ...schedule } = await findSchedule(deps, namespace, name);
   const { rule, catchUp, overlap } = definition;
   const now = deps.clock.now();
-  const at = query.at ?? nextFireAt(rule, now, schedule.calendars);
+  const at = query.at ?? (rule.delay === undefined ? nextFireAt(rule, now, schedule.calendars) : schedule.nextFireAt);
   const fire = at === null ? null : await readFire(deps, schedule.id, at);
   const task = fire?.task ? await deps.store.getTask(namespace, fire.task.id) : null;
   const { summary, reasons } = explainFire({

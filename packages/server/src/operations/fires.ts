@@ -59,20 +59,30 @@ export async function listFires(
 }
 
 function rangeOf(
-  { definition, calendars }: ScheduleSummary,
+  { definition, calendars, nextFireAt }: ScheduleSummary,
   { from, to }: Pick<ListFires, "from" | "to">,
   now: number,
 ): { from: number; to: number } {
   const begin = from ?? Math.min(now, to ?? now) - DAY_MS;
   if (to !== undefined) return { from: begin, to };
   const after = Math.max(now, begin - 1);
-  const coming = firesBetween(definition.rule, after, Number.POSITIVE_INFINITY, NEXT_FIRES, calendars);
-  return { from: begin, to: Math.max(begin, (coming.at(-1) ?? now) + 1) };
+  const coming =
+    definition.rule.delay === undefined
+      ? firesBetween(definition.rule, after, Number.POSITIVE_INFINITY, NEXT_FIRES, calendars).at(-1)
+      : nextFireAt;
+  return { from: begin, to: Math.max(begin, (coming ?? now) + 1) };
 }
 
 function expectedFires(schedule: ScheduleSummary, after: number, { to, shown }: Cursor, limit: number): Placement[] {
   const { rule } = schedule.definition;
   const left = rule.maxFires === null ? limit : rule.maxFires - schedule.fires - shown;
   if (schedule.paused || left <= 0) return [];
+  if (rule.delay !== undefined) {
+    // Of a fixed delay the next fire is known once the task before it has ended.
+    const { nextFireAt: next } = schedule;
+    return next !== null && next > after && next < to && shown === 0
+      ? [{ fireAt: next, rolledFrom: null, takenOut: null }]
+      : [];
+  }
   return comingBetween(rule, after, to - 1, Math.min(limit, left), schedule.calendars);
 }

@@ -29,7 +29,10 @@ export function toRule(input: RuleInput, name = ""): ScheduleRule {
   const hashed = [input, ...(input.rules ?? [])].some(({ cron }) => cron !== undefined && isHashed(cron));
   return {
     cron: input.cron ?? null,
-    every: rewrite(input.every, parseDuration, formatDuration),
+    every: typeof input.every === "string" ? rewrite(input.every, parseDuration, formatDuration) : null,
+    ...(typeof input.every === "object"
+      ? { delay: rewrite(input.every.interval, parseDuration, formatDuration)! }
+      : {}),
     ...(input.rrule === undefined ? {} : { rrule: input.rrule }),
     ...(rules && { rules }),
     ...(hashed ? { hashKey: name } : {}),
@@ -90,6 +93,7 @@ export function toDefinition(input: PutSchedule, name: string): ScheduleDefiniti
       limit: catchUp?.limit ?? defaultCatchUp.limit,
     },
     overlap: input.overlap ?? "allow",
+    ...(typeof input.pauseAfterFailures === "number" ? { pauseAfterFailures: input.pauseAfterFailures } : {}),
     ...(input.excludes?.length ? { excludes: input.excludes } : {}),
     ...(input.includes?.length ? { includes: input.includes } : {}),
     task: {
@@ -110,15 +114,18 @@ export function toPutBody({
   rule,
   catchUp,
   overlap,
+  pauseAfterFailures,
   excludes = [],
   includes = [],
   task,
 }: ScheduleDefinition): Record<string, unknown> {
   const { retry } = task;
-  const { hashKey: _hashKey, ...shown } = rule;
+  const { hashKey: _hashKey, delay: _delay, ...shown } = rule;
   return withoutNulls({
     ...shown,
+    every: toEvery(rule),
     overlap,
+    pauseAfterFailures: pauseAfterFailures ?? null,
     excludes,
     includes,
     catchUp: { policy: catchUp.policy, window: formatDuration(catchUp.windowMs), limit: catchUp.limit },
@@ -142,6 +149,11 @@ export function toPutBody({
       tags: task.tags,
     }),
   });
+}
+
+/** As the API names it. */
+export function toEvery({ every, delay }: ScheduleRule): string | { interval: string; after: "end" } | null {
+  return delay === undefined ? every : { interval: delay, after: "end" };
 }
 
 function withoutNulls(object: Record<string, unknown>): Record<string, unknown> {

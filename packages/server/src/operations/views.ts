@@ -16,6 +16,7 @@ import {
 import type { Attempt, Fire, LogLine, NewTask, ScheduleRecord, ScheduleSummary, TaskRecord } from "@carillon/store";
 import type { FireAnswer, Schedule } from "../http/schemas/schedules.ts";
 import type { AttemptAnswer, LogLineAnswer, Task, TaskSummary, TaskType } from "../http/schemas/tasks.ts";
+import { toEvery } from "./schedule-definition.ts";
 import type { DeclaredType } from "./types.ts";
 
 const durationOf = (ms: number | undefined) => (ms === undefined ? null : formatDuration(ms));
@@ -138,7 +139,7 @@ export function toTaskType({ type, queue, policy, declaredAt }: DeclaredType): T
 }
 
 export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, now: number): Schedule {
-  const { rule, task, catchUp, overlap } = record.definition;
+  const { rule, task, catchUp, overlap, pauseAfterFailures = null } = record.definition;
   const { lastTask = null, lastFireAt = null } = record;
   return {
     name: record.name,
@@ -146,7 +147,7 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
     version: record.version,
     words: describeRule(rule),
     cron: rule.cron,
-    every: rule.every,
+    every: toEvery(rule),
     rrule: rule.rrule ?? null,
     rules: rule.rules ?? null,
     timeZone: rule.timeZone,
@@ -164,6 +165,7 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
       requires: {},
     },
     overlap,
+    pauseAfterFailures,
     catchUp: { policy: catchUp.policy, window: formatDuration(catchUp.windowMs), limit: catchUp.limit },
     dst: rule.dst,
     dialect: rule.dialect,

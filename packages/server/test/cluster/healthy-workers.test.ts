@@ -33,6 +33,35 @@ test("a node's death does not interrupt the tasks of a healthy remote worker", {
   expect(lines.filter(({ event }) => event === "start")).toHaveLength(10);
 });
 
+test("a schedule's tasks do not overlap on two nodes, also while one is killed", { timeout: 90_000 }, async () => {
+  const startAt = Math.ceil(Date.now() / 1_000) * 1_000 + 3_000;
+  const range = { startAt: new Date(startAt), endAt: new Date(startAt + 8_000) };
+  const put = (name: string, overlap: "queue-all" | "skip", ms: number) =>
+    client.schedules.put(name, { every: "1s", ...range, overlap, task: { type: "hold", payload: { ms } } });
+  await Promise.all([put("queue", "queue-all", 700), put("skip", "skip", 1_500)]);
+  const starts = async () => (await cluster.journal()).filter(({ event, schedule }) => event === "start" && schedule);
+  while ((await starts()).length < 4) await pause(100);
+  await cluster.restartNode(0);
+  const fires = async (name: string) =>
+    (await client.schedules.fires(name, { from: range.startAt, to: range.endAt })).items.map(
+      ({ outcome, reason, task }) => (outcome === "task" ? task?.state : (reason ?? outcome)),
+    );
+  const isOver = async (name: string) =>
+    (await fires(name)).every((state) => state === "succeeded" || state === "overlap:skip");
+  while (!(await isOver("queue")) || !(await isOver("skip"))) await pause(200);
+  expect(await fires("queue")).toEqual(Array(8).fill("succeeded"));
+  const skipped = (await fires("skip")).filter((state) => state === "overlap:skip").length;
+  expect(skipped).toBeGreaterThan(0);
+  for (const name of ["queue", "skip"]) {
+    const lines = (await cluster.journal()).filter(({ schedule }) => schedule === name).sort((a, b) => a.at - b.at);
+    const steps = lines.map(({ event, fireAt }) => `${event} ${fireAt}`);
+    const inTurn = lines
+      .filter(({ event }) => event === "start")
+      .flatMap(({ fireAt }) => [`start ${fireAt}`, `end ${fireAt}`]);
+    expect(steps).toEqual(inTurn);
+  }
+});
+
 test("a task made with nothing but its type has the queue and the retries that its worker declared", async () => {
   const answer = await fetch(`${cluster.nodes[0]!.url}/api/v1/tasks`, {
     method: "POST",

@@ -3,7 +3,7 @@ import type { Id } from "@carillon/core";
 import { atItsMark, pastAfterPlan } from "../past-rules.ts";
 import type { Fire, FireFacts, NewTask, Page, SchedulePlan, ScheduleToPlan } from "../store.ts";
 import type { FireRow, MemoryDatabase, ScheduleRow } from "./database.ts";
-import { lookAtGateOf } from "./gates.ts";
+import { lookAtGate, lookAtGateOf, previousFire } from "./gates.ts";
 import { deleteTask, insertTask } from "./rows.ts";
 import { calendarsOf, plannedTasks, scheduleRecord } from "./schedules.ts";
 
@@ -35,6 +35,7 @@ export function planSchedules(
       tasks.push(task);
       row.fires++;
     }
+    if (typeof plan.lookAt === "number") lookAtGate(database, row.id, plan.lookAt);
     row.plannedUntil = plan.plannedUntil;
     row.nextFireAt = plan.nextFireAt;
     if (plan.fires.length > 0 || plan.plannedUntil !== schedule.plannedUntil) row.zoneData = plan.zoneData ?? null;
@@ -51,8 +52,14 @@ function scheduleToPlan(database: MemoryDatabase, row: ScheduleRow): ScheduleToP
     .filter(({ fireAt, outcome, backfilled }) => fireAt > row.plannedUntil && outcome === "task" && !backfilled)
     .map(({ fireAt }) => fireAt)
     .sort((a, b) => a - b);
-  const calendars = schedule.calendars ?? calendarsOf(database, schedule);
-  return { ...schedule, calendars, tasksAhead, zoneData: row.zoneData };
+  const delayed = schedule.definition.rule.delay !== undefined;
+  return {
+    ...schedule,
+    calendars: schedule.calendars ?? calendarsOf(database, schedule),
+    tasksAhead,
+    zoneData: row.zoneData,
+    ...(delayed ? { previous: previousFire(database, row.id) } : {}),
+  };
 }
 
 export function recordDowntime(database: MemoryDatabase, { from, until }: { from: number; until: number }): void {

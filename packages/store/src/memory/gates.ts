@@ -1,13 +1,25 @@
 /** Where tasks wait for more than their instant, and how that is judged. */
-import { decideOverlap, type Id, type OverlapPolicy, overlapReason } from "@carillon/core";
+import {
+  decideOverlap,
+  failuresReason,
+  type Id,
+  isFinal,
+  NEVER_AGAIN,
+  type OverlapPolicy,
+  overlapReason,
+  type PreviousFire,
+} from "@carillon/core";
 import type { Gate, JudgedGates } from "../store.ts";
-import type { MemoryDatabase, ScheduleRow, TaskRow } from "./database.ts";
+import type { FireRow, MemoryDatabase, ScheduleRow, TaskRow } from "./database.ts";
 import { changeTask, deleteTask, finishTask } from "./rows.ts";
+import { pauseSchedule } from "./schedules.ts";
 
 /** Of each gate; the rest is judged at once afterwards. */
 const JUDGED_TASKS = 50;
 /** What waits for other tasks looks this often whether they have ended; whoever sees one end looks at once. */
 const POLL_MS = 1_000;
+/** So does a schedule that goes on when its task has ended, whose next fire is at least a second away. */
+const WATCH_MS = 5_000;
 
 export function gates(database: MemoryDatabase, { until, limit }: { until: number; limit: number }): Gate[] {
   return [...database.gates]
@@ -17,14 +29,18 @@ export function gates(database: MemoryDatabase, { until, limit }: { until: numbe
     .slice(0, limit);
 }
 
-/** Its gate, if it waits at one, is judged by then. */
+/** It is judged by then. */
+export function lookAtGate(database: MemoryDatabase, gate: Id, at: number): void {
+  database.gates.set(gate, Math.min(at, database.gates.get(gate) ?? at));
+}
+
+/** Its gate, if it waits at one. */
 export function lookAtGateOf(database: MemoryDatabase, { state, gateId }: TaskRow, at: number): void {
-  if (state !== "waiting" || gateId === null) return;
-  database.gates.set(gateId, Math.min(at, database.gates.get(gateId) ?? at));
+  if (state === "waiting" && gateId !== null) lookAtGate(database, gateId, at);
 }
 
 export function judgeGates(database: MemoryDatabase, { ids, now }: { ids: Id[]; now: number }): JudgedGates {
-  const judged: JudgedGates = { gates: [], released: [], recalled: [], cancelled: [] };
+  const judged: JudgedGates = { gates: [], released: [], recalled: [], cancelled: [], paused: [], replan: false };
   for (const id of [...new Set(ids)].sort((a, b) => (a < b ? -1 : 1))) {
     const schedule = database.schedules.get(id);
     if (schedule && database.gates.has(id)) judgeGate(database, schedule, now, judged);
@@ -33,6 +49,7 @@ export function judgeGates(database: MemoryDatabase, { ids, now }: { ids: Id[]; 
 }
 
 function judgeGate(database: MemoryDatabase, schedule: ScheduleRow, now: number, judged: JudgedGates): void {
+  pauseFailing(database, schedule, now, judged);
   const policy = schedule.definition.overlap;
   const due = tasksOf(database, schedule)
     .filter((task) => task.state === "waiting" && task.gateId === schedule.id && task.dueAt <= now)
@@ -51,11 +68,59 @@ function judgeGate(database: MemoryDatabase, schedule: ScheduleRow, now: number,
   const coming = tasksOf(database, schedule).filter(({ state, dueAt }) => state === "waiting" && dueAt > now);
   const lookAt = Math.min(
     more && policy !== "queue-all" ? now : wait.length > 0 ? now + POLL_MS : Number.POSITIVE_INFINITY,
+    watchEnd(database, schedule, now, judged),
+    watchFailures(database, schedule, now),
     ...coming.map(({ dueAt }) => dueAt),
   );
   if (lookAt === Number.POSITIVE_INFINITY) database.gates.delete(schedule.id);
   else database.gates.set(schedule.id, lookAt);
   judged.gates.push({ id: schedule.id, lookAt: database.gates.get(schedule.id) ?? null });
+}
+
+/** Where the end has come, the planner goes on from it. When to look again otherwise. */
+function watchEnd(database: MemoryDatabase, schedule: ScheduleRow, now: number, judged: JudgedGates): number {
+  if (schedule.definition.rule.delay === undefined) return Number.POSITIVE_INFINITY;
+  const previous = previousFire(database, schedule.id);
+  if (previous?.open) return now + WATCH_MS;
+  if (schedule.deletedAt === null && schedule.plannedUntil >= NEVER_AGAIN) {
+    schedule.plannedUntil = previous?.endedAt ?? now;
+    judged.replan = true;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/** Counted since its last change: who resumes a schedule, or mends it, begins anew. */
+function pauseFailing(database: MemoryDatabase, schedule: ScheduleRow, now: number, judged: JudgedGates): void {
+  const { name, namespace, definition, paused, deletedAt, updatedAt } = schedule;
+  const most = definition.pauseAfterFailures;
+  if (most === undefined || paused || deletedAt !== null) return;
+  const latest = [...database.fires.get(schedule.id)!.values()]
+    .flatMap(({ taskId }) => (taskId === null ? [] : (database.archive.get(taskId) ?? [])))
+    .filter(({ finishedAt }) => finishedAt! > updatedAt)
+    .sort((a, b) => b.fireAt! - a.fireAt!)
+    .slice(0, most);
+  if (latest.filter(({ state }) => state === "failed").length < most) return;
+  const reason = failuresReason(most);
+  pauseSchedule(database, schedule, { paused: true, reason, now });
+  judged.paused.push({ name, namespace, reason });
+  judged.replan = true;
+}
+
+/** A schedule that counts failures waits for the ends of its tasks. */
+function watchFailures(database: MemoryDatabase, schedule: ScheduleRow, now: number): number {
+  const counts = schedule.definition.pauseAfterFailures !== undefined;
+  const live = counts && tasksOf(database, schedule).some(({ fireAt }) => fireAt !== null);
+  return live ? now + WATCH_MS : Number.POSITIVE_INFINITY;
+}
+
+/** The latest one that was not withdrawn. */
+export function previousFire(database: MemoryDatabase, schedule: Id): PreviousFire | null {
+  const fires = [...(database.fires.get(schedule)?.values() ?? [])].filter(({ outcome }) => outcome !== "withdrawn");
+  const last = fires.reduce<FireRow | null>((a, b) => (a && a.fireAt > b.fireAt ? a : b), null);
+  if (!last) return null;
+  const task =
+    last.taskId === null ? undefined : (database.tasks.get(last.taskId) ?? database.archive.get(last.taskId));
+  return { fireAt: last.fireAt, open: task ? !isFinal(task.state) : false, endedAt: task?.finishedAt ?? null };
 }
 
 function cancelOthers(database: MemoryDatabase, schedule: ScheduleRow, now: number, judged: JudgedGates): void {

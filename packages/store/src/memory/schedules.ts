@@ -45,7 +45,7 @@ export function putSchedule(database: MemoryDatabase, request: PutRequest): PutA
   const pausing = request.paused !== undefined && request.paused !== existing.paused;
   const changing = !isDeepStrictEqual(definition, existing.definition);
   if (pausing || changing) pastAfterChange(existing, now, []); // Refuses both before either is done.
-  if (pausing) pause(database, existing, { paused: request.paused!, reason: null, now });
+  if (pausing) pauseSchedule(database, existing, { paused: request.paused!, reason: null, now });
   if (changing) {
     changeDefinition(database, existing, { definition, now, nextFireAt, calendars: calendarsOf(database, existing) });
   }
@@ -135,12 +135,12 @@ export function setPaused(
 ): ScheduleRecord | null {
   const row = findSchedule(database, namespace, name);
   if (!row) return null;
-  if (row.paused !== request.paused) pause(database, row, request);
+  if (row.paused !== request.paused) pauseSchedule(database, row, request);
   return scheduleRecord(row);
 }
 
 /** Later fires are planned anew: as skipped while paused, as tasks afterwards. Earlier ones that wait to be planned stay as they were. */
-function pause(
+export function pauseSchedule(
   database: MemoryDatabase,
   row: ScheduleRow,
   { paused, reason, now }: { paused: boolean; reason: string | null; now: number },

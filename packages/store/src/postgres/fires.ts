@@ -1,5 +1,5 @@
 /** The ledger, as people read it. */
-import { type Id, idCreatedAt, invalid, type StoredState } from "@carillon/core";
+import { type Id, idCreatedAt, invalid, isFinal, type PreviousFire, type StoredState } from "@carillon/core";
 import type { Fire, FireFacts, Page } from "../store.ts";
 import type { Db, Statement } from "./db.ts";
 import { createdSlackMs, instant, ms } from "./records.ts";
@@ -55,6 +55,22 @@ export async function latestFires(
   });
 }
 
+/** The latest one of each of these schedules that was not withdrawn, as far as there is one. */
+export async function previousFires(db: Db, schedules: Id[]): Promise<Map<Id, PreviousFire>> {
+  if (schedules.length === 0) return new Map();
+  const rows = await db.query<[schedule: Id, fireAt: number, taskId: Id | null]>(selectPrevious, [schedules]);
+  const tasks = await rememberedTasks(
+    db,
+    rows.flatMap(([, , taskId]) => taskId ?? []),
+  );
+  return new Map(
+    rows.map(([schedule, fireAt, taskId]) => {
+      const task = taskId === null ? undefined : tasks.get(taskId);
+      return [schedule, { fireAt, open: task ? !isFinal(task.state) : false, endedAt: task?.finishedAt ?? null }];
+    }),
+  );
+}
+
 function withoutEnd(task: RememberedTask | undefined): Fire["task"] {
   if (!task) return null;
   const { finishedAt: _, ...shown } = task;
@@ -93,6 +109,17 @@ select ${ms("fire_at")}, outcome, reason, task_id, caught_up, backfilled, versio
    and ($4::float8 is null or fire_at > ${instant("$4")})
    and ($5::text is null or outcome = $5)
  order by fire_at limit $6`,
+};
+
+const selectPrevious: Statement = {
+  name: "select_previous_fires",
+  text: `
+select schedule.id, last.fire_at, last.task_id
+  from unnest($1::bigint[]) as schedule(id)
+ cross join lateral (
+   select ${ms("fire_at")} as fire_at, task_id from fire
+    where schedule_id = schedule.id and outcome <> 'withdrawn'
+    order by fire.fire_at desc limit 1) last`,
 };
 
 const selectLatestFires: Statement = {

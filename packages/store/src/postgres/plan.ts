@@ -7,6 +7,7 @@ import { type AtItsMark, atItsMark, type PastRule, pastAfterPlan } from "../past
 import type { NewTask, PlannedFire, SchedulePlan, ScheduleToPlan } from "../store.ts";
 import { calendarsOf } from "./calendars.ts";
 import type { Db, Statement } from "./db.ts";
+import { previousFires } from "./fires.ts";
 import { waitAtGates } from "./gates.ts";
 import { insertTasks } from "./insert.ts";
 import type { Catalog } from "./lanes.ts";
@@ -16,6 +17,7 @@ import { columnCount, scheduleColumns, toSchedule } from "./schedules.ts";
 
 type Plan = (schedule: ScheduleToPlan) => SchedulePlan;
 type WithCalendars = Omit<ScheduleToPlan, "tasksAhead" | "zoneData">;
+type WithTasksAhead = Omit<ScheduleToPlan, "zoneData">;
 type Planned = { schedule: ScheduleToPlan; past: PastRule[]; plan: SchedulePlan };
 
 /** `plan` is asked again when the transaction has to begin anew, for a day of the ledger that had no partition yet. */
@@ -31,20 +33,15 @@ export async function planSchedules(
       if (rows.length === 0) return { schedules: 0, tasks: [] };
       const pasts = rows.map((row): PastRule[] => JSON.parse(row[columnCount] as string));
       const zoneData = rows.map((row) => row[columnCount + 1] as string | null);
-      const schedules = await withTasksAhead(
-        tx,
-        await withCalendars(
-          tx,
-          rows.map((row, index) => atItsMark(toSchedule(row), pasts[index]!)),
-        ),
-      );
+      const atTheirMarks = rows.map((row, index) => atItsMark(toSchedule(row), pasts[index]!));
+      const schedules = await withPrevious(tx, await withTasksAhead(tx, await withCalendars(tx, atTheirMarks)));
       const planned = schedules.map((found, index) => {
         const schedule = { ...found, zoneData: zoneData[index]! };
         return { schedule, past: pasts[index]!, plan: plan(schedule) };
       });
       const tasks = await recordFires(tx, planned);
       await insertTasks(tx, catalog, tasks);
-      await waitAtGates(tx, tasks);
+      await waitAtGates(tx, tasks, planned);
       // The planner leaves some for later.
       const moved = planned.filter(
         ({ schedule, plan }) => plan.fires.length > 0 || plan.plannedUntil !== schedule.plannedUntil,
@@ -65,7 +62,7 @@ async function withCalendars(tx: Db, schedules: AtItsMark[]): Promise<WithCalend
 }
 
 /** A statement of its own, as only one that begins after the locks were taken sees what they waited for. */
-async function withTasksAhead(tx: Db, schedules: WithCalendars[]): Promise<Omit<ScheduleToPlan, "zoneData">[]> {
+async function withTasksAhead(tx: Db, schedules: WithCalendars[]): Promise<WithTasksAhead[]> {
   const limited = schedules.filter(({ definition }) => definition.rule.maxFires !== null);
   const ahead = new Map<Id, number[]>();
   if (limited.length > 0) {
@@ -77,6 +74,19 @@ async function withTasksAhead(tx: Db, schedules: WithCalendars[]): Promise<Omit<
     }
   }
   return schedules.map((schedule) => ({ ...schedule, tasksAhead: ahead.get(schedule.id) ?? [] }));
+}
+
+async function withPrevious(tx: Db, schedules: WithTasksAhead[]): Promise<WithTasksAhead[]> {
+  const delayed = schedules.filter(({ definition }) => definition.rule.delay !== undefined);
+  const previous = await previousFires(
+    tx,
+    delayed.map(({ id }) => id),
+  );
+  return schedules.map((schedule) =>
+    schedule.definition.rule.delay === undefined
+      ? schedule
+      : { ...schedule, previous: previous.get(schedule.id) ?? null },
+  );
 }
 
 /** The tasks of those fires that had no row yet, or one that was withdrawn. */

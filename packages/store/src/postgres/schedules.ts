@@ -97,7 +97,7 @@ export async function setPaused(
 }
 
 /** Later fires are planned anew: as skipped while paused, as tasks afterwards. Earlier ones that wait to be planned stay as they were. */
-async function pauseSchedule(
+export async function pauseSchedule(
   tx: Db,
   existing: LockedSchedule,
   { paused, reason, now }: { paused: boolean; reason: string | null; now: number },

@@ -1,4 +1,5 @@
-import { defaultPolicy } from "@carillon/core";
+import { defaultPolicy, NEVER_AGAIN } from "@carillon/core";
+import type { SchedulePlan, ScheduleToPlan } from "@carillon/store";
 import { expect } from "vitest";
 import { fires, plan, put, schedule } from "./schedules.ts";
 import { again, final, mistake, type Promises, type World } from "./world.ts";
@@ -164,5 +165,57 @@ export const gates: Promises = {
     await t.store.runTaskNow(t.namespace, one!, t.now);
     expect(await lookAt(t)).toBe(t.now);
     expect(await judge(t)).toMatchObject({ released: [{ dueAt: t.now }], gates: [{ lookAt: t.now + 10_000 }] });
+  },
+  "a schedule that counts from ends waits for the one of its latest fire's task, and is then planned from there":
+    async (t) => {
+      await put(t, { delay: "5m" });
+      const next = (schedule: ScheduleToPlan): SchedulePlan => {
+        seen.push(schedule.previous);
+        const fireAt = t.now + 1_000;
+        const task = t.newTask({ trigger: "schedule", scheduleId: schedule.id, fireAt, dueAt: fireAt });
+        const fires = [{ fireAt, outcome: "task" as const, reason: null, caughtUp: false, task }];
+        return { fires, plannedUntil: NEVER_AGAIN, nextFireAt: fireAt, lookAt: t.now };
+      };
+      const seen: ScheduleToPlan["previous"][] = [];
+      const planNext = () => t.store.planSchedules({ before: t.now + 60_000, limit: 10, now: t.now }, next);
+      await planNext();
+      t.now += 1_000;
+      const [held] = await t.claim();
+      expect(await judge(t)).toMatchObject({ gates: [{ lookAt: t.now + 5_000 }], replan: false });
+      expect(await planNext()).toMatchObject({ schedules: 0 });
+      await t.record(held!, again(t.now + 2_000, mistake));
+      expect(await judge(t)).toMatchObject({ replan: false });
+      await t.store.cancelTask(t.namespace, held!.id, { reason: null, now: t.now });
+      const endedAt = t.now;
+      t.now += 3_000;
+      expect(await judge(t)).toMatchObject({ gates: [{ lookAt: null }], replan: true });
+      expect(await schedule(t)).toMatchObject({ plannedUntil: endedAt });
+      await planNext();
+      expect(seen).toEqual([null, { fireAt: endedAt, open: false, endedAt }]);
+    },
+  "a schedule is paused when so many of its tasks in a row have failed, counted from its last change": async (t) => {
+    await put(t, { pauseAfterFailures: 2 });
+    await plan(t, [1, 2, 3, 4, 30]);
+    const end = async (state: "failed" | "succeeded") => {
+      t.now += 1_000;
+      const [held] = await t.claim();
+      await t.record(held!, final(state, state === "failed" ? mistake : null));
+      return judge(t);
+    };
+    expect(await end("failed")).toMatchObject({ paused: [], gates: [{ lookAt: t.now + 5_000 }] });
+    expect(await end("succeeded")).toMatchObject({ paused: [] });
+    expect(await end("failed")).toMatchObject({ paused: [] });
+    const reason = "its last 2 tasks failed";
+    expect(await end("failed")).toMatchObject({
+      paused: [{ name: "nightly", namespace: t.namespace, reason }],
+      replan: true,
+      gates: [{ lookAt: null }],
+    });
+    expect(await schedule(t)).toMatchObject({ paused: true, pause: { reason, at: t.now } });
+    // What was planned is withdrawn, as with any pause.
+    expect(await t.claim({ until: t.now + 60_000 })).toEqual([]);
+    await t.store.setPaused(t.namespace, "nightly", { paused: false, reason: null, now: t.now });
+    await plan(t, [1]);
+    expect(await end("failed")).toMatchObject({ paused: [] });
   },
 };

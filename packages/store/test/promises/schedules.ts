@@ -177,6 +177,7 @@ const definition = (
   maxFires: number | null,
   { excludes = [], includes = [] }: { excludes?: string[]; includes?: string[] },
   overlap: ScheduleDefinition["overlap"] = "allow",
+  pauseAfterFailures: number | null = null,
 ): ScheduleDefinition => ({
   rule: {
     cron: null,
@@ -191,10 +192,14 @@ const definition = (
   },
   catchUp: { policy: "last", windowMs: 3_600_000, limit: 1 },
   overlap,
+  ...(pauseAfterFailures === null ? {} : { pauseAfterFailures }),
   ...(excludes.length > 0 ? { excludes } : {}),
   ...(includes.length > 0 ? { includes } : {}),
   task: { type: "work", payload: null, queue: null, priority: 5, retry: null, timeoutMs: null, tags: [] },
 });
+
+const withDelay = (given: ScheduleDefinition, delay: string | undefined): ScheduleDefinition =>
+  delay === undefined ? given : { ...given, rule: { ...given.rule, every: null, delay } };
 
 export const put = (
   t: World,
@@ -204,6 +209,8 @@ export const put = (
     excludes = [],
     includes = [],
     overlap = "allow",
+    pauseAfterFailures = null,
+    delay,
     ...more
   }: {
     name?: string;
@@ -212,6 +219,8 @@ export const put = (
     excludes?: string[];
     includes?: string[];
     overlap?: ScheduleDefinition["overlap"];
+    pauseAfterFailures?: number | null;
+    delay?: string;
     paused?: boolean;
     expect?: "create" | number;
   } = {},
@@ -220,7 +229,7 @@ export const put = (
     id: t.newTask().id,
     namespace: t.namespace,
     name: "nightly",
-    definition: definition(every, maxFires, { excludes, includes }, overlap),
+    definition: withDelay(definition(every, maxFires, { excludes, includes }, overlap, pauseAfterFailures), delay),
     now: t.now,
     nextFireAt: t.now + 60_000,
     ...more,
@@ -247,6 +256,9 @@ export const plan = (
   const planned = (schedule: ScheduleToPlan): SchedulePlan => {
     asked(schedule);
     return {
+      ...(schedule.definition.rule.delay === undefined && schedule.definition.pauseAfterFailures === undefined
+        ? {}
+        : { lookAt: t.now }),
       // Still behind, so that the next call plans again.
       plannedUntil: Math.min(schedule.until ?? Number.POSITIVE_INFINITY, t.now + HORIZON_MS - 1),
       nextFireAt: next === null ? null : t.now + next * 1_000,

@@ -38,6 +38,10 @@ const every = z
   .string()
   .max(64)
   .meta({ description: "A fixed interval, 1s to 366d.", examples: ["5m"] });
+const delay = z.strictObject({ interval: z.string().max(64), after: z.literal("end") }).meta({
+  description: "So long after the task of the fire before became final.",
+  examples: [{ interval: "5m", after: "end" }],
+});
 const rrule = z
   .string()
   .max(limits.rruleLength)
@@ -91,7 +95,7 @@ const includes = z
 
 const rule = {
   cron: cron.optional(),
-  every: every.optional(),
+  every: z.union([every, delay]).optional(),
   rrule: rrule.optional(),
   rules: z
     .array(source)
@@ -141,6 +145,13 @@ const definition = {
     .meta({
       description: "What happens to a fire while other tasks of the schedule are not final; `allow` by default.",
     })
+    .optional(),
+  pauseAfterFailures: z
+    .int()
+    .min(1)
+    .max(limits.pauseAfterFailures)
+    .nullable()
+    .meta({ description: "Pause it when so many of its tasks in a row have failed; never by default." })
     .optional(),
   catchUp: z
     .strictObject({
@@ -248,7 +259,7 @@ export const scheduleAnswer = z
     version: z.int(),
     words: z.string().meta({ examples: ["At 02:00"] }),
     cron: z.string().nullable(),
-    every: z.string().nullable(),
+    every: z.union([z.string(), z.strictObject({ interval: durationAnswer, after: z.literal("end") })]).nullable(),
     rrule: z.string().nullable(),
     rules: z.array(source).nullable().meta({ description: "Each with the one field that it was given." }),
     timeZone: z.string(),
@@ -266,6 +277,7 @@ export const scheduleAnswer = z
       requires: z.strictObject({}),
     }),
     overlap: z.enum(overlapPolicies),
+    pauseAfterFailures: z.int().nullable(),
     catchUp: z.strictObject({ policy: z.enum(["skip", "last", "all"]), window: durationAnswer, limit: z.int() }),
     dst: z.strictObject({ gap: z.enum(["next", "skip", "shift"]), overlap: z.enum(["first", "second", "both"]) }),
     dialect: z.enum(cronDialects),

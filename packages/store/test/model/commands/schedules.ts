@@ -1,4 +1,12 @@
-import { defaultPolicy, dependsOnZoneData, type Id, nextFireAt, overlapPolicies, planFires } from "@carillon/core";
+import {
+  defaultPolicy,
+  dependsOnZoneData,
+  type Id,
+  nextFireAt,
+  overlapPolicies,
+  planDelayedFires,
+  planFires,
+} from "@carillon/core";
 import type { NewTask, ScheduleDefinition, SchedulePlan, ScheduleRecord, ScheduleToPlan } from "@carillon/store";
 import fc from "fast-check";
 import { command, nth } from "../command.ts";
@@ -8,9 +16,22 @@ import { ruleUnder, zoneVersions } from "./zone-data.ts";
 
 const HORIZON_MS = 60_000;
 
+/** Of the kinds of rules: one that zones move, a fixed delay, an interval. */
+function whenOf(when: string): Pick<ScheduleDefinition["rule"], "cron" | "every" | "delay" | "timeZone" | "dialect"> {
+  if (when === "cron") return { cron: "*/20 * * * * *", every: null, timeZone: "Europe/Paris", dialect: "ocps" };
+  const delayed = when.endsWith("end");
+  return {
+    cron: null,
+    ...(delayed ? { every: null, delay: when.slice(0, 2) } : { every: when }),
+    timeZone: "UTC",
+    dialect: "vixie",
+  };
+}
+
 const definition = fc
   .record({
-    every: fc.constantFrom("7s", "20s", "1h", "12h", null, null),
+    when: fc.constantFrom("7s", "20s", "1h", "12h", "9s after end", "cron", "cron"),
+    pauseAfterFailures: fc.constantFrom(null, null, null, 1, 2),
     maxFires: fc.constantFrom(null, null, 4),
     catchUp: fc.constantFrom("skip" as const, "last" as const, "all" as const),
     priority: fc.constantFrom(2, 5),
@@ -20,21 +41,29 @@ const definition = fc
     roll: fc.constantFrom(null, null, "next" as const, "previous" as const),
   })
   .map(
-    ({ every, maxFires, catchUp, priority, overlap, excludes, includes, roll }): ScheduleDefinition => ({
+    ({
+      when,
+      maxFires,
+      catchUp,
+      priority,
+      overlap,
+      pauseAfterFailures,
+      excludes,
+      includes,
+      roll,
+    }): ScheduleDefinition => ({
       rule: {
-        cron: every === null ? "*/20 * * * * *" : null,
-        every,
-        timeZone: every === null ? "Europe/Paris" : "UTC",
-        dialect: every === null ? "ocps" : "vixie",
+        ...whenOf(when),
         dst: { gap: "next", overlap: "first" },
         jitter: null,
         startAt: null,
         endAt: null,
         maxFires,
-        ...(roll && every === "12h" ? { roll } : {}),
+        ...(roll && when === "12h" ? { roll } : {}),
       },
       catchUp: { policy: catchUp, windowMs: 3_600_000, limit: 5 },
       overlap,
+      ...(pauseAfterFailures === null ? {} : { pauseAfterFailures }),
       ...(excludes ? { excludes } : {}),
       ...(includes ? { includes } : {}),
       task: { type: "report", payload: '{"of":"day"}', queue: null, priority, retry: null, timeoutMs: null, tags: [] },
@@ -103,19 +132,21 @@ const planSchedules = command(
       return task;
     };
     const plan = (schedule: ScheduleToPlan): SchedulePlan => {
-      const { id, definition, calendars, plannedUntil, fires: firesSoFar, tasksAhead, paused, until } = schedule;
-      const { catchUp } = definition;
-      const byZones = dependsOnZoneData(definition.rule);
+      const { definition, plannedUntil, until } = schedule;
+      const { catchUp, pauseAfterFailures } = definition;
+      const byZones = dependsOnZoneData(definition.rule, schedule.calendars);
       if (byZones && schedule.zoneData !== null && schedule.zoneData !== zoneData) {
         return { fires: [], plannedUntil, nextFireAt: schedule.nextFireAt, zoneData: schedule.zoneData };
       }
       const rule = ruleUnder(zoneData, definition.rule);
-      const planned = planFires(
-        { id, rule, catchUp, calendars, plannedUntil, firesSoFar, tasksAhead, paused, until },
-        { now, horizonMs: HORIZON_MS, aliveSince: now - aliveMs, limit },
-      );
+      const previous = schedule.previous ?? null;
+      const planning = { ...schedule, rule, catchUp, firesSoFar: schedule.fires, previous };
+      const time = { now, horizonMs: HORIZON_MS, aliveSince: now - aliveMs, limit };
+      const planned = rule.delay === undefined ? planFires(planning, time) : planDelayedFires(planning, time);
+      const waits = rule.delay !== undefined || pauseAfterFailures !== undefined;
       return {
         plannedUntil: planned.plannedUntil,
+        lookAt: waits ? now : null,
         nextFireAt: until === null ? planned.nextFireAt : schedule.nextFireAt,
         zoneData: byZones ? zoneData : null,
         fires: planned.fires.map(({ fireAt, outcome, reason, caughtUp }) => ({
@@ -175,8 +206,10 @@ const judgeGates = command("judgeGates", fc.array(nth, { minLength: 1, maxLength
   await same(
     world,
     (store) => store.judgeGates({ ids, now: world.now }),
-    ({ gates, released, recalled, cancelled }, side) => ({
+    ({ gates, released, recalled, cancelled, paused, replan }, side) => ({
       gates,
+      paused,
+      replan,
       released: unordered(side, released),
       recalled: unordered(side, recalled),
       cancelled: unordered(side, cancelled),

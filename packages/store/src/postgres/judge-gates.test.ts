@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { SchedulePlan, ScheduleToPlan } from "../store.ts";
-import { judgeGates } from "./gates.ts";
+import { judgeGates } from "./judge-gates.ts";
 import { planSchedules } from "./plan.ts";
 import { putSchedule } from "./schedules.ts";
 import { claimText, definition, MINUTE, NOON, type Setup, setup } from "./test-setup.ts";
