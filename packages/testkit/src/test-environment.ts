@@ -129,7 +129,6 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
       if ((state !== "pending" && state !== "waiting") || (dueAt <= now && dueAt > now - 2 * STEP_MS)) return null;
       if (dueAt > now) next = Math.min(next, dueAt);
     }
-    for (const lookAt of database.gates.values()) next = Math.min(next, lookAt);
     for (const { deletedAt, plannedUntil } of database.schedules.values()) {
       if (deletedAt === null) next = Math.min(next, plannedUntil);
     }

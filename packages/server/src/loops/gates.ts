@@ -10,7 +10,7 @@ import type { Feed, Lease, Log } from "../dispatch/options.ts";
 const POLL_MS = 1_000;
 /** Farther than any gate that waits for an end is looked at. */
 const AHEAD_MS = 7_000;
-const GATES_A_ROUND = 100;
+const GATES_A_ROUND = 500;
 const GATES_KNOWN = 10_000;
 /** Another node judges it, or its schedule is being changed. */
 const TAKEN_MS = 25;
@@ -49,6 +49,20 @@ export function createGates(options: {
     readAt = sentAt;
   }
 
+  /** How many of them nobody else was at. */
+  async function judge(ids: Id[], now: number): Promise<number> {
+    // What ends from now on may be too late for this judgement.
+    const left = new Set(ids.filter((id) => urgent.delete(id)));
+    try {
+      const judged = await store.judgeGates({ ids, now });
+      for (const { id } of judged.gates) left.delete(id);
+      tell(judged);
+      return judged.gates.length;
+    } finally {
+      for (const id of left) urgent.add(id);
+    }
+  }
+
   function tell({ gates, released, recalled, cancelled, paused, replan }: JudgedGates): void {
     for (const { id, lookAt } of gates) {
       if (lookAt === null) known.delete(id);
@@ -76,11 +90,9 @@ export function createGates(options: {
       const due = [...known].filter(([id, lookAt]) => lookAt <= now || urgent.has(id)).map(([id]) => id);
       if (due.length > 0) {
         const ids = due.slice(0, GATES_A_ROUND);
-        for (const id of ids) urgent.delete(id);
-        const judged = await store.judgeGates({ ids, now });
-        tell(judged);
+        const judged = await judge(ids, now);
         if (due.length > ids.length) return 0;
-        if (judged.gates.length < ids.length) {
+        if (judged < ids.length) {
           readAt = Number.NEGATIVE_INFINITY;
           return TAKEN_MS;
         }

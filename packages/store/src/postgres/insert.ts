@@ -43,7 +43,7 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
   const uniform = isUniform(tasks, numbers);
   const rare = tasks.some(hasRareFields);
   const hurried = tasks.some(({ policy }) => policy.startWithinMs !== undefined);
-  const gated = tasks.some(({ gateId }) => gateId);
+  const gated = rare && tasks.some(({ gateId }) => gateId);
   const large = tasks.filter((task) => isLarge(task.payload));
 
   const values: unknown[] = [];

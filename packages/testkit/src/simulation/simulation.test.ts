@@ -114,6 +114,34 @@ test("a schedule's tasks run one after another within moments, also on several n
   expect(of("skip", "skipped")).toBeGreaterThan(12);
 });
 
+test("a fixed delay goes on from each end, whatever dies", { timeout: 120_000 }, async () => {
+  const failures: string[] = [];
+  let fires = 0;
+  for (let seed = 1; seed <= 12; seed++) {
+    const simulation = createSimulation({ seed });
+    const { clock } = simulation;
+    await clock.advance(500);
+    await simulation.schedule("poll", 1_000, { afterEnd: true, work: { ms: 300, failures: 1 } });
+    void disturb(simulation, 20_000);
+    await clock.advance(40_000);
+    simulation.heal();
+    await clock.advance(30_000);
+    const { tasks, fires: ledger } = simulation.history();
+    const ran = tasks.toSorted((a, b) => a.fireAt! - b.fireAt!);
+    fires += ran.length;
+    for (const [index, { fireAt }] of ran.entries()) {
+      const before = ran[index - 1];
+      const skipped = before && ledger.some((fire) => fire.fireAt > before.fireAt! && fire.fireAt < fireAt!);
+      if (before && !skipped && fireAt !== Math.ceil(before.finishedAt!) + 1_000)
+        failures.push(`seed ${seed}: ${fireAt} after an end at ${before.finishedAt}`);
+    }
+    if (new Set(ledger.map(({ fireAt }) => fireAt)).size !== ledger.length) failures.push(`seed ${seed}: a fire twice`);
+    if (ran.at(-1)!.fireAt! < clock.now() - 10_000) failures.push(`seed ${seed}: it has stopped`);
+  }
+  expect(failures).toEqual([]);
+  expect(fires).toBeGreaterThan(120);
+});
+
 test("a seed repeats its run to the last line", async () => {
   const [first, second] = [await run({ seed: 77 }), await run({ seed: 77 })];
   expect(second.journal).toEqual(first.journal);

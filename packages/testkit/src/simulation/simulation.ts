@@ -47,11 +47,7 @@ export interface Simulation {
   /** Asks a living node. False: it did not answer, the tasks may or may not exist. */
   submit(tasks: { dueInMs: number; work: Work; priority?: number }[]): Promise<boolean>;
   /** Fires at every multiple of `everyMs` since the epoch, from now on. */
-  schedule(
-    name: string,
-    everyMs: number,
-    options?: { catchUp?: CatchUp; overlap?: OverlapPolicy; work?: Work },
-  ): Promise<void>;
+  schedule(name: string, everyMs: number, options?: ScheduleOptions): Promise<void>;
   /** Every node and worker dies, and is started again so much later. */
   blackout(ms: number): void;
   cancel(task: Id): Promise<void>;
@@ -63,6 +59,16 @@ export interface Simulation {
   settled(): boolean;
   /** What happened until now. */
   history(): History;
+}
+
+interface ScheduleOptions {
+  /** Default the last missed fire of a day. */
+  catchUp?: CatchUp;
+  /** Default `allow`. */
+  overlap?: OverlapPolicy;
+  /** `everyMs` after the end of the task before. Nothing is expected of its fires. */
+  afterEnd?: boolean;
+  work?: Work;
 }
 
 const retry = {
@@ -86,6 +92,7 @@ const ANSWER_MS = 5_000;
 interface SimulatedSchedule {
   name: string;
   overlap: OverlapPolicy;
+  /** None where its fires are not known. */
   states: ScheduleState[];
 }
 
@@ -136,11 +143,18 @@ export function createSimulation(options: SimulationOptions): Simulation {
       }
       return answered;
     },
-    async schedule(name, everyMs, { catchUp = lastOfADay, overlap = "allow", work = { ms: 5 } } = {}) {
+    async schedule(
+      name,
+      everyMs,
+      { catchUp = lastOfADay, overlap = "allow", afterEnd = false, work = { ms: 5 } } = {},
+    ) {
       const now = clock.now();
-      const rule: ScheduleRule = { ...plainRule, every: `${everyMs}ms` };
+      const rule: ScheduleRule = {
+        ...plainRule,
+        ...(afterEnd ? { delay: `${everyMs}ms` } : { every: `${everyMs}ms` }),
+      };
       const states = [{ at: now, rule, catchUp, paused: false, maxFires: null, edited: false }];
-      schedules.push({ name, overlap, states });
+      schedules.push({ name, overlap, states: afterEnd ? [] : states });
       await client.putSchedule({
         id: ids.next(now),
         namespace: "default",
