@@ -2,7 +2,7 @@
 import { drainBehind, latenessBehind } from "./backlog.ts";
 import { pinned, soak } from "./endurance.ts";
 import { burst, everyMinute, everySecond, latenessAt } from "./lateness.ts";
-import { planning } from "./planning.ts";
+import { editing, planning } from "./planning.ts";
 import { nodeKilled, peersWorkerKilled, workerKilled } from "./recovery.ts";
 import { rest } from "./rest.ts";
 import { drainOne, drainTwo, enqueueBulk, enqueueSingle, sustained } from "./throughput.ts";
@@ -21,6 +21,7 @@ export const workloads: readonly Workload[] = [
   everySecond,
   everyMinute,
   planning,
+  editing,
   drainBehind(1),
   latenessBehind(1),
   drainBehind(10),

@@ -18,7 +18,9 @@ import { createPlanner } from "../src/loops/planner.ts";
 
 const long = process.env.CARILLON_PROVE === "long";
 const seed = Number(process.env.CARILLON_TEST_SEED ?? Date.now() % 1_000_000);
-const [BATCHES, SCHEDULES, YEARS] = long ? [10, 100, 10] : [1, 25, 0.5];
+const [SCHEDULES, YEARS] = long ? [100, 10] : [25, 0.5];
+/** One after the other, as their ledgers take memory. */
+const BATCHES = Number(process.env.CARILLON_PROVE_BATCHES ?? (long ? 10 : 1));
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -164,6 +166,8 @@ function createWorld(random: () => number) {
       life.states.push({ ...last, at: now, paused, edited: false });
       await store.setPaused("default", life.name, { paused, reason: null, now });
     } else {
+      // What is not planned yet goes with a schedule that is deleted, so planners are not behind here (docs/internals/time.md).
+      await plan();
       life.states.push({ ...last, at: now, rule: null, edited: true });
       await store.deleteSchedule("default", life.name, now);
       await make();

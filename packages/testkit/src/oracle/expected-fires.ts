@@ -28,6 +28,8 @@ export interface Downtime {
   from: number;
   until: number;
   decidedAt: number;
+  /** Some node did work meanwhile, but could not say that it was alive: what is missed otherwise may be a task. */
+  unseen?: boolean;
 }
 
 export interface ExpectedFire {
@@ -67,11 +69,12 @@ export function expectedFires(
       const fate = caughtUp.has(fireAt) ? ("caught up" as const) : fateOf(fireAt, state, downtimes);
       if (fate === "task" || fate === "caught up") tasks++;
       const claimedBefore = before !== undefined && fireAt <= state.at + CLAIMED_AHEAD_MS;
+      const claimedUnseen = downtimes.some((downtime) => downtime.unseen && isMissed(fireAt, downtime));
       const outcome = fate === "caught up" ? "task" : fate;
       expected.set(fireAt, {
         fireAt,
-        outcomes: claimedBefore ? [outcome, "task"] : [outcome],
-        caughtUp: fate === "caught up",
+        outcomes: claimedBefore || claimedUnseen ? [outcome, "task"] : [outcome],
+        ...(claimedUnseen ? {} : { caughtUp: fate === "caught up" }),
       });
     }
   }

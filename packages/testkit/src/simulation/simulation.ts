@@ -240,8 +240,12 @@ function historyOf(
 ): History {
   const now = clock.now();
   const nameOf = (schedule: Id) => database.schedules.get(schedule)!.name;
+  // Trouble may leave no node alive too, or none that the database hears of.
+  const unplanned = database.downtimes
+    .filter(({ from, until }) => !blackouts.some((blackout) => blackout.from < until && blackout.until > from))
+    .map((downtime) => ({ ...downtime, unseen: true }));
   // Decided within seconds, as no window of these schedules notices.
-  const downtimes = blackouts.map((blackout) => ({ ...blackout, decidedAt: blackout.until }));
+  const downtimes = [...blackouts, ...unplanned].map((downtime) => ({ ...downtime, decidedAt: downtime.until }));
   return {
     journal,
     tasks: [...database.tasks.values(), ...database.archive.values()]
