@@ -121,7 +121,7 @@ test("two tasks with one unique key are one", async () => {
 test("a backfill runs the past fires that have no task, and is over when it says so", async () => {
   const put = ["schedules", "put", "hourly", "--cron", "0 * * * *", "--type", "greet", "--payload", '{"name":"Ada"}'];
   expect((await run(put)).code).toBe(0);
-  const range = ["--from", "2026-01-01T00:00Z", "--to", "2026-01-01T03:00Z"];
+  const range = ["--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T03:00:00Z"];
   const operation = await one(["schedules", "backfill", "hourly", ...range, "--wait"]);
   expect(operation).toMatchObject({ kind: "backfill", schedule: "hourly", state: "done", matched: 3, done: 3 });
   const fires = await json(["schedules", "fires", "hourly", ...range]);
@@ -130,7 +130,7 @@ test("a backfill runs the past fires that have no task, and is over when it says
   expect(await one(["operations", "get", operation.id])).toEqual(operation);
   expect((await run(["operations", "cancel", operation.id])).code).toBe(4);
   expect((await run(["operations", "get", "op_0000000000000"])).code).toBe(3);
-  expect((await run(["schedules", "backfill", "hourly", "--from", "2026-01-01T00:00Z"])).code).toBe(2);
+  expect((await run(["schedules", "backfill", "hourly", "--from", "2026-01-01T00:00:00Z"])).code).toBe(2);
   expect((await run(["schedules", "rm", "hourly"])).code).toBe(0);
 });
 

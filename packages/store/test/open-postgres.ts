@@ -50,6 +50,7 @@ const tables = [
   "log_line",
   "fire",
   "gate",
+  "operation",
   "schedule",
   "calendar_use",
   "calendar",

@@ -1,3 +1,4 @@
+import { defaultPolicy } from "@carillon/core";
 import { expect, test } from "vitest";
 import { failed, setup } from "../../test/dispatch-world.ts";
 
@@ -182,7 +183,9 @@ test("an outcome that a worker brings along is recorded when its task is adopted
   const t = await setup();
   const worker = t.worker();
   const other = await t.startNode("node-2");
-  const [id] = await t.insert([t.task()]);
+  const { retry } = defaultPolicy;
+  const policy = { ...defaultPolicy, retry: { ...retry, backoff: { ...retry.backoff, jitter: "none" as const } } };
+  const [id] = await t.insert([t.task({ policy })]);
   await t.clock.advance(100);
   const task = worker.tasks[0]!;
   worker.vanish();

@@ -20,9 +20,9 @@ describe.each(storeKinds)("on the %s store", (kind) => {
   afterEach(() => t.close());
 
   const backfill = (body: unknown, headers = {}) => t.call("POST", `${SCHEDULES}/hourly:backfill`, body, headers);
+  const ids = createIdSource({ cell: 0, slot: 99 });
   /** As a node's loop does, with room for so many. */
   const step = (room: number) => {
-    const ids = createIdSource({ cell: 0, slot: 99 });
     const now = t.clock.now();
     return t.store.stepBackfills({ now, limit: 10, most: 100 }, (operation) => {
       return { ...backfillPage(operation, { now, room, ids }), nextAt: now };

@@ -126,10 +126,8 @@ export function createEngine(options: EngineOptions): Engine {
   const gateLoop = loop("gates", async () => (session.safe() ? gates.round() : RETRY_MS));
   const stepBackfills = backfillRound({ store, clock, ids: session.ids, dispatcher });
   const backfillLoop = loop("backfill", async () => (session.safe() ? stepBackfills() : RETRY_MS));
-  const workLoops = [
-    ...(roles.planner ? [planLoop, startLoop] : []),
-    ...(roles.planner || roles.dispatcher ? [gateLoop, backfillLoop] : []),
-  ];
+  const anyLoops = roles.dispatcher || roles.planner ? [startLoop, gateLoop, backfillLoop] : [];
+  const workLoops = [...(roles.planner ? [planLoop] : []), ...anyLoops];
   const upkeepLoops =
     roles.dispatcher || roles.planner
       ? [loop("maintain", maintainRound(options)), loop("vacuum", vacuumRound(options))]

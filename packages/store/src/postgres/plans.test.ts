@@ -90,6 +90,7 @@ const leading: Record<string, string> = {
   insert_log_lines: "task_pkey",
   get_live_task: "task_pkey",
   skip_unstarted: "task_start_by",
+  count_backfilled_tasks: "task_schedule",
 };
 
 const hot = [
@@ -98,6 +99,7 @@ const hot = [
   ...["take_idempotency_keys", "select_idempotency_keys", "select_payloads", "select_repeated_outcomes"],
   ...["select_leases", "renew_session", "select_sessions", "mark_session_dead", "take_back", "close_empty_session"],
   ...["take_schedules", "insert_fires", "mark_planned", "withdraw_planned", "unplan", "count_tasks"],
+  ...["take_backfills", "count_backfilled_tasks", "backfill_fires", "move_operation_on"],
   ...["get_soon_final_task", "get_task_anywhere", "cancel_task", "change_task", "retry_task", "delete_task"],
   "", // Lists, which have no name.
 ];
@@ -116,4 +118,4 @@ function faultsOf({ name, nodes, ...touched }: Explained, rows: number): string[
   return faults;
 }
 
-const small = new Set(["session", "lane", "policy"]);
+const small = new Set(["session", "lane", "policy", "operation"]);

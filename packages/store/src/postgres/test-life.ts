@@ -158,6 +158,22 @@ async function planSchedules(t: TestStore, store: Store, step: Step): Promise<vo
       nextFireAt: null,
     })),
   );
+  const scheduleId = (await store.getSchedule("default", "c", now))!.id;
+  const backfill = { id: t.newTask().id, namespace: "default", scheduleId, request: "{}", matched: 2 };
+  await step(1, () => store.createOperation({ ...backfill, kind: "backfill" }, now));
+  const made = await step(2, () =>
+    store.stepBackfills({ now, limit: 10, most: 100 }, () => ({
+      fires: [1, 2].map((minutes) => {
+        const fireAt = now - minutes * 60_000;
+        const task = t.newTask({ scheduleId, fireAt, dueAt: now, trigger: "backfill" });
+        return { fireAt, version: 1, task };
+      }),
+      cursor: null,
+      finished: true,
+      nextAt: now,
+    })),
+  );
+  expect(made.tasks).toHaveLength(2);
   await step(2, () => put("a", "*/2 * * * *"));
   await step(2, () => store.setPaused("default", "b", { paused: true, reason: null, now }));
   await step(3, () => store.listSchedules("default", { now, pageSize: 3, after: null }));
