@@ -143,7 +143,8 @@ test("a schedule is put, listed, paused, resumed, triggered, and its fires shown
   });
   expect(await one([...put, "--payload", '{"name":"all"}'])).toMatchObject({ version: 1 });
   expect((await run(["schedules", "ls"])).stdout).toContain("weekly\tAt 09:00, on Monday\tEurope/Paris\tgreet\t");
-  expect((await run(["schedules", "pause", "weekly", "--reason", "holidays"])).stdout).toContain("paused\ttrue");
+  const pause = ["schedules", "pause", "weekly", "--reason", "holidays", "--until", "2099-01-07T00:00[Europe/Paris]"];
+  expect((await run(pause)).stdout).toContain("paused\ttrue\nreason\tholidays\nuntil\t2099-01-06T23:00:00.000Z");
   const triggered = await one(["schedules", "trigger", "weekly"]);
   expect((await run(["schedules", "resume", "weekly"])).stdout).toContain("paused\tfalse");
   const [fires, waited, schedule] = await Promise.all([

@@ -139,7 +139,9 @@ export class SchedulesClient {
     await request(this.#http, { method: "DELETE", path: this.#path(name) });
   }
 
-  pause(name: string, body: { reason?: string } = {}): Promise<Schedule> {
+  /** Its fires are skipped until it is resumed, or until that instant. */
+  pause(name: string, { reason, until }: { reason?: string; until?: Date | string } = {}): Promise<Schedule> {
+    const body = { reason, until: instantText(until) };
     return request(this.#http, { method: "POST", path: `${this.#path(name)}:pause`, body });
   }
 

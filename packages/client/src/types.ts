@@ -150,7 +150,8 @@ export interface Schedule {
   includes: string[];
   roll: "none" | "next" | "previous";
   paused: boolean;
-  pause: { reason: string | null; at: string } | null;
+  /** `until`: it ends by itself then; `by`: who paused it, where that is known. */
+  pause: { reason: string | null; at: string; until: string | null; by: string | null } | null;
   nextFireAt: string | null;
   lastFireAt: string | null;
   lastTask: { id: string; state: TaskState } | null;

@@ -162,7 +162,7 @@ test("a long error is cut, and a task that is forgotten is said to be", () => {
 });
 
 test("a fire during a pause, recorded and still to come", () => {
-  const pause = { reason: "holidays", at: at("20T00:00:00") };
+  const pause = { reason: "holidays", at: at("20T00:00:00"), until: null };
   const paused = schedule({ paused: true, pause });
   const skipped = row({ outcome: "skipped", reason: "paused" });
   const words = "the schedule has been paused since 2026-11-20T00:00:00.000Z (holidays)";
@@ -175,6 +175,15 @@ test("a fire during a pause, recorded and still to come", () => {
     codes: ["paused"],
     summary: expect.stringContaining(`unless the schedule is resumed: ${words}`),
   });
+});
+
+test("a fire at the end of a pause, or later, is expected; one before is not", () => {
+  const pause = { reason: null, at: at("20T00:00:00"), until: at("23T02:00:00") };
+  const paused = schedule({ paused: true, pause, plannedUntil: at("21T11:00:00") });
+  expect(explain({ schedule: paused, at: at("23T02:00:00") }).codes).toEqual(["expected"]);
+  const before = explain({ schedule: paused, at: at("22T02:00:00") });
+  expect(before.codes).toEqual(["paused"]);
+  expect(before.summary).toContain("since 2026-11-20T00:00:00.000Z until 2026-11-23T02:00:00.000Z");
 });
 
 test("a fire whose task was too late to start says so, with the time that it had", () => {

@@ -38,7 +38,7 @@ interface ExplainedSchedule {
   catchUp: CatchUp;
   overlap: OverlapPolicy;
   paused: boolean;
-  pause: { reason: string | null; at: number } | null;
+  pause: { reason: string | null; at: number; until: number | null } | null;
   /** Fires that became tasks so far. */
   fires: number;
   plannedUntil: number;
@@ -129,7 +129,8 @@ function rolledFromOf(ledgerReason: string | null): number | null {
 function pauseWords({ pause }: ExplainedSchedule): string {
   if (pause === null) return "the schedule is paused";
   const why = pause.reason === null ? "" : ` (${pause.reason})`;
-  return `the schedule has been paused since ${formatInstant(pause.at)}${why}`;
+  const until = pause.until === null ? "" : ` until ${formatInstant(pause.until)}`;
+  return `the schedule has been paused since ${formatInstant(pause.at)}${until}${why}`;
 }
 
 function explainMissed({ schedule, downtime }: FireToExplain, at: number, fire: ExplainedFire): Explanation {
@@ -179,7 +180,7 @@ function explainUnrecorded(given: FireToExplain, at: number): Explanation {
     return sentence(why.code === "max_fires" ? [why] : [why, ...nextFire(given, now)]);
   }
   const which = `The fire of ${formatLocal(at, rule.timeZone)}`;
-  if (schedule.paused) {
+  if (schedule.paused && at < (schedule.pause?.until ?? Number.POSITIVE_INFINITY)) {
     const message = `${which} will be skipped unless the schedule is resumed: ${pauseWords(schedule)}.`;
     return sentence([reason("paused", message)]);
   }

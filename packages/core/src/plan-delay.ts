@@ -33,6 +33,7 @@ export function planDelayedFires(schedule: DelayedSchedule, time: PlanningTime):
   const horizon = Math.max(mark, Math.min(now + time.horizonMs, end));
   const missedBefore = Math.min(Math.floor(Math.min(now, time.aliveSince ?? now)) - MISSED_AFTER_MS, end + 1);
   const left = rule.maxFires === null ? Number.POSITIVE_INFINITY : rule.maxFires - schedule.firesSoFar;
+  const pauseEnd = paused ? (schedule.pausedUntil ?? Number.POSITIVE_INFINITY) : Number.NEGATIVE_INFINITY;
   const fires: FirePlan["fires"] = [];
   const rest = (nextFireAt: number | null): FirePlan => {
     return { fires, plannedUntil: Math.max(mark, Math.min(NEVER_AGAIN, end)), nextFireAt, more: false };
@@ -45,8 +46,8 @@ export function planDelayedFires(schedule: DelayedSchedule, time: PlanningTime):
     if (rule.endAt !== null && at >= parseInstant(rule.endAt)!) return rest(null);
     if (at > horizon) return { fires, plannedUntil: Math.min(at - 1, end), nextFireAt: at, more: false };
     if (fires.length === time.limit) return { fires, plannedUntil: mark, nextFireAt: at, more: true };
-    const taken = paused ? null : takenOutAt(calendars, at);
-    const skippedBy = paused ? "paused" : taken && reasonOf(taken);
+    const taken = at < pauseEnd ? null : takenOutAt(calendars, at);
+    const skippedBy = at < pauseEnd ? "paused" : taken && reasonOf(taken);
     const missed = at < missedBefore;
     mark = at;
     if (skippedBy) {

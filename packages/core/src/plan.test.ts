@@ -57,6 +57,23 @@ function planAll(given: PlanningSchedule, limit: number, aliveSince = NOW): Plan
   }
 }
 
+test("a pause with an end skips what comes before that instant; the fire at it and later ones are tasks", () => {
+  const given = { paused: true, pausedUntil: NOW + 2 * MINUTE, plannedUntil: NOW };
+  const { fires } = planFires(schedule(given), { ...time, horizonMs: 3 * MINUTE });
+  expect(fires.map(({ fireAt, outcome, reason }) => [fireAt - NOW, outcome, reason])).toEqual([
+    [MINUTE, "skipped", "paused"],
+    [2 * MINUTE, "task", null],
+    [3 * MINUTE, "task", null],
+  ]);
+});
+
+test("of a downtime across the end of a pause, what the pause covers is skipped and the rest missed and caught up", () => {
+  const given = { paused: true, pausedUntil: NOW - HOUR, plannedUntil: NOW - 2 * HOUR };
+  const fires = planAll(schedule(given), 50);
+  expect(outcomes(fires)).toEqual({ skipped: 59, missed: 59, caughtUp: 1, task: 2 });
+  expect(fires.filter(({ fireAt }) => fireAt < NOW - HOUR).every(({ reason }) => reason === "paused")).toBe(true);
+});
+
 test("plans what lies ahead, up to the horizon, as tasks", () => {
   const plan = planFires(schedule(), { ...time, horizonMs: 3 * MINUTE });
   expect(plan.fires.map(({ fireAt, outcome }) => [fireAt - NOW, outcome])).toEqual([

@@ -26,6 +26,8 @@ export interface PlanningSchedule {
   /** Of these, the ones after the mark, which went back over them. Needed for rules with `maxFires` only. */
   tasksAhead: readonly number[];
   paused: boolean;
+  /** The pause ends by itself then: fires from there on are as without it. Left out or null: it goes on. */
+  pausedUntil?: number | null;
   /** Rule and pause were in force until then, and are planned no further; null: they still are. */
   until: number | null;
 }
@@ -81,13 +83,16 @@ export function planFires(schedule: PlanningSchedule, time: PlanningTime): FireP
   const fires: PlannedFireDecision[] = [];
   const found = left > 0 ? placedBetween(rule, mark, until, limit + 1, calendars) : [];
   const within = found.slice(0, limit);
-  const open = within.filter(({ takenOut }) => takenOut === null).map(({ fireAt }) => fireAt);
-  const chosen = paused ? [] : chooseMissed(schedule, open, { missedBefore, now, since: time.deadSince ?? mark });
+  const pauseEnd = paused ? (schedule.pausedUntil ?? Number.POSITIVE_INFINITY) : Number.NEGATIVE_INFINITY;
+  const open = within
+    .filter(({ fireAt, takenOut }) => fireAt >= pauseEnd && takenOut === null)
+    .map(({ fireAt }) => fireAt);
+  const chosen = chooseMissed(schedule, open, { missedBefore, now, since: time.deadSince ?? mark });
   const caughtUp = new Map(chosen.map(({ fireAt, rank }) => [fireAt, aliveSince + rank * CATCH_UP_PACE_MS]));
   for (const { fireAt, rolledFrom, takenOut } of within) {
     if (left <= 0) break;
     const missed = fireAt < missedBefore;
-    const skippedBy = paused ? "paused" : takenOut;
+    const skippedBy = fireAt < pauseEnd ? "paused" : takenOut;
     if (skippedBy !== null) {
       fires.push({ fireAt, dueAt: fireAt, outcome: "skipped", reason: skippedBy, caughtUp: false });
     } else if (missed && !caughtUp.has(fireAt)) {

@@ -8,6 +8,8 @@ import type { ScheduleRecord, ScheduleToPlan } from "./store.ts";
 export interface PastRule extends Pick<ScheduleRecord, "version" | "definition" | "paused"> {
   /** In force up to here, from the entry before it or from the mark on. Whole milliseconds, as fires are. */
   until: number;
+  /** When its pause would have ended by itself; absent: not at all. */
+  pausedUntil?: number;
   /** Those that it named, as they were; absent when there were none. */
   calendars?: NamedCalendar[];
 }
@@ -21,7 +23,7 @@ export function pastAfterChange(
   now: number,
   calendars: NamedCalendar[],
 ): PastRule[] {
-  const { version, definition, paused, plannedUntil, past } = schedule;
+  const { version, definition, paused, pause, plannedUntil, past } = schedule;
   const until = Math.floor(now);
   if ((past.at(-1)?.until ?? plannedUntil) >= until) return past;
   if (past.length >= MOST) {
@@ -30,14 +32,24 @@ export function pastAfterChange(
       retryAfterMs: 1_000,
     });
   }
-  return [...past, { until, version, definition, paused, ...(calendars.length > 0 ? { calendars } : {}) }];
+  const pausedUntil = pause?.until ?? null;
+  const rule: PastRule = {
+    until,
+    version,
+    definition,
+    paused,
+    ...(pausedUntil === null ? {} : { pausedUntil }),
+    ...(calendars.length > 0 ? { calendars } : {}),
+  };
+  return [...past, rule];
 }
 
 export type AtItsMark = Omit<ScheduleToPlan, "tasksAhead" | "zoneData" | "calendars"> & { calendars?: NamedCalendar[] };
 
 /** The schedule as it was at its mark. Without `calendars` those count that there are now. */
 export function atItsMark(schedule: ScheduleRecord, [first]: readonly PastRule[]): AtItsMark {
-  return { ...schedule, until: null, ...first };
+  const pausedUntil = first ? (first.pausedUntil ?? null) : (schedule.pause?.until ?? null);
+  return { ...schedule, until: null, ...first, pausedUntil };
 }
 
 /** What is left of the past with the mark there. */

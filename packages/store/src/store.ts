@@ -290,7 +290,8 @@ export interface ScheduleRecord {
   version: number;
   definition: ScheduleDefinition;
   paused: boolean;
-  pause: { reason: string | null; at: number } | null;
+  /** `until`: it ends by itself then; `by`: who paused it, where that is known. */
+  pause: { reason: string | null; at: number; until: number | null; by: string | null } | null;
   plannedUntil: number;
   /** Fires that became tasks so far, for `maxFires`. */
   fires: number;
@@ -303,6 +304,8 @@ export interface ScheduleRecord {
 export interface ScheduleToPlan extends ScheduleRecord {
   /** Those that it excludes, in its order, then those that it includes. */
   calendars: NamedCalendar[];
+  /** When the pause of that time ends by itself; null: there is none, or it does not. */
+  pausedUntil: number | null;
   /** They were until then, and the plan ends there; null: they still are. */
   until: number | null;
   /** For a rule with `maxFires`: the fires after the mark that have become tasks, in order; they are among `fires`. Otherwise empty. */
@@ -341,6 +344,8 @@ export type AdoptionAnswer =
 /** What decides when a schedule fires. */
 export type ScheduleTiming = Pick<ScheduleRecord, "id" | "name" | "paused" | "plannedUntil" | "fires"> & {
   rule: ScheduleDefinition["rule"];
+  /** When its pause ends by itself. */
+  pausedUntil: number | null;
   /** Those that it excludes or includes. */
   calendars: NamedCalendar[];
 };
@@ -635,13 +640,13 @@ export interface Store {
   /** Withdraws what is planned and not claimed. False: there is none. */
   deleteSchedule(namespace: string, name: string, now: number): Promise<boolean>;
   /**
-   * Pausing withdraws what is planned and not claimed; its fires are `skipped`. Resuming plans from now on. Null: there is none. What
-   * was due before and is still to be planned is, as with `putSchedule`, planned as it would have been without this.
+   * Pausing withdraws what is planned and not claimed; its fires are `skipped`, until `until` if that is given. To pause what is paused
+   * replaces reason and end, if either is given. Resuming plans from now on. Null: there is none. What was due before and is still to be planned is, as with `putSchedule`, planned as it would have been without this.
    */
   setPaused(
     namespace: string,
     name: string,
-    request: { paused: boolean; reason: string | null; now: number },
+    request: { paused: boolean; reason: string | null; until?: number | null; by?: string | null; now: number },
   ): Promise<ScheduleRecord | null>;
   /**
    * Takes schedules whose mark is behind `before` (nobody waits for another planner's), asks `plan` about each, and writes fires, tasks

@@ -78,12 +78,14 @@ export function schedulesCommand(program: Command): void {
 
   schedules
     .command("pause <name>")
-    .description("Create no tasks until it is resumed; fires meanwhile are skipped")
+    .description("Create no tasks until it is resumed, or until then; fires meanwhile are skipped")
     .option("--reason <text>", "kept with the schedule")
-    .action(async (name: string, flags: { reason?: string }, command: Command) => {
+    .option("--until <instant>", "it ends by itself then")
+    .action(async (name: string, flags: { reason?: string; until?: string }, command: Command) => {
       const { carillon, json } = connect(command);
       const schedule = await carillon.schedules.pause(name, flags);
-      printRecord(json ? schedule : { name, paused: schedule.paused }, json);
+      const { paused, pause } = schedule;
+      printRecord(json ? schedule : { name, paused, reason: pause?.reason ?? null, until: pause?.until ?? null }, json);
     });
 
   schedules

@@ -75,6 +75,7 @@ function columnsIn(zone: string): Column<Fire>[] {
               <StateBadge state={fire.task.state} />
             </Link>
             {fire.caughtUp && <span className="text-xs text-muted">caught up</span>}
+            {fire.backfilled && <span className="text-xs text-muted">backfilled</span>}
           </span>
         ),
     },

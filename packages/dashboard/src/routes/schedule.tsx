@@ -134,14 +134,29 @@ function ScheduleFacts({ schedule }: { schedule: Schedule }) {
   return (
     <Facts>
       <Fact name="Next fire">
-        {schedule.paused ? (
-          "none while paused"
-        ) : schedule.nextFireAt === null ? (
-          "never again"
+        {schedule.nextFireAt === null ? (
+          schedule.paused ? (
+            "none while paused"
+          ) : (
+            "never again"
+          )
         ) : (
           <Time at={schedule.nextFireAt} scheduleZone={schedule.timeZone} />
         )}
       </Fact>
+      {schedule.pause && (
+        <Fact name="Paused">
+          since <Time at={schedule.pause.at} scheduleZone={schedule.timeZone} />
+          {schedule.pause.until !== null && (
+            <>
+              {" "}
+              until <Time at={schedule.pause.until} scheduleZone={schedule.timeZone} />
+            </>
+          )}
+          {schedule.pause.by !== null && <span className="wrap-anywhere"> by {schedule.pause.by}</span>}
+          {schedule.pause.reason !== null && <span className="wrap-anywhere">: {schedule.pause.reason}</span>}
+        </Fact>
+      )}
       <Fact name="Last fire">
         {schedule.lastFireAt === null ? "none yet" : <Time at={schedule.lastFireAt} scheduleZone={schedule.timeZone} />}
       </Fact>

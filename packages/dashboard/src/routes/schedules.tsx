@@ -72,7 +72,14 @@ function columnsWith({ failed, triggered }: Told): Column<Schedule>[] {
       header: "Next fire",
       cell: ({ row: { original: schedule } }) =>
         schedule.paused ? (
-          <StateBadge state="paused" />
+          <span className="flex flex-wrap items-center gap-x-2 gap-y-1">
+            <StateBadge state="paused" />
+            {schedule.pause && schedule.pause.until !== null && (
+              <span className="text-xs text-muted">
+                until <Time at={schedule.pause.until} scheduleZone={schedule.timeZone} />
+              </span>
+            )}
+          </span>
         ) : schedule.nextFireAt === null ? (
           <span className="text-muted">never again</span>
         ) : (

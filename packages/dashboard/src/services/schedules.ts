@@ -40,7 +40,7 @@ export interface Schedule {
   task: ScheduleTask;
   catchUp: { policy: "skip" | "last" | "all"; window: string; limit: number };
   paused: boolean;
-  pause: { reason: string | null; at: string } | null;
+  pause: { reason: string | null; at: string; until: string | null; by: string | null } | null;
   nextFireAt: string | null;
   lastFireAt: string | null;
   lastTask: { id: string; state: TaskState } | null;

@@ -20,6 +20,7 @@ async function plan(store: Store, now: number): Promise<void> {
         firesSoFar: schedule.fires,
         tasksAhead: schedule.tasksAhead,
         paused: schedule.paused,
+        pausedUntil: schedule.pausedUntil,
         until: schedule.until,
       },
       { now, horizonMs: 60_000, aliveSince: 0, limit: 1_000 },
@@ -288,7 +289,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     const paused = await t.call("POST", `${SCHEDULES}/s:pause`, { reason: "moving house" });
     expect(paused.body).toMatchObject({
       paused: true,
-      pause: { reason: "moving house", at: "2026-11-20T10:00:00.000Z" },
+      pause: { reason: "moving house", at: "2026-11-20T10:00:00.000Z", until: null, by: null },
       nextFireAt: null,
     });
     expect((await t.call("POST", `${SCHEDULES}/s:pause`)).body.pause.reason).toBe("moving house");
@@ -311,6 +312,31 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(listed.body.tasks).toHaveLength(2);
     const resumed = await t.call("POST", `${SCHEDULES}/s:resume`);
     expect(resumed.body).toMatchObject({ paused: false, pause: null, nextFireAt: "2026-11-21T01:00:00.000Z" });
+  });
+
+  test("a pause with an end is over at that instant, with the fire at it expected all along", async () => {
+    await t.call("PUT", `${SCHEDULES}/s`, nightly);
+    const until = "2026-11-22T02:00[Europe/Paris]";
+    const paused = await t.call("POST", `${SCHEDULES}/s:pause`, { reason: "moving house", until });
+    const end = "2026-11-22T01:00:00.000Z";
+    expect(paused.body).toMatchObject({ paused: true, pause: { reason: "moving house", until: end }, nextFireAt: end });
+    const sooner = await t.call("POST", `${SCHEDULES}/s:pause`, { until: "2026-11-21T12:00:00Z" });
+    expect(sooner.body).toMatchObject({ pause: { reason: null, at: "2026-11-20T10:00:00.000Z" }, nextFireAt: end });
+    await plan(t.store, t.clock.now());
+    const fires = await t.call("GET", `${SCHEDULES}/s/fires`);
+    expect(fires.body.fires[0]).toMatchObject({ at: end, outcome: "expected" });
+    expect(fires.body.fires).toHaveLength(10);
+    const load = await t.call("GET", `${SCHEDULES}:load?from=2026-11-20T10:00:00Z&to=2026-11-22T10:00:00Z&step=1h`);
+    expect(load.body).toMatchObject({ schedules: 1, fires: 1 });
+    const asleep = await t.call("GET", `${SCHEDULES}/s/explain?at=2026-11-21T01:00:00Z`);
+    expect(asleep.body.summary).toContain("paused since 2026-11-20T10:00:00.000Z until 2026-11-21T12:00:00.000Z");
+    t.clock.advance(26 * 3_600_000);
+    expect((await t.call("GET", `${SCHEDULES}/s`)).body).toMatchObject({ paused: false, pause: null, nextFireAt: end });
+    await plan(t.store, t.clock.now());
+    const past = await t.call("GET", `${SCHEDULES}/s/fires?outcome=skipped`);
+    expect(past.body.fires).toMatchObject([{ at: "2026-11-21T01:00:00.000Z", reason: "paused" }]);
+    const late = await t.call("POST", `${SCHEDULES}/s:pause`, { until: "2026-11-21T12:00:00Z" });
+    expect(late).toMatchObject({ status: 400, body: { errors: [{ pointer: "/until", code: "not_future" }] } });
   });
 
   test("a payload for a trigger is checked as the built-in type asks", async () => {

@@ -222,3 +222,20 @@ test("a rule that this node cannot read holds up its successor no longer", async
   expect(fires[0]!.fireAt).toBeGreaterThan(t.clock.now());
   expect(fires).toHaveLength(60);
 });
+
+test("a pause that ends by itself skips what is before its end, and the fire at its end is there ahead of time", async () => {
+  const t = setup();
+  await t.put("every-second");
+  await t.rounds();
+  const until = Math.floor(t.clock.now() / 1_000) * 1_000 + 30_000;
+  await t.store.setPaused("default", "every-second", { paused: true, reason: null, until, now: t.clock.now() });
+  await t.rounds();
+  await t.clock.advance(20_000);
+  await t.rounds();
+  const at = (await t.fires("every-second")).find(({ fireAt }) => fireAt === until);
+  expect(at).toMatchObject({ outcome: "task", task: { state: "pending", dueAt: until } });
+  await t.clock.advance(60_000);
+  await t.rounds();
+  for (const { fireAt, outcome, reason } of await t.fires("every-second"))
+    expect([fireAt, outcome, reason]).toEqual(fireAt < until ? [fireAt, "skipped", "paused"] : [fireAt, "task", null]);
+});

@@ -36,11 +36,12 @@ export function createZoneData(options: {
   let newest: string | null = null;
 
   function shift(schedule: ScheduleToShift, now: number): FireShift | null {
-    const { id, definition, calendars, plannedUntil, paused, fires: firesSoFar, ahead } = schedule;
+    const { id, definition, calendars, plannedUntil, paused, pause, fires: firesSoFar, ahead } = schedule;
     const { rule, catchUp } = definition;
     try {
       if (!dependsOnZoneData(rule, calendars)) return null;
-      return shiftFires({ id, rule, catchUp, calendars, plannedUntil, firesSoFar, paused }, ahead, now);
+      const pausedUntil = pause?.until ?? null;
+      return shiftFires({ id, rule, catchUp, calendars, plannedUntil, firesSoFar, paused, pausedUntil }, ahead, now);
     } catch (error) {
       // The planner cannot read it either; its plan stays as another version made it.
       log.error({ error, schedule: schedule.name, namespace: schedule.namespace }, "a schedule cannot be planned anew");

@@ -47,7 +47,7 @@ export async function listFires(
     if (page.next !== null) next = { ...cursor, ledger: page.next };
   }
   if (next === null && (query.outcome === undefined || query.outcome === "expected")) {
-    const after = cursor.expected ?? Math.max(schedule.plannedUntil, cursor.from - 1);
+    const after = Math.max(cursor.expected ?? Math.max(schedule.plannedUntil, cursor.from - 1), pauseEnd(schedule) - 1);
     const expected = expectedFires(schedule, after, cursor, pageSize - fires.length + 1);
     const shown = expected.slice(0, pageSize - fires.length);
     fires.push(...shown.map((placement) => toExpectedFire(placement, schedule)));
@@ -59,24 +59,30 @@ export async function listFires(
 }
 
 function rangeOf(
-  { definition, calendars, nextFireAt }: ScheduleSummary,
+  { definition, calendars, ...schedule }: ScheduleSummary,
   { from, to }: Pick<ListFires, "from" | "to">,
   now: number,
 ): { from: number; to: number } {
   const begin = from ?? Math.min(now, to ?? now) - DAY_MS;
   if (to !== undefined) return { from: begin, to };
-  const after = Math.max(now, begin - 1);
+  const awake = pauseEnd(schedule);
+  const after = Math.max(now, begin - 1, awake === Number.POSITIVE_INFINITY ? 0 : awake - 1);
   const coming =
     definition.rule.delay === undefined
       ? firesBetween(definition.rule, after, Number.POSITIVE_INFINITY, NEXT_FIRES, calendars).at(-1)
-      : nextFireAt;
+      : schedule.nextFireAt;
   return { from: begin, to: Math.max(begin, (coming ?? now) + 1) };
+}
+
+/** Before it nothing is expected; Infinity: the pause has no end. */
+function pauseEnd({ paused, pause }: Pick<ScheduleSummary, "paused" | "pause">): number {
+  return paused ? (pause?.until ?? Number.POSITIVE_INFINITY) : 0;
 }
 
 function expectedFires(schedule: ScheduleSummary, after: number, { to, shown }: Cursor, limit: number): Placement[] {
   const { rule } = schedule.definition;
   const left = rule.maxFires === null ? limit : rule.maxFires - schedule.fires - shown;
-  if (schedule.paused || left <= 0) return [];
+  if (after === Number.POSITIVE_INFINITY || left <= 0) return [];
   if (rule.delay !== undefined) {
     // Of a fixed delay the next fire is known once the task before it has ended.
     const { nextFireAt: next } = schedule;

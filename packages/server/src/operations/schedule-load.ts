@@ -51,7 +51,7 @@ export async function scheduleLoad(
   for (let after: string | null = null; ; ) {
     const page: ScheduleTiming[] = await store.scheduleTimings(namespace, { after, limit: SCHEDULES_A_PAGE });
     for (const schedule of page) {
-      if (schedule.paused) continue;
+      if (schedule.paused && schedule.pausedUntil === null) continue;
       schedules++;
       try {
         addProfile(load, await profileOfSchedule(schedule, load, work, profiles));
@@ -130,7 +130,7 @@ async function profileOfSchedule(
   work: Work,
   profiles: Map<string, Profile>,
 ): Promise<Profile> {
-  const { rule, calendars, id } = schedule;
+  const { rule, calendars, id, pausedUntil } = schedule;
   const jitterMs = rule.jitter === null ? 0 : parseDuration(rule.jitter)!;
   if (jitterMs > 0) {
     const dues: number[] = [];
@@ -142,7 +142,9 @@ async function profileOfSchedule(
     return profileOf(load, dues, null);
   }
   const key =
-    rule.maxFires === null ? JSON.stringify([rule, calendars.map(({ name, included }) => [name, included])]) : null;
+    rule.maxFires === null
+      ? JSON.stringify([rule, calendars.map(({ name, included }) => [name, included]), pausedUntil])
+      : null;
   const known = key === null ? undefined : profiles.get(key);
   if (known) return known;
   const fires = await comingFires(schedule, load.from, load.to, work);
@@ -161,7 +163,7 @@ function gapAfter({ rule, calendars }: ScheduleTiming, fires: number[], index: n
 
 /** `from <= fire < to`, computed in turns. */
 async function comingFires(
-  { rule, calendars, fires, plannedUntil }: ScheduleTiming,
+  { rule, calendars, fires, plannedUntil, pausedUntil }: ScheduleTiming,
   from: number,
   to: number,
   work: Work,
@@ -176,6 +178,7 @@ async function comingFires(
     computed += turn.length;
     work.left -= turn.length;
     for (const fire of turn) {
+      if (pausedUntil !== null && fire < pausedUntil) continue;
       if (fire > plannedUntil && --left < 0) return found;
       if (fire >= from) found.push(fire);
     }

@@ -90,7 +90,7 @@ export async function foreseeSchedule(
   const nothing = { id: 0n, version: 0, paused: false, pause: null, plannedUntil: now, fires: 0, nextFireAt: null };
   const before = existing ?? { ...nothing, namespace, name, createdAt: now, updatedAt: now };
   const paused = input.paused ?? before.paused;
-  const pause = paused ? (before.pause ?? { reason: null, at: now }) : null;
+  const pause = paused ? (before.pause ?? { reason: null, at: now, until: null, by: null }) : null;
   const updatedAt = paused === before.paused ? before.updatedAt : now;
   if (existing && isDeepStrictEqual(existing.definition, definition)) {
     return toSchedule({ ...existing, paused, pause, updatedAt }, now);
@@ -255,14 +255,16 @@ export async function deleteSchedule(deps: Deps, namespace: string, name: string
   deps.feed.scheduleChanged(name, namespace, "deleted");
 }
 
-/** Fires while it is paused are skipped and never caught up. */
-export function pauseSchedule(
+/** Fires while it is paused are skipped and never caught up. With `until` it ends by itself: the fires from then on are on time. */
+export async function pauseSchedule(
   deps: Deps,
   namespace: string,
   name: string,
-  { reason = null }: { reason?: string | null | undefined } = {},
+  { reason = null, until = null }: { reason?: string | null | undefined; until?: number | null | undefined } = {},
 ): Promise<Schedule> {
-  return setPaused(deps, namespace, name, { paused: true, reason });
+  if (until !== null && until <= deps.clock.now())
+    throw invalid("/until", "not_future", "A pause ends after now; to end one, resume.");
+  return setPaused(deps, namespace, name, { paused: true, reason, until });
 }
 
 export function resumeSchedule(deps: Deps, namespace: string, name: string): Promise<Schedule> {
@@ -273,7 +275,7 @@ async function setPaused(
   deps: Deps,
   namespace: string,
   name: string,
-  request: { paused: boolean; reason: string | null },
+  request: { paused: boolean; reason: string | null; until?: number | null },
 ): Promise<Schedule> {
   const record = isName(name)
     ? await deps.store.setPaused(namespace, name, { ...request, now: deps.clock.now() })

@@ -177,7 +177,7 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
     includes: record.definition.includes ?? [],
     roll: rule.roll ?? "none",
     paused: record.paused,
-    pause: record.pause && { reason: record.pause.reason, at: formatInstant(record.pause.at) },
+    pause: record.pause && toPause(record.pause),
     nextFireAt: instant(nextFire(record, now)),
     lastFireAt: instant(lastFireAt),
     lastTask: lastTask && { id: formatId("task", lastTask.id), state: publicState(lastTask, now) },
@@ -186,12 +186,21 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
   };
 }
 
+const toPause = ({ reason, at, until, by }: NonNullable<ScheduleRecord["pause"]>): Schedule["pause"] => ({
+  reason,
+  at: formatInstant(at),
+  until: instant(until),
+  by,
+});
+
 /** The stored value was right when the schedule was planned; since then its fire may have passed. */
 function nextFire(record: ScheduleRecord & Partial<ScheduleSummary>, now: number): number | null {
-  const { definition, paused, fires, nextFireAt: stored, calendars = [] } = record;
-  if (paused || stored === null || stored > now) return paused ? null : stored;
+  const { definition, paused, pause, fires, nextFireAt: stored, calendars = [] } = record;
+  if (paused && pause?.until == null) return null;
+  const after = paused ? pause!.until! - 1 : now;
+  if (stored === null || stored > after) return stored;
   const { maxFires } = definition.rule;
-  return maxFires === null || fires < maxFires ? nextFireAt(definition.rule, now, calendars) : null;
+  return maxFires === null || fires < maxFires ? nextFireAt(definition.rule, after, calendars) : null;
 }
 
 export function toFire(fire: Fire, rule: ScheduleRule, now: number): FireAnswer {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { NamedCalendar } from "@carillon/core";
 import { calendarNames, namedCalendars } from "../calendar-names.ts";
 import { pastAfterChange } from "../past-rules.ts";
+import { asOf, changesPause, type PauseRequest, pauseOf } from "../pause.ts";
 import type { Page, ScheduleDefinition, ScheduleRecord, ScheduleSummary, ScheduleTiming, Store } from "../store.ts";
 import { type FireRow, type MemoryDatabase, nameKey, type ScheduleRow, type TaskRow } from "./database.ts";
 import { deleteTask } from "./rows.ts";
@@ -27,7 +28,7 @@ export function putSchedule(database: MemoryDatabase, request: PutRequest): PutA
       version: 1,
       definition,
       paused,
-      pause: paused ? { reason: null, at: now } : null,
+      pause: pauseOf({ paused, pause: null }, { paused, reason: null }, now),
       plannedUntil: now,
       fires: 0,
       nextFireAt,
@@ -42,14 +43,14 @@ export function putSchedule(database: MemoryDatabase, request: PutRequest): PutA
     database.fires.set(row.id, new Map());
     return { kind: "created", schedule: scheduleRecord(row) };
   }
-  const pausing = request.paused !== undefined && request.paused !== existing.paused;
+  const pausing = request.paused !== undefined && request.paused !== asOf(existing, now).paused;
   const changing = !isDeepStrictEqual(definition, existing.definition);
   if (pausing || changing) pastAfterChange(existing, now, []); // Refuses both before either is done.
   if (pausing) pauseSchedule(database, existing, { paused: request.paused!, reason: null, now });
   if (changing) {
     changeDefinition(database, existing, { definition, now, nextFireAt, calendars: calendarsOf(database, existing) });
   }
-  return { kind: pausing || changing ? "changed" : "unchanged", schedule: scheduleRecord(existing) };
+  return { kind: pausing || changing ? "changed" : "unchanged", schedule: asOf(scheduleRecord(existing), now) };
 }
 
 /** Later fires are withdrawn and planned anew; what was in force until now is kept while the planner is behind. */
@@ -112,9 +113,10 @@ export function scheduleTimings(
     .filter((row) => row.namespace === namespace && row.deletedAt === null && (after === null || row.name > after))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .slice(0, limit)
-    .map(({ id, name, definition, paused, plannedUntil, fires }) => {
+    .map(({ id, name, definition, paused, pause, plannedUntil, fires }) => {
       const calendars = calendarsOf(database, { namespace, definition });
-      return { id, name, rule: definition.rule, calendars, paused, plannedUntil, fires };
+      const pausedUntil = pause?.until ?? null;
+      return { id, name, rule: definition.rule, calendars, paused, pausedUntil, plannedUntil, fires };
     });
 }
 
@@ -131,25 +133,27 @@ export function setPaused(
   database: MemoryDatabase,
   namespace: string,
   name: string,
-  request: { paused: boolean; reason: string | null; now: number },
+  request: PauseRequest & { now: number },
 ): ScheduleRecord | null {
   const row = findSchedule(database, namespace, name);
   if (!row) return null;
-  if (row.paused !== request.paused) pauseSchedule(database, row, request);
-  return scheduleRecord(row);
+  const { now } = request;
+  if (changesPause(asOf(row, now), request)) pauseSchedule(database, row, request);
+  return asOf(scheduleRecord(row), now);
 }
 
 /** Later fires are planned anew: as skipped while paused, as tasks afterwards. Earlier ones that wait to be planned stay as they were. */
 export function pauseSchedule(
   database: MemoryDatabase,
   row: ScheduleRow,
-  { paused, reason, now }: { paused: boolean; reason: string | null; now: number },
+  request: PauseRequest & { now: number },
 ): void {
+  const { paused, now } = request;
   const past = pastAfterChange(row, now, calendarsOf(database, row));
   if (paused) withdraw(database, row, now, (fire, fires) => fires.delete(fire.fireAt));
   else unskip(database, row, now);
   const plannedUntil = Math.min(row.plannedUntil, now);
-  Object.assign(row, { paused, pause: paused ? { reason, at: now } : null, plannedUntil, past, updatedAt: now });
+  Object.assign(row, { paused, pause: pauseOf(asOf(row, now), request, now), plannedUntil, past, updatedAt: now });
 }
 
 /**
@@ -210,7 +214,7 @@ function scheduleSummary(database: MemoryDatabase, row: ScheduleRow, now: number
     .reduce<FireRow | null>((latest, fire) => (latest === null || fire.fireAt > latest.fireAt ? fire : latest), null);
   const task = last && (database.tasks.get(last.taskId!) ?? database.archive.get(last.taskId!));
   return {
-    ...scheduleRecord(row),
+    ...asOf(scheduleRecord(row), now),
     calendars: calendarsOf(database, row),
     lastFireAt: last?.fireAt ?? null,
     lastTask: task ? { id: task.id, state: task.state, dueAt: task.dueAt, failures: task.failures } : null,

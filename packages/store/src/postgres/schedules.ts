@@ -5,6 +5,7 @@
 import { CarillonError, type Id, type NamedCalendar } from "@carillon/core";
 import { calendarNames } from "../calendar-names.ts";
 import { type PastRule, pastAfterChange } from "../past-rules.ts";
+import { asOf, changesPause, type PauseRequest, pauseOf } from "../pause.ts";
 import type { Page, ScheduleDefinition, ScheduleRecord, ScheduleSummary, ScheduleTiming, Store } from "../store.ts";
 import { calendarsOf, holdCalendars, setUses } from "./calendars.ts";
 import type { Db, Statement } from "./db.ts";
@@ -36,7 +37,7 @@ async function put(tx: Db, request: PutRequest): Promise<PutAnswer | null> {
   if (typeof expect === "number" && existing?.version !== expect) return { kind: "version_mismatch" };
   if (!existing) {
     const paused = request.paused ?? false;
-    const pause = paused ? pauseText(null, now) : null;
+    const pause = paused ? JSON.stringify(pauseOf({ paused, pause: null }, { paused, reason: null }, now)) : null;
     const values = [request.id, namespace, name, definition, paused, pause, now, nextFireAt];
     const [created] = await tx.query(insertSchedule, values);
     if (created) {
@@ -46,7 +47,7 @@ async function put(tx: Db, request: PutRequest): Promise<PutAnswer | null> {
     }
     return (await tx.query(selectById, [request.id])).length > 0 ? { kind: "deleted" } : null;
   }
-  const pausing = request.paused !== undefined && request.paused !== existing.paused;
+  const pausing = request.paused !== undefined && request.paused !== asOf(existing, now).paused;
   const changing = !existing.equal;
   if (pausing) await pauseSchedule(tx, existing, { paused: request.paused!, reason: null, now });
   if (changing) {
@@ -55,7 +56,7 @@ async function put(tx: Db, request: PutRequest): Promise<PutAnswer | null> {
     const names = calendarNames(request.definition);
     if (calendarNames(existing.definition).length + names.length > 0) await setUses(tx, existing.id, namespace, names);
   }
-  const schedule = toSchedule((await tx.query(selectById, [existing.id]))[0]!);
+  const schedule = asOf(toSchedule((await tx.query(selectById, [existing.id]))[0]!), now);
   return { kind: pausing || changing ? "changed" : "unchanged", schedule };
 }
 
@@ -75,7 +76,7 @@ export async function changeDefinition(
   const fires = await withdraw(tx, withdrawPlanned, existing.id, now, ["edited"]);
   const past = JSON.stringify(pastAfterChange(existing, now, calendars));
   const values = [existing.id, now, JSON.stringify(definition), nextFireAt, fires, past];
-  return toSchedule((await tx.query(redefineSchedule, values))[0]!);
+  return asOf(toSchedule((await tx.query(redefineSchedule, values))[0]!), now);
 }
 
 async function calendarsInForce(tx: Db, schedule: ScheduleRecord): Promise<NamedCalendar[]> {
@@ -86,13 +87,14 @@ export async function setPaused(
   db: Db,
   namespace: string,
   name: string,
-  request: { paused: boolean; reason: string | null; now: number },
+  request: PauseRequest & { now: number },
 ): Promise<ScheduleRecord | null> {
   return db.transaction(async (tx) => {
     const existing = await lockSchedule(tx, namespace, name);
     if (!existing) return null;
-    if (existing.paused !== request.paused) await pauseSchedule(tx, existing, request);
-    return toSchedule((await tx.query(selectById, [existing.id]))[0]!);
+    const { now } = request;
+    if (changesPause(asOf(existing, now), request)) await pauseSchedule(tx, existing, request);
+    return asOf(toSchedule((await tx.query(selectById, [existing.id]))[0]!), now);
   });
 }
 
@@ -100,13 +102,15 @@ export async function setPaused(
 export async function pauseSchedule(
   tx: Db,
   existing: LockedSchedule,
-  { paused, reason, now }: { paused: boolean; reason: string | null; now: number },
+  request: PauseRequest & { now: number },
 ): Promise<void> {
   const { id } = existing;
+  const { paused, now } = request;
   const past = JSON.stringify(pastAfterChange(existing, now, await calendarsInForce(tx, existing)));
   const fires = paused ? await withdraw(tx, unplan, id, now) : 0n;
   if (!paused) await tx.query(unskip, [id, now]);
-  await tx.query(changePause, [id, now, paused, paused ? pauseText(reason, now) : null, fires, past]);
+  const pause = pauseOf(asOf(existing, now), request, now);
+  await tx.query(changePause, [id, now, paused, pause && JSON.stringify(pause), fires, past]);
 }
 
 export async function deleteSchedule(db: Db, namespace: string, name: string, now: number): Promise<boolean> {
@@ -126,7 +130,7 @@ export async function getSchedule(
   name: string,
   now: number,
 ): Promise<ScheduleSummary | null> {
-  const [schedule] = await summaries(db, await db.query(selectOne, [namespace, now, name]));
+  const [schedule] = await summaries(db, await db.query(selectOne, [namespace, now, name]), now);
   return schedule ?? null;
 }
 
@@ -136,7 +140,7 @@ export async function listSchedules(
   { now, pageSize, after, text }: { now: number; pageSize: number; after: string | null; text?: string },
 ): Promise<Page<ScheduleSummary>> {
   const rows = await db.query(selectPage, [namespace, now, after, text ?? null, pageSize + 1]);
-  const items = await summaries(db, rows.slice(0, pageSize));
+  const items = await summaries(db, rows.slice(0, pageSize), now);
   return { items, next: rows.length > pageSize ? items.at(-1)!.name : null };
 }
 
@@ -146,11 +150,13 @@ export async function scheduleTimings(
   { after, limit }: { after: string | null; limit: number },
 ): Promise<ScheduleTiming[]> {
   // No name is empty.
-  type Row = [Id, string, string, excludes: string | null, includes: string | null, boolean, number, bigint];
+  type Names = [excludes: string | null, includes: string | null];
+  type Row = [Id, string, string, ...Names, boolean, pausedUntil: number | null, number, bigint];
   const rows = await db.query<Row>(selectTimings, [namespace, after ?? "", limit]);
-  const timings = rows.map(([id, name, rule, excludes, includes, paused, plannedUntil, fires]) => {
+  const timings = rows.map(([id, name, rule, excludes, includes, paused, pausedUntil, plannedUntil, fires]) => {
     const definition = { excludes: namesIn(excludes), includes: namesIn(includes) };
-    return { namespace, definition, id, name, rule: JSON.parse(rule), paused, plannedUntil, fires: Number(fires) };
+    const timing = { id, name, rule: JSON.parse(rule), paused, pausedUntil, plannedUntil, fires: Number(fires) };
+    return { namespace, definition, ...timing };
   });
   const calendarsFor = await calendarsOf(db, timings);
   return timings.map(({ namespace, definition, ...timing }) => {
@@ -198,7 +204,8 @@ export function toSchedule(row: unknown[]): ScheduleRecord {
     version,
     definition: JSON.parse(definition) as ScheduleDefinition,
     paused,
-    pause: pause === null ? null : JSON.parse(pause),
+    // Those that were stored before pauses had an end have neither that nor an author.
+    pause: pause === null ? null : { until: null, by: null, ...JSON.parse(pause) },
     plannedUntil,
     fires: Number(fires),
     nextFireAt,
@@ -212,15 +219,13 @@ export const scheduleColumns = `schedule.id, schedule.namespace, schedule.name, 
        ${ms("schedule.created_at")}, ${ms("schedule.updated_at")}`;
 export const columnCount = 12;
 
-const pauseText = (reason: string | null, at: number) => JSON.stringify({ reason, at });
-
-async function summaries(db: Db, rows: unknown[][]): Promise<ScheduleSummary[]> {
+async function summaries(db: Db, rows: unknown[][], now: number): Promise<ScheduleSummary[]> {
   const lastFires = rows.map((row) => row.slice(columnCount) as [fireAt: number | null, taskId: Id | null]);
   const tasks = await rememberedTasks(
     db,
     lastFires.flatMap(([, taskId]) => taskId ?? []),
   );
-  const schedules = rows.map(toSchedule);
+  const schedules = rows.map((row) => asOf(toSchedule(row), now));
   const calendars = await calendarsOf(db, schedules);
   return schedules.map((schedule, index) => {
     const [lastFireAt, taskId] = lastFires[index]!;
@@ -383,7 +388,8 @@ const selectPage: Statement = {
 const selectTimings: Statement = {
   name: "select_schedule_timings",
   text: `
-select id, name, definition -> 'rule', definition -> 'excludes', definition -> 'includes', paused, ${ms("planned_until")}, fires
+select id, name, definition -> 'rule', definition -> 'excludes', definition -> 'includes', paused,
+       (pause ->> 'until')::float8, ${ms("planned_until")}, fires
   from schedule
  where namespace = $1 and deleted_at is null and name > $2
  order by name limit $3`,

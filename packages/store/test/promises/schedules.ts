@@ -52,13 +52,58 @@ export const schedules: Promises = {
     await put(t);
     await plan(t, [10, 20]);
     await t.store.setPaused(t.namespace, "nightly", { paused: true, reason: "holiday", now: t.now });
-    expect(await schedule(t)).toMatchObject({ paused: true, pause: { reason: "holiday", at: t.now }, fires: 0 });
+    expect(await schedule(t)).toMatchObject({
+      paused: true,
+      pause: { reason: "holiday", at: t.now, until: null, by: null },
+      fires: 0,
+    });
     expect(await t.claim({ until: t.now + 60_000 })).toEqual([]);
     await plan(t, [10, 20], "skipped");
     t.now += 15_000;
     await t.store.setPaused(t.namespace, "nightly", { paused: false, reason: null, now: t.now });
     expect(await fires(t)).toMatchObject([{ outcome: "skipped", fireAt: start + 10_000 }]);
     expect((await plan(t, [5])).tasks).toMatchObject([{ fireAt: start + 20_000 }]);
+  },
+  "a pause is over at its end by itself, and says until then when and by whom": async (t) => {
+    await put(t);
+    await plan(t, [10]);
+    const pause = (until: number | null, reason: string | null = null) =>
+      t.store.setPaused(t.namespace, "nightly", { paused: true, reason, until, by: "ada", now: t.now });
+    await pause(start + 30_000, "deploy");
+    t.now += 5_000;
+    const told = { at: start, reason: "deploy", by: "ada" };
+    expect(await pause(null)).toMatchObject({ paused: true, pause: { ...told, until: start + 30_000 } });
+    expect(await pause(start + 20_000, "deploy")).toMatchObject({ pause: { ...told, until: start + 20_000 } });
+    const asked: unknown[] = [];
+    for (let turn = 0; turn < 2; turn++)
+      await plan(t, [], "skipped", ({ paused, pausedUntil }) => asked.push([paused, pausedUntil]));
+    expect(asked).toEqual([
+      [true, start + 30_000],
+      [true, start + 20_000],
+    ]);
+    expect(await schedule(t)).toMatchObject({ paused: true });
+    t.now = start + 20_000;
+    expect(await schedule(t)).toMatchObject({ paused: false, pause: null });
+    expect((await t.store.listSchedules(t.namespace, { now: t.now, pageSize: 5, after: null })).items).toMatchObject([
+      { paused: false, pause: null },
+    ]);
+    expect(await t.store.scheduleTimings(t.namespace, { after: null, limit: 5 })).toMatchObject([
+      { paused: true, pausedUntil: start + 20_000 },
+    ]);
+    expect(await t.store.setPaused(t.namespace, "nightly", { paused: false, reason: null, now: t.now })).toMatchObject({
+      updatedAt: start + 5_000,
+    });
+    expect(await pause(null)).toMatchObject({ paused: true, pause: { reason: null, at: t.now, until: null } });
+  },
+  "what was due before a change is planned by the end that its pause had": async (t) => {
+    await put(t);
+    const until = start + 20_000;
+    await t.store.setPaused(t.namespace, "nightly", { paused: true, reason: null, until, now: t.now });
+    t.now += 40_000;
+    await put(t, { every: "2m" });
+    const asked: unknown[] = [];
+    await plan(t, [], "task", (given) => asked.push([given.paused, given.pausedUntil, given.until]));
+    expect(asked).toEqual([[true, until, start + 40_000]]);
   },
   "a deleted schedule fires no more, and its name is free": async (t) => {
     await put(t);
@@ -157,7 +202,16 @@ export const schedules: Promises = {
     const [nightly] = await step("daily");
     const { id, plannedUntil } = (await schedule(t))!;
     const { rule } = definition("1m", null, {});
-    expect(nightly).toEqual({ id, name: "nightly", paused: false, rule, calendars: [], plannedUntil, fires: 1 });
+    expect(nightly).toEqual({
+      id,
+      name: "nightly",
+      paused: false,
+      pausedUntil: null,
+      rule,
+      calendars: [],
+      plannedUntil,
+      fires: 1,
+    });
     expect(await step("nightly")).toEqual([]);
     expect(await t.store.scheduleTimings("another", { after: null, limit: 10 })).toEqual([]);
   },

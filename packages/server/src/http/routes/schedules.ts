@@ -170,7 +170,8 @@ export function scheduleRoutes(app: App, deps: RouteDeps): void {
         tags,
         operationId: "pauseSchedule",
         summary: "Pause a schedule",
-        description: "Its fires are skipped until it is resumed, and never caught up.",
+        description:
+          "Its fires are skipped until it is resumed or `until` has come, and never caught up. To pause it again replaces reason and end, if one is given.",
         params: scheduleParams,
         body: optionalBody(pauseScheduleBody),
         response: answers({ 200: scheduleAnswer }),

@@ -200,8 +200,13 @@ export const patchScheduleBody = z
   .meta({ id: "PatchSchedule", example: { cron: "30 2 * * *", jitter: null } });
 
 export const pauseScheduleBody = z
-  .strictObject({ reason: reason.optional() })
-  .meta({ example: { reason: "upstream is down" } });
+  .strictObject({
+    reason: reason.optional(),
+    until: instant
+      .meta({ description: "When it ends by itself: the fires from then on are on time. After now." })
+      .optional(),
+  })
+  .meta({ example: { reason: "upstream is down", until: "2027-01-01T08:00:00Z" } });
 
 export const triggerScheduleBody = z
   .strictObject({ payload: payload.optional() })
@@ -289,7 +294,14 @@ export const scheduleAnswer = z
     includes: z.array(z.string()),
     roll: z.enum(rolls),
     paused: z.boolean(),
-    pause: z.strictObject({ reason: z.string().nullable(), at: instantAnswer }).nullable(),
+    pause: z
+      .strictObject({
+        reason: z.string().nullable(),
+        at: instantAnswer,
+        until: instantAnswer.nullable(),
+        by: z.string().nullable().meta({ description: "Who paused it; null while calls have no author." }),
+      })
+      .nullable(),
     nextFireAt: instantAnswer.nullable(),
     lastFireAt: instantAnswer.nullable(),
     lastTask: z.strictObject({ id: z.string(), state: publicState }).nullable(),

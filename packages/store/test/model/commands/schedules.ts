@@ -104,9 +104,15 @@ const deleteSchedule = command("deleteSchedule", nth, async (world, n) => {
 
 const setPaused = command(
   "setPaused",
-  fc.record({ name: nth, paused: fc.boolean(), reason: fc.constantFrom(null, "holiday") }),
-  async (world, { name, paused, reason }) => {
-    const request = { paused, reason, now: world.now };
+  fc.record({
+    name: nth,
+    paused: fc.constantFrom(true, true, false),
+    reason: fc.constantFrom(null, "holiday"),
+    forMs: fc.constantFrom(null, null, 1, 10_000, 60_000),
+  }),
+  async (world, { name, paused, reason, forMs }) => {
+    const until = paused && forMs !== null ? Math.floor(world.now) + forMs : null;
+    const request = { paused, reason, until, now: world.now };
     await same(world, (store) => store.setPaused(world.namespaces[0], pick(world.scheduleNames, name)!, request));
   },
 );
