@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { calendarsQuery } from "../services/calendars.ts";
 import { Choice, Field } from "./field.tsx";
 import { Icon } from "./icons.tsx";
-import { emptyRow, MOST_RULES, type RuleFields, type RuleKind, type RuleRow } from "./schedule-rule.ts";
+import { emptyRow, MOST_RULES, type Roll, type RuleFields, type RuleKind, type RuleRow } from "./schedule-rule.ts";
 import { ZonePicker, zoneErrors } from "./zone-picker.tsx";
 
 interface RuleInputsProps {
@@ -76,7 +76,33 @@ export function RuleInputs({ rule, set, errorsOfRow, errorsOf }: RuleInputsProps
           </Field>
         )}
       </div>
-      <Calendars excluded={rule.excludes} onChange={set("excludes")} errors={errorsOf("/excludes")} />
+      <Calendars legend="Not during" chosen={rule.excludes} onChange={set("excludes")} errors={errorsOf("/excludes")} />
+      <Calendars
+        legend="Only during"
+        chosen={rule.includes}
+        onChange={set("includes")}
+        errors={errorsOf("/includes")}
+      />
+      {rule.excludes.length + rule.includes.length > 0 && (
+        <Field
+          label="What they take out"
+          hint="At the same time of another day, or skipped."
+          errors={errorsOf("/roll")}
+        >
+          {(aria) => (
+            <select
+              {...aria}
+              className="input"
+              value={rule.roll}
+              onChange={(event) => set("roll")(event.target.value as Roll)}
+            >
+              <option value="none">is skipped</option>
+              <option value="next">goes to the next day that is left</option>
+              <option value="previous">goes to the previous day that is left</option>
+            </select>
+          )}
+        </Field>
+      )}
     </>
   );
 }
@@ -198,29 +224,30 @@ function RuleText({ kind, hint, value, onChange, errors }: RuleTextProps) {
 }
 
 interface CalendarsProps {
-  excluded: string[];
+  legend: string;
+  chosen: string[];
   onChange: (names: string[]) => void;
   errors: string[] | undefined;
 }
 
-/** Nothing where there are no calendars. Those that are excluded already come first, and keep their order. */
-function Calendars({ excluded, onChange, errors = [] }: CalendarsProps) {
+/** Nothing where there are no calendars. Those that are chosen already come first, and keep their order. */
+function Calendars({ legend, chosen, onChange, errors = [] }: CalendarsProps) {
   const known = useQuery(calendarsQuery()).data?.calendars.map(({ name }) => name) ?? [];
-  const names = [...new Set([...excluded, ...known])];
+  const names = [...new Set([...chosen, ...known])];
   if (names.length === 0) return null;
   return (
     <fieldset>
       <legend className="mb-1.5 font-medium">
-        Not during <span className="font-normal text-muted">(calendars)</span>
+        {legend} <span className="font-normal text-muted">(calendars)</span>
       </legend>
       <div className="flex max-h-40 flex-wrap gap-x-4 gap-y-1 overflow-y-auto">
         {names.map((name) => (
           <label key={name} className="inline-flex min-h-6 items-center gap-1.5">
             <input
               type="checkbox"
-              checked={excluded.includes(name)}
+              checked={chosen.includes(name)}
               onChange={(event) =>
-                onChange(event.target.checked ? [...excluded, name] : excluded.filter((each) => each !== name))
+                onChange(event.target.checked ? [...chosen, name] : chosen.filter((each) => each !== name))
               }
             />
             <span className="break-all">{name}</span>

@@ -4,7 +4,14 @@ import { emptyRow } from "./schedule-rule.ts";
 import { templateOf } from "./task-template-fields.tsx";
 
 const every5m = { ...emptyRow, kind: "every" as const, cron: "0 2 * * *" };
-const rule = { rows: [every5m], zone: "Europe/Paris", dialect: "ocps", excludes: [] };
+const rule = {
+  rows: [every5m],
+  zone: "Europe/Paris",
+  dialect: "ocps",
+  excludes: [],
+  includes: [],
+  roll: "none" as const,
+};
 const template = { type: "report", payload: '{"a":1}', queue: "", priority: "3", tags: "x, y," };
 
 test("saving keeps what the form does not show and drops what was emptied", () => {

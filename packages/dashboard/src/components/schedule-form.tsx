@@ -123,17 +123,20 @@ export function readDefinition(
   rule: RuleFields,
   template: TaskTemplate,
 ): ScheduleDefinition {
-  const { cron: _, every: __, rrule: ___, rules: ____, excludes: _____, ...rest } = base ?? { task: { type: "" } };
-  const opened = templateOf(rest.task);
+  const { task, ...others } = base ?? { task: { type: "" } };
+  const rest = Object.entries(others).filter(([field]) => !ruleFields.includes(field));
+  const opened = templateOf(task);
   const touched = templateFields.filter((field) => template[field] !== opened[field]);
-  const kept = Object.entries(rest.task).filter(([field]) => !touched.some((name) => name === field));
+  const kept = Object.entries(task).filter(([field]) => !touched.some((name) => name === field));
   const given = readTemplate(template);
   const changed = touched.filter((field) => given[field] !== undefined).map((field) => [field, given[field]]);
   return {
-    ...rest,
+    ...Object.fromEntries(rest),
     ...readRule(rule, base),
     task: Object.fromEntries([...kept, ...changed]) as unknown as ScheduleTask,
   };
 }
 
+/** The form has all of these. */
+const ruleFields = ["cron", "every", "rrule", "rules", "excludes", "includes", "roll"];
 const templateFields = ["type", "payload", "queue", "priority", "tags"] as const;

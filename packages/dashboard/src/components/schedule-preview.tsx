@@ -98,6 +98,11 @@ function PreviewOf({ preview, zone }: { preview: Preview; zone: string }) {
                 </td>
                 <td className="py-1 pr-3 sm:whitespace-nowrap">
                   <ZonedTime at={fire.at} zone={zone} /> <span className="text-muted">{fire.offset}</span>
+                  {fire.rolledFrom !== null && (
+                    <div className="text-muted">
+                      moved from <ZonedTime at={fire.rolledFrom} zone={zone} />
+                    </div>
+                  )}
                 </td>
                 {twoZones && (
                   <td className="py-1 sm:whitespace-nowrap">

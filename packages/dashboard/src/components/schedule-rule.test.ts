@@ -9,9 +9,11 @@ test.each([
   { every: "5m" },
   { rrule: "DTSTART:20260101T090000\nRRULE:FREQ=WEEKLY;BYDAY=MO" },
   { rules: [{ cron: "0 2 * * *" }, { every: "1h" }, { rrule: "FREQ=DAILY" }], excludes: ["nights", "holidays"] },
-  { rules: [{ cron: "0 2 * * *" }] },
+  { rules: [{ cron: "0 2 * * *" }, { at: "2026-12-24T18:00" }] },
+  { cron: "0 9 1 * *", includes: ["office"], roll: "previous" },
+  { every: { interval: "5m", after: "end" as const } },
   { cron: "0 0 2 * * ?", dialect: "quartz" },
-  { rules: [{ every: { interval: "1h", after: "end" } as unknown as string }, { cron: "0 2 * * *" }] },
+  { rules: [{ every: "1h" }, { cron: "0 2 * * *" }] },
 ])("a rule that nobody touches is saved as it was: %j", (rule) => {
   const definition = { ...base, ...rule };
   expect(readRule(ruleFieldsOf(definition), definition)).toEqual({

@@ -20,8 +20,15 @@ export interface RuleFields {
   rows: RuleRow[];
   zone: string;
   dialect: string;
+  /** Names of calendars. */
   excludes: string[];
+  includes: string[];
+  /** To which day goes what they take out. */
+  roll: Roll;
 }
+
+export const rolls = ["none", "next", "previous"] as const;
+export type Roll = (typeof rolls)[number];
 
 export const emptyRow: RuleRow = { kind: "cron", cron: "", every: "5m", rrule: "", kept: null };
 export const DEFAULT_DIALECT = "ocps";
@@ -30,13 +37,16 @@ export const DEFAULT_DIALECT = "ocps";
 export const MOST_RULES = 20;
 
 /** The fields as they stand for a schedule. */
-export function ruleFieldsOf({ cron, every, rrule, rules, timeZone, dialect, excludes }: Rule): RuleFields {
+export function ruleFieldsOf({ cron, every, rrule, rules, timeZone, dialect, ...calendars }: Rule): RuleFields {
+  const { excludes = [], includes = [], roll } = calendars;
   const sources = rules ?? [{ cron, every, rrule }];
   return {
     rows: sources.map(rowOf),
     zone: timeZone ?? "UTC",
     dialect: dialect ?? DEFAULT_DIALECT,
-    excludes: excludes ?? [],
+    excludes,
+    includes,
+    roll: rolls.find((each) => each === roll) ?? "none",
   };
 }
 
@@ -46,7 +56,8 @@ function rowOf(source: RuleSource): RuleRow {
 }
 
 /** Null while something is missing. `asList`: also a single rule is told as a list of rules. */
-export function readRule({ rows, zone, dialect, excludes }: RuleFields, base: ScheduleDefinition | null): Rule | null {
+export function readRule(fields: RuleFields, base: ScheduleDefinition | null): Rule | null {
+  const { rows, zone, dialect, excludes, includes, roll } = fields;
   const sources = rows.map(readRow);
   if (sources.includes(null) || !isTimeZone(zone.trim())) return null;
   const asList = rows.length > 1 || base?.rules !== undefined;
@@ -55,6 +66,8 @@ export function readRule({ rows, zone, dialect, excludes }: RuleFields, base: Sc
     timeZone: zone.trim(),
     ...(dialect !== DEFAULT_DIALECT || base?.dialect !== undefined ? { dialect } : {}),
     ...(excludes.length > 0 ? { excludes } : {}),
+    ...(includes.length > 0 ? { includes } : {}),
+    ...(roll !== "none" && excludes.length + includes.length > 0 ? { roll } : {}),
   };
 }
 
@@ -84,5 +97,7 @@ export function rulePointers({ rows }: RuleFields, base: ScheduleDefinition | nu
     "/timeZone",
     "/dialect",
     "/excludes",
+    "/includes",
+    "/roll",
   ];
 }

@@ -1,7 +1,7 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { Page } from "../components/page.tsx";
 import { ScheduleForm } from "../components/schedule-form.tsx";
-import { DEFAULT_DIALECT, emptyRow } from "../components/schedule-rule.ts";
+import { emptyRow, ruleFieldsOf } from "../components/schedule-rule.ts";
 import { emptyTemplate } from "../components/task-template-fields.tsx";
 import { viewerZone } from "../format/instant.ts";
 import { curlCommand } from "../format/shell.ts";
@@ -13,7 +13,7 @@ export function NewSchedulePage() {
     <Page title="New schedule" tabTitle="New schedule">
       <ScheduleForm
         name={null}
-        rule={{ rows: [emptyRow], zone: viewerZone, dialect: DEFAULT_DIALECT, excludes: [] }}
+        rule={{ ...ruleFieldsOf({}), rows: [emptyRow], zone: viewerZone }}
         template={emptyTemplate}
         base={null}
         submitLabel="Create schedule"

@@ -69,13 +69,15 @@ export interface Rule extends RuleSource {
   timeZone?: string;
   dialect?: string;
   excludes?: string[];
+  includes?: string[];
+  roll?: string;
   /** What else decides when it fires: `startAt`, `dst`… */
   [field: string]: unknown;
 }
 
 export interface Preview {
   words: string;
-  fires: { at: string; local: string; offset: string }[];
+  fires: { at: string; local: string; offset: string; rolledFrom: string | null }[];
   warnings: { code: string; message: string }[];
   clockChanges: { at: string; offsetBefore: string; offsetAfter: string }[];
 }
