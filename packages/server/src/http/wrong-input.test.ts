@@ -503,13 +503,6 @@ const cases: Case[] = [
   ["an abbreviation for a zone", schedule({ timeZone: "CEST" }), 400, "/timeZone", "unknown_time_zone"],
   ["every half second", schedule({ cron: undefined, every: "500ms" }), 400, "/every", "every_out_of_range"],
   ["every 367 days", schedule({ cron: undefined, every: "367d" }), 400, "/every", "every_out_of_range"],
-  [
-    "an interval as an object",
-    schedule({ cron: undefined, every: { interval: "5m", after: "end" } }),
-    400,
-    "/every",
-    "invalid_type",
-  ],
   ["an RRULE beside a cron", schedule({ rrule: "FREQ=DAILY" }), 400, "/rrule", "exclusive"],
   ["an RRULE of nonsense", schedule({ cron: undefined, rrule: "FREQ=NEVER" }), 400, "/rrule", "rrule_invalid"],
   [

@@ -142,7 +142,7 @@ select schedule.id, ahead.fire_at, ahead.outcome, ahead.waits
  cross join lateral (
    select ${ms("fire_at")} as fire_at, outcome,
           exists (select from task
-                   where task.id = fire.task_id and trigger = 'schedule' and state::text = 'pending' and attempt = 0) as waits
+                   where task.id = fire.task_id and trigger = 'schedule' and state::text in ('pending', 'waiting') and attempt = 0) as waits
      from fire
     where fire.schedule_id = schedule.id and fire.fire_at > ${instant("$2")} and outcome in ('task', 'skipped')
     order by fire.fire_at) ahead`,
@@ -159,7 +159,7 @@ with ${moved},
 locked as materialized (
   select task.id
     from moved join task on task.schedule_id = moved.schedule_id and task.fire_at = moved.fire_at
-   where task.trigger = 'schedule' and task.state::text = 'pending' and task.attempt = 0
+   where task.trigger = 'schedule' and task.state::text in ('pending', 'waiting') and task.attempt = 0
    order by task.id
      for update of task),
 gone as (

@@ -6,7 +6,7 @@ import { disturb } from "./disturb.ts";
 import type { Mutation } from "./simulated-store.ts";
 import { createSimulation, type Simulation, type SimulationOptions } from "./simulation.ts";
 
-const SEEDS = Number(process.env.CARILLON_SEEDS ?? 400);
+const SEEDS = Number(process.env.CARILLON_SEEDS ?? 150);
 const FIRST_SEED = Number(process.env.CARILLON_FIRST_SEED ?? 1);
 
 /** Work and trouble side by side, with `alone` also a schedule whose tasks may not overlap, then peace until everything that is due is final, or for a minute. */
