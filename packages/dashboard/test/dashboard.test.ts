@@ -217,7 +217,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       await page.getByRole("textbox", { name: "RRULE" }).fill("FREQ=NEVER");
       await page.getByText(/FREQ/).and(page.locator("li")).waitFor();
       await page.getByRole("textbox", { name: "RRULE" }).fill("FREQ=DAILY;BYHOUR=12");
-      await page.getByRole("checkbox", { name: "nights" }).uncheck();
+      await page.getByRole("group", { name: "Not during" }).getByRole("checkbox", { name: "nights" }).uncheck();
       await page.getByRole("button", { name: "Add a rule" }).click();
       await page.getByRole("textbox", { name: "Cron expression" }).nth(1).fill("0 18 * * 5");
       await page.getByRole("button", { name: "Save" }).click();

@@ -176,5 +176,5 @@ test.each(Object.entries(bugs))("found: %s", async (_, bug) => {
     const wrong = createMemoryStore(database);
     return [createMemoryStore(createMemoryDatabase({ now: () => 0 })), { ...wrong, ...bug(wrong, database) }];
   };
-  await expect(compareStores(open, { sequences: 1_000 })).rejects.toThrow("Property failed");
+  await expect(compareStores(open, { sequences: 3_000 })).rejects.toThrow("Property failed");
 });
