@@ -9,9 +9,11 @@ export default defineConfig({
   test: {
     include: ["{packages,proto,examples,bench}/**/*.test.{ts,tsx}", "docs/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // Files share their worker's modules: to load them anew for each took more time than half of the tests.
+    isolate: false,
     // Most tests wait for processes and databases more than they compute.
     maxWorkers: 3,
     globalSetup: ["packages/store/src/embedded/vitest-setup.ts"],

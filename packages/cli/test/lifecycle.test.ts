@@ -77,7 +77,9 @@ test("a server in production without a database refuses to start", async () => {
   expect(refused.stderr).toContain("CARILLON_DATABASE_URL");
 });
 
-test("a database that cannot be reached is said to be, with the reason and without the password", async () => {
+test("a database that cannot be reached is said to be, with the reason and without the password", {
+  timeout: 90_000,
+}, async () => {
   const plain = createServer((socket) => socket.once("data", () => socket.end("N")));
   await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
   const { port } = plain.address() as { port: number };

@@ -143,16 +143,16 @@ export class Connection {
         });
       };
 
+      const open = async () => {
+        link = await transport.connect({ message: receive, closed: end }, this.#nodes);
+        if (over) return link.close();
+        link.send({ kind: "hello", hello: this.#owner.hello() });
+        stopPinging = clock.after(PING_MS, ping);
+        watch(SILENCE_MS);
+      };
+
       stopped.addEventListener("abort", end);
-      try {
-        link = transport.connect({ message: receive, closed: end }, this.#nodes);
-      } catch {
-        return end();
-      }
-      if (over) return link.close();
-      link.send({ kind: "hello", hello: this.#owner.hello() });
-      stopPinging = clock.after(PING_MS, ping);
-      watch(SILENCE_MS);
+      open().catch(end);
     });
   }
 }

@@ -1,17 +1,8 @@
-/** Workers over gRPC: one bidirectional stream of `carillon.v1.WorkerService`, HTTP/2 without TLS or with, as the address says. */
+/** Workers over gRPC: which node is next, without TLS or with, as its address says. */
 import { invalid } from "@carillon/core/errors";
-import { WorkerService, type WorkRequest } from "@carillon/proto";
-import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { outbox } from "./outbox.ts";
-import type { Link, LinkListener, NodeMessage, WorkerMessage, WorkerTransport } from "./protocol.ts";
-import { cutWorkerMessage, MAX_MESSAGE_BYTES } from "./wire-batches.ts";
-import { fromWorkResponse } from "./wire-from-node.ts";
-import { toWorkRequest } from "./wire-from-worker.ts";
+import type { WorkerTransport } from "./protocol.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:7070";
-/** What the last words have to reach the node after `close`. */
-const LAST_WORDS_MS = 1_000;
 
 export function grpcTransport(options: {
   url?: string | string[] | undefined;
@@ -26,10 +17,12 @@ export function grpcTransport(options: {
   // Workers with the same list begin at different nodes of it.
   let last = own[Math.floor(Math.random() * own.length)] as string;
   return {
-    connect(listener, nodes) {
+    async connect(listener, nodes) {
       const known = nodes.flatMap((url) => addressOf(url) ?? []);
       const addresses = [...new Set([...known, ...own])];
       last = addresses[(addresses.indexOf(last) + 1) % addresses.length] as string;
+      // Loaded when it is needed: an application that only creates tasks starts without gRPC.
+      const { openStream } = await import("./grpc-stream.ts");
       return openStream(last, apiKey, listener);
     },
   };
@@ -39,55 +32,4 @@ function addressOf(url: string): string | null {
   if (!URL.canParse(url)) return null;
   const { protocol, origin, pathname } = new URL(url);
   return protocol === "http:" || protocol === "https:" ? origin + pathname.replace(/\/$/, "") : null;
-}
-
-function openStream(
-  baseUrl: string,
-  apiKey: string | undefined,
-  listener: LinkListener<NodeMessage>,
-): Link<WorkerMessage> {
-  const outgoing = outbox<WorkRequest>();
-  // A connection of its own, which ends with the link.
-  const session = new Http2SessionManager(baseUrl);
-  const transport = createGrpcTransport({
-    baseUrl,
-    sessionManager: session,
-    readMaxBytes: MAX_MESSAGE_BYTES,
-    acceptCompression: [],
-  });
-  const headers = new Headers(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` });
-  const incoming = createClient(WorkerService, transport).work(outgoing, { headers });
-  let closed = false;
-  let cutLater: NodeJS.Timeout | undefined;
-
-  async function receive(): Promise<void> {
-    let cause: unknown = null;
-    try {
-      for await (const response of incoming) {
-        const message = fromWorkResponse(response);
-        if (message && !closed) listener.message(message);
-      }
-    } catch (error) {
-      cause = error;
-    }
-    outgoing.end();
-    session.abort();
-    clearTimeout(cutLater);
-    if (!closed) listener.closed(cause);
-  }
-  void receive();
-
-  return {
-    send(message) {
-      for (const part of cutWorkerMessage(message)) {
-        if (!outgoing.push(toWorkRequest(part))) session.abort(new Error("the node does not read"));
-      }
-    },
-    close() {
-      if (closed) return;
-      closed = true;
-      outgoing.end();
-      cutLater = setTimeout(() => session.abort(), LAST_WORDS_MS);
-    },
-  };
 }

@@ -93,7 +93,7 @@ export interface LinkListener<In> {
 /** How a worker reaches a node: in process, or over gRPC to one of several addresses. */
 export interface WorkerTransport {
   /** Opens a link to another node at each call; failures arrive as `closed`. `nodes`: living ones, as the last node said. */
-  connect(listener: LinkListener<NodeMessage>, nodes: string[]): Link<WorkerMessage>;
+  connect(listener: LinkListener<NodeMessage>, nodes: string[]): Link<WorkerMessage> | Promise<Link<WorkerMessage>>;
 }
 
 /** How a node takes in a worker; implemented by the dispatcher, called by the in-process transport and the gRPC service. */

