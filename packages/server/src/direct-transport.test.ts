@@ -4,7 +4,7 @@ import { directTransport } from "./direct-transport.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-function connect() {
+async function connect() {
   const heard: unknown[] = [];
   const note =
     (who: string): LinkListener<never>["message"] =>
@@ -22,7 +22,7 @@ function connect() {
     },
     "tenant",
   );
-  const worker = transport.connect(
+  const worker = await transport.connect(
     { message: note("worker") as (message: NodeMessage) => void, closed: () => heard.push("worker closed") },
     [],
   );
@@ -33,7 +33,7 @@ const ping: WorkerMessage = { kind: "ping" };
 const pong: NodeMessage = { kind: "pong" };
 
 test("messages pass in both directions, in order, each in a turn of its own", async () => {
-  const { heard, worker, node, namespace } = connect();
+  const { heard, worker, node, namespace } = await connect();
   expect(namespace).toBe("tenant");
   worker.send(ping);
   worker.send({ kind: "leaving" });
@@ -49,7 +49,7 @@ test("messages pass in both directions, in order, each in a turn of its own", as
 
 test("what was said before the end arrives, and nothing afterwards; the other side hears of the end once", async () => {
   for (const side of ["worker", "node"] as const) {
-    const t = connect();
+    const t = await connect();
     const other = side === "worker" ? "node" : "worker";
     t.worker.send(ping);
     t.node.send(pong);

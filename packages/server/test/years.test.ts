@@ -25,7 +25,7 @@ const BATCHES = Number(process.env.CARILLON_PROVE_BATCHES ?? (long ? 10 : 1));
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** A planner plans anew what has less than this before it, a minute ahead. */
+/** A planner plans anew what has less than this before it. */
 const REPLAN_MS = 30_000;
 
 const ZONES = [
@@ -166,8 +166,6 @@ function createWorld(random: () => number) {
       life.states.push({ ...last, at: now, paused, edited: false });
       await store.setPaused("default", life.name, { paused, reason: null, now });
     } else {
-      // What is not planned yet goes with a schedule that is deleted, so planners are not behind here (docs/internals/time.md).
-      await plan();
       life.states.push({ ...last, at: now, rule: null, edited: true });
       await store.deleteSchedule("default", life.name, now);
       await make();
@@ -216,7 +214,9 @@ function createWorld(random: () => number) {
       let nextCleaning = now + 7 * DAY;
       while (now < end) {
         await plan();
-        const marks = [...database.schedules.values()].filter(({ deletedAt }) => deletedAt === null);
+        const marks = [...database.schedules.values()].filter(
+          ({ deletedAt, past }) => deletedAt === null || past.length > 0,
+        );
         const nextPlan = Math.min(...marks.map(({ plannedUntil }) => plannedUntil)) - REPLAN_MS + 1;
         now = Math.max(now + 1, Math.min(end, nextPlan, next.at, nextDowntime));
         if (now >= nextDowntime) {

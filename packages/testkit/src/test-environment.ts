@@ -45,7 +45,7 @@ const NAMESPACE = "default";
 const YEAR_MS = 366 * 86_400_000;
 /** Between looks at whether anything is going on. */
 const STEP_MS = 5_000;
-/** So long before something happens the node is awake again; it plans fires a minute ahead. */
+/** So long before something happens the node is awake again; it plans fires half a minute ahead at least. */
 const AWAKE_MS = 75_000;
 /** A handler that calls the client goes on in the same instant, if the call is answered within so many turns of the event loop. */
 const TURNS_PER_CALL = 100;
@@ -129,8 +129,8 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
       if ((state !== "pending" && state !== "waiting") || (dueAt <= now && dueAt > now - 2 * STEP_MS)) return null;
       if (dueAt > now) next = Math.min(next, dueAt);
     }
-    for (const { deletedAt, plannedUntil } of database.schedules.values()) {
-      if (deletedAt === null) next = Math.min(next, plannedUntil);
+    for (const { deletedAt, past, plannedUntil } of database.schedules.values()) {
+      if (deletedAt === null || past.length > 0) next = Math.min(next, plannedUntil);
     }
     return next;
   }

@@ -16,7 +16,7 @@ export function planSchedules(
   plan: (schedule: ScheduleToPlan) => SchedulePlan,
 ): { schedules: number; tasks: NewTask[] } {
   const plans = [...database.schedules.values()]
-    .filter((row) => row.deletedAt === null && row.plannedUntil < before)
+    .filter((row) => isPlanned(row) && row.plannedUntil < before)
     .sort((a, b) => a.plannedUntil - b.plannedUntil || (a.id < b.id ? -1 : 1))
     .slice(0, limit)
     .map((row) => {
@@ -43,6 +43,9 @@ export function planSchedules(
   }
   return { schedules: plans.length, tasks };
 }
+
+/** Of those that are deleted only what was due before. */
+const isPlanned = ({ deletedAt, past }: ScheduleRow): boolean => deletedAt === null || past.length > 0;
 
 function scheduleToPlan(database: MemoryDatabase, row: ScheduleRow): ScheduleToPlan {
   const schedule = atItsMark(scheduleRecord(row), row.past);

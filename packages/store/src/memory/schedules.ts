@@ -120,11 +120,13 @@ export function scheduleTimings(
     });
 }
 
+/** What was due before and waits to be planned stays as it was. */
 export function deleteSchedule(database: MemoryDatabase, namespace: string, name: string, now: number): boolean {
   const row = findSchedule(database, namespace, name);
   if (!row) return false;
+  const past = pastAfterChange(row, now, calendarsOf(database, row));
   withdraw(database, row, now, (fire) => Object.assign(fire, withdrawn("deleted")));
-  row.deletedAt = now;
+  Object.assign(row, { deletedAt: now, past, zoneData: null });
   database.scheduleNames.delete(nameKey(namespace, name));
   return true;
 }

@@ -15,6 +15,7 @@ const names = [
   "0006_gates",
   "0007_operations",
   "0009_zone_data",
+  "0010_deleted_schedules",
 ];
 
 async function setup(version: TestVersion = 18) {

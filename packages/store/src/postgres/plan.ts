@@ -126,12 +126,13 @@ async function moveMarks(tx: Db, planned: Planned[], tasks: NewTask[]): Promise<
   ]);
 }
 
+/** Of those that are deleted only what was due before is planned. */
 const takeSchedules: Statement = {
   name: "take_schedules",
   text: `
 select ${scheduleColumns}, past, zone_data
   from schedule
- where deleted_at is null and planned_until < ${instant("$1")}
+ where (deleted_at is null or past <> '[]') and planned_until < ${instant("$1")}
  order by planned_until limit $2
    for update skip locked`,
 };

@@ -113,12 +113,14 @@ export async function pauseSchedule(
   await tx.query(changePause, [id, now, paused, pause && JSON.stringify(pause), fires, past]);
 }
 
+/** What was due before and waits to be planned stays as it was. */
 export async function deleteSchedule(db: Db, namespace: string, name: string, now: number): Promise<boolean> {
   return db.transaction(async (tx) => {
     const existing = await lockSchedule(tx, namespace, name);
     if (!existing) return false;
+    const past = JSON.stringify(pastAfterChange(existing, now, await calendarsInForce(tx, existing)));
     const fires = await withdraw(tx, withdrawPlanned, existing.id, now, ["deleted"]);
-    await tx.query(markDeleted, [existing.id, now, fires]);
+    await tx.query(markDeleted, [existing.id, now, fires, past]);
     if (calendarNames(existing.definition).length > 0) await setUses(tx, existing.id, namespace, []);
     return true;
   });
@@ -315,10 +317,13 @@ update schedule
  where id = $1`,
 };
 
+/** Whoever plans what is left of it may have other zone data. */
 const markDeleted: Statement = {
   name: "delete_schedule",
   text: `
-update schedule set deleted_at = ${instant("$2")}, updated_at = ${instant("$2")}, fires = fires - $3 where id = $1`,
+update schedule
+   set deleted_at = ${instant("$2")}, updated_at = ${instant("$2")}, fires = fires - $3, past = $4::jsonb, zone_data = null
+ where id = $1`,
 };
 
 /** Tasks of fires after `$2` that nobody ever claimed. A claim that is about to commit is waited for, and keeps its task. */

@@ -114,6 +114,28 @@ export const schedules: Promises = {
     expect(await schedule(t)).toBeNull();
     expect(await put(t, { expect: "create" })).toMatchObject({ kind: "created", schedule: { version: 1 } });
   },
+  "what was due before a schedule was deleted is planned as it would have been, and then nothing more": async (t) => {
+    await put(t);
+    t.now += 30_000;
+    const { id } = (await schedule(t))!;
+    await t.store.deleteSchedule(t.namespace, "nightly", t.now);
+    await put(t, { every: "2m" });
+    const asked: unknown[] = [];
+    const { tasks } = await plan(t, [-10], "task", ({ plannedUntil, until, ...given }) => {
+      asked.push([given.id === id, plannedUntil, until]);
+    });
+    expect(asked).toEqual([
+      [true, start, t.now],
+      [false, t.now, null],
+    ]);
+    expect(tasks.map(({ scheduleId, fireAt }) => [scheduleId === id, fireAt! - start])).toEqual([
+      [true, 20_000],
+      [false, 20_000],
+    ]);
+    t.now += 60_000;
+    await plan(t, [], "task", (given) => asked.push([given.id === id]));
+    expect(asked.slice(2)).toEqual([[false]]);
+  },
   "a downtime hands what was planned for it back to the planner, once": async (t) => {
     await put(t);
     await plan(t, [10, 40, 80]);

@@ -343,4 +343,12 @@ create index zone_change_namespace on zone_change (namespace, id);
 create index zone_change_at on zone_change (at);
 `,
   },
+  {
+    version: 10,
+    name: "deleted_schedules",
+    text: `-- The planner also takes deleted schedules, until what was due before their end is planned.
+drop index schedule_planned;
+create index schedule_planned on schedule (planned_until) where deleted_at is null or past <> '[]';
+`,
+  },
 ];
