@@ -220,7 +220,7 @@ test("a process that stood still for long does not take its own absence for othe
 
 // ------------------------------------------------------------------------------------------------------------------ planner
 
-test("fires become tasks a minute ahead, each once, whoever plans", async () => {
+test("fires become tasks ahead of time, each once, whoever plans", async () => {
   const { clock, store, database, rounds, putSchedule, planner } = setup();
   await putSchedule("s", { every: "5s" });
   const [first, second] = [planner(), planner()];

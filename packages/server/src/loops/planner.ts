@@ -19,8 +19,8 @@ import { settle } from "../operations/new-task.ts";
 import { ownZoneData } from "../zone-data-version.ts";
 import { createZoneData, type NoticeZoneChanges } from "./zone-data.ts";
 
-/** Fires become tasks so long before their instant. */
-const HORIZON_MS = 60_000;
+/** Fires become tasks so long before their instant at most: two of a schedule that fires each minute, so that it is taken half as often. */
+const HORIZON_MS = 120_000;
 /** A schedule is planned again once less than this is planned. */
 const REPLAN_MS = 30_000;
 const SCHEDULES_A_ROUND = 200;

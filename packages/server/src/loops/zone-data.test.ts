@@ -51,14 +51,14 @@ test("of nodes with different zone data the newest plans what depends on it; the
   const newer = await t.node("2026a");
   const [paris, utc] = [await t.put("paris", "Europe/Paris"), await t.put("utc", "UTC")];
   await older.plan();
-  expect([await t.fires(paris), await t.fires(utc)].map(({ length }) => length)).toEqual([0, 12]);
+  expect([await t.fires(paris), await t.fires(utc)].map(({ length }) => length)).toEqual([0, 24]);
   await newer.plan();
-  expect(await t.fires(paris)).toHaveLength(12);
+  expect(await t.fires(paris)).toHaveLength(24);
   await newer.close();
-  await t.clock.advance(40_000);
+  await t.clock.advance(100_000);
   await older.plan();
   const fires = await t.fires(paris);
-  expect(fires).toHaveLength(20);
+  expect(fires).toHaveLength(44);
   // Both have the same data really, so that nothing was to be changed.
   expect(new Set(fires.map(({ outcome }) => outcome))).toEqual(new Set(["task"]));
   expect(await t.store.zoneChanges("default", { limit: 10 })).toEqual([]);
