@@ -1,7 +1,7 @@
 import type { AssignedTask } from "@carillon/client";
 import { defaultPolicy } from "@carillon/core";
 import { newTask, seededRandom } from "@carillon/testkit";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { failed, setup } from "../../test/dispatch-world.ts";
 
 test("a task due later starts at its instant, never early", async () => {
@@ -622,4 +622,39 @@ test("two processes with the same name both stay connected and both work", async
     [true, 1],
     [true, 1],
   ]);
+});
+
+test("what is due at one instant is claimed before it by quick workers, though each claim takes long", async () => {
+  const t = await setup();
+  const worker = t.worker({ slots: 1_000 });
+  worker.onTask = (task) => worker.end(task);
+  // They have shown how quick they are.
+  await t.insert(Array.from({ length: 10 }, () => t.task()));
+  await t.clock.advance(3_000);
+  Object.assign(t.faults, { slow: 1, slowMs: 60 });
+  const dueAt = t.clock.now() + 3_000;
+  await t.insert(Array.from({ length: 20_000 }, () => t.task({ dueAt })));
+  await t.clock.advance(3_000);
+  expect(worker.received.filter(({ at }) => at === dueAt)).toHaveLength(20_000);
+});
+
+test("what lies ready goes back only if its workers do not reach it soon", async () => {
+  const t = await setup();
+  const worker = t.worker({ slots: 1_000 });
+  let taskMs = 20;
+  worker.onTask = (task) => t.clock.after(taskMs, () => worker.end(task));
+  const givenBack = vi.spyOn(t.faulty, "giveBack");
+  const dueTogether = async () => {
+    const dueAt = t.clock.now() + 2_000;
+    await t.insert(Array.from({ length: 6_000 }, () => t.task({ dueAt })));
+    await t.clock.advance(6_000);
+  };
+  // Some 50 a millisecond.
+  await dueTogether();
+  await dueTogether();
+  expect(givenBack).not.toHaveBeenCalled();
+  taskMs = 200;
+  await dueTogether();
+  expect(givenBack).toHaveBeenCalled();
+  expect(worker.recorded.filter(({ accepted }) => accepted)).toHaveLength(18_000);
 });
