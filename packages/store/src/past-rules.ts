@@ -17,16 +17,20 @@ export interface PastRule extends Pick<ScheduleRecord, "version" | "definition" 
 /** Changes while the planner is behind. It needs a round for each; whoever makes more has to wait for it. */
 const MOST = 20;
 
-/** What is to be kept when this schedule is changed now. `calendars` are those that it names, as they were until now. */
+/**
+ * What is to be kept when this schedule is changed now. `calendars` are those that it names, as they were until now; `last`: no change
+ * follows, as it is deleted.
+ */
 export function pastAfterChange(
   schedule: ScheduleRecord & { past: PastRule[] },
   now: number,
   calendars: NamedCalendar[],
+  { last = false } = {},
 ): PastRule[] {
   const { version, definition, paused, pause, plannedUntil, past } = schedule;
   const until = Math.floor(now);
   if ((past.at(-1)?.until ?? plannedUntil) >= until) return past;
-  if (past.length >= MOST) {
+  if (past.length >= MOST && !last) {
     throw new CarillonError("unavailable", {
       detail: "The schedule changes faster than its fires are planned.",
       retryAfterMs: 1_000,

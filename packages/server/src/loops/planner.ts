@@ -156,11 +156,12 @@ export function createPlanner(options: {
 
   /** A rule of the past that cannot be planned would hold up the one that took its place, perhaps to mend it. */
   function givenUp(
-    { name, namespace, until, nextFireAt, zoneData }: ScheduleToPlan,
+    { id, name, namespace, until, nextFireAt, zoneData }: ScheduleToPlan,
     round: Round,
     error: unknown,
   ): SchedulePlan {
     log.error({ error, schedule: name, namespace, until: new Date(until!) }, "fires before a change cannot be planned");
+    unreadable.delete(id);
     round.moved++;
     round.unfinished = true;
     return { fires: [], plannedUntil: until!, nextFireAt, zoneData };

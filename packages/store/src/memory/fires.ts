@@ -38,7 +38,8 @@ export function planSchedules(
     if (typeof plan.lookAt === "number") lookAtGate(database, row.id, plan.lookAt);
     row.plannedUntil = plan.plannedUntil;
     row.nextFireAt = plan.nextFireAt;
-    if (plan.fires.length > 0 || plan.plannedUntil !== schedule.plannedUntil) row.zoneData = plan.zoneData ?? null;
+    if (plan.fires.length > 0 || plan.plannedUntil !== schedule.plannedUntil)
+      row.zoneData = row.deletedAt === null ? (plan.zoneData ?? null) : null;
     row.past = pastAfterPlan(row.past, plan.plannedUntil);
   }
   return { schedules: plans.length, tasks };
@@ -69,7 +70,7 @@ export function recordDowntime(database: MemoryDatabase, { from, until }: { from
   if (database.downtimes.some((downtime) => downtime.from === from)) return;
   database.downtimes.push({ from, until });
   for (const row of database.schedules.values()) {
-    if (row.deletedAt !== null) continue;
+    if (!isPlanned(row)) continue;
     for (const task of plannedTasks(database, row)) {
       if (task.fireAt! <= from || task.fireAt! >= until - GRACE_MS) continue;
       deleteTask(database, task);

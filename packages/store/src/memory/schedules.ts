@@ -124,7 +124,7 @@ export function scheduleTimings(
 export function deleteSchedule(database: MemoryDatabase, namespace: string, name: string, now: number): boolean {
   const row = findSchedule(database, namespace, name);
   if (!row) return false;
-  const past = pastAfterChange(row, now, calendarsOf(database, row));
+  const past = pastAfterChange(row, now, calendarsOf(database, row), { last: true });
   withdraw(database, row, now, (fire) => Object.assign(fire, withdrawn("deleted")));
   Object.assign(row, { deletedAt: now, past, zoneData: null });
   database.scheduleNames.delete(nameKey(namespace, name));

@@ -39,7 +39,7 @@ const rewind: Statement = {
   name: "rewind_schedules",
   text: `
 with locked as materialized (
-  select id from schedule where deleted_at is null order by id for update)
+  select id from schedule where deleted_at is null or past <> '[]' order by id for update)
 update schedule set planned_until = least(planned_until, ${instant("$1")})
   from locked
  where schedule.id = locked.id`,
@@ -52,7 +52,8 @@ with locked as materialized (
   select task.id, task.schedule_id, task.fire_at
     from task join schedule on schedule.id = task.schedule_id
    where task.fire_at > ${instant("$1")} and task.fire_at < ${instant("$2")} and task.schedule_id is not null
-     and task.trigger = 'schedule' and task.state::text in ('pending', 'waiting') and task.attempt = 0 and schedule.deleted_at is null
+     and task.trigger = 'schedule' and task.state::text in ('pending', 'waiting') and task.attempt = 0
+     and (schedule.deleted_at is null or schedule.past <> '[]')
    order by task.id
      for update of task),
 gone as (

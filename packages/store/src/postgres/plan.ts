@@ -171,7 +171,8 @@ const markPlanned: Statement = {
 update schedule
    set planned_until = to_timestamp(planned.until / 1000), next_fire_at = to_timestamp(planned.next_fire_at / 1000),
        fires = schedule.fires + planned.fires, past = coalesce(planned.past::jsonb, schedule.past),
-       zone_data = planned.zone_data
+       -- Of what is deleted nobody compares the data any more, so that whoever plans the rest of it may have other.
+       zone_data = case when schedule.deleted_at is null then planned.zone_data end
   from unnest($1::bigint[], $2::float8[], $3::float8[], $4::int[], $5::text[], $6::text[])
     as planned (id, until, next_fire_at, fires, past, zone_data)
  where schedule.id = planned.id`,

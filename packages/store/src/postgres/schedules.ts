@@ -118,7 +118,8 @@ export async function deleteSchedule(db: Db, namespace: string, name: string, no
   return db.transaction(async (tx) => {
     const existing = await lockSchedule(tx, namespace, name);
     if (!existing) return false;
-    const past = JSON.stringify(pastAfterChange(existing, now, await calendarsInForce(tx, existing)));
+    const calendars = await calendarsInForce(tx, existing);
+    const past = JSON.stringify(pastAfterChange(existing, now, calendars, { last: true }));
     const fires = await withdraw(tx, withdrawPlanned, existing.id, now, ["deleted"]);
     await tx.query(markDeleted, [existing.id, now, fires, past]);
     if (calendarNames(existing.definition).length > 0) await setUses(tx, existing.id, namespace, []);

@@ -136,6 +136,23 @@ export const schedules: Promises = {
     await plan(t, [], "task", (given) => asked.push([given.id === id]));
     expect(asked.slice(2)).toEqual([[false]]);
   },
+  "what is left of a deleted schedule is planned whatever zone data the rest was planned with": async (t) => {
+    await put(t);
+    t.now += 10_000;
+    await put(t, { every: "2m" });
+    t.now += 10_000;
+    await t.store.deleteSchedule(t.namespace, "nightly", t.now);
+    const asked: unknown[] = [];
+    const look = (zoneData: string) =>
+      plan(t, [], "task", (given) => asked.push([given.version, given.zoneData]), { zoneData });
+    await look("2025c");
+    await look("2026a");
+    await look("2026a");
+    expect(asked).toEqual([
+      [1, null],
+      [2, null],
+    ]);
+  },
   "a downtime hands what was planned for it back to the planner, once": async (t) => {
     await put(t);
     await plan(t, [10, 40, 80]);
