@@ -14,7 +14,7 @@ export function explainDelayed(
   if (at !== null && at === nextFireAt) {
     if (paused)
       return sentence([reason("paused", `The fire of ${next} will be skipped unless the schedule is resumed.`)]);
-    const message = `The fire of ${next} is expected: its task is made about a minute before.`;
+    const message = `The fire of ${next} is expected: its task is made shortly before.`;
     return sentence([reason("expected", message, { until: at })]);
   }
   const first =

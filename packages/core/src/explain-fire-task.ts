@@ -1,28 +1,10 @@
 /** What became of a fire's task: how late it started and why, and how it stands. */
 import { formatDuration } from "./duration.ts";
-import { letsWait, whyWaited, whyWaiting } from "./explain-overlap.ts";
+import { letsWait, whyWaited } from "./explain-overlap.ts";
+import { type ExplainedTask, howItStands } from "./explain-task.ts";
 import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
 import { formatInstant, formatLocal } from "./instant.ts";
 import type { OverlapPolicy } from "./overlap.ts";
-import { START_WITHIN } from "./start-within.ts";
-import type { PublicState } from "./states.ts";
-
-export interface ExplainedTask {
-  id: string;
-  type: string;
-  queue: string;
-  state: PublicState;
-  /** What the caller gave when it was cancelled or skipped. */
-  reason: string | null;
-  createdAt: number;
-  dueAt: number;
-  startedAt: number | null;
-  attempt: number;
-  policy: { startWithinMs?: number };
-  error: { code: string; message: string } | null;
-  /** Those that ended and are remembered, oldest first. */
-  attempts: readonly { number: number; dueAt: number; startedAt: number | null }[];
-}
 
 interface TaskToExplain {
   now: number;
@@ -40,10 +22,7 @@ interface TaskToExplain {
 
 /** From here on a start counts as late to people. */
 const LATE_MS = 1_000;
-/** Of what a handler said, so much stands in a sentence. */
-const MESSAGE_LENGTH = 200;
-
-export function explainTask(given: TaskToExplain): Explanation {
+export function explainFireTask(given: TaskToExplain): Explanation {
   const { at, zone, task } = given;
   const fire = `The fire of ${formatLocal(at, zone)}`;
   if (task === null) {
@@ -56,7 +35,7 @@ export function explainTask(given: TaskToExplain): Explanation {
   const delays = first === null ? [] : whyLate(given, task, first);
   const causes = [...whyCaughtUp(given), ...delays];
   const refs = [task.id];
-  const stands = howItStands(given, task);
+  const stands = howItStands("Its task", task, given);
   if (first === null || first.startedAt === null) return sentence([withFire(fire, stands), ...causes]);
   const lateMs = first.startedAt - at;
   if (lateMs < LATE_MS) {
@@ -133,57 +112,4 @@ function whyLate(
 
 function retries({ attempt, id }: ExplainedTask): ExplanationReason[] {
   return attempt > 1 ? [reason("retried", `It was started ${attempt} times.`, { refs: [id] })] : [];
-}
-
-function howItStands({ now, zone, overlap }: TaskToExplain, task: ExplainedTask): ExplanationReason {
-  const { id, type, queue, dueAt, createdAt, startedAt, attempt } = task;
-  const refs = [id];
-  const because = task.reason === null ? "" : ` (${short(task.reason)})`;
-  switch (task.state) {
-    case "scheduled":
-      return reason("due_later", `Its task is due at ${formatLocal(dueAt, zone)}.`, { until: dueAt, refs });
-    case "queued": {
-      if (task.reason === "overlap") return whyWaiting(overlap, refs);
-      const waited = formatDuration(Math.max(0, now - Math.max(dueAt, createdAt)));
-      const message = `Its task has waited ${waited} in the queue ${queue} for a worker that runs ${type} and has a free slot.`;
-      return reason("task_queued", message, { refs });
-    }
-    case "running":
-      return reason("task_running", `Its task is running since ${formatInstant(startedAt ?? now)}.`, { refs });
-    case "retrying":
-      return reason(
-        "retry_at",
-        `Attempt ${attempt} of its task ended with ${errorOf(task)}, and the next one is due at ${formatInstant(dueAt)}.`,
-        {
-          until: dueAt,
-          refs,
-        },
-      );
-    case "succeeded":
-      return reason("task_succeeded", "Its task succeeded.", { refs });
-    case "failed":
-      return reason("task_failed", `Its task failed with ${errorOf(task)}.`, { refs });
-    case "cancelled":
-      return reason("task_cancelled", `Its task was cancelled${because}.`, { refs });
-    case "skipped": {
-      const { startWithinMs } = task.policy;
-      if (task.reason === START_WITHIN && startWithinMs !== undefined) {
-        const message = `Its task was skipped, because it had not started within ${formatDuration(startWithinMs)} of its due instant ${formatLocal(dueAt, zone)}.`;
-        return reason("start_within", message, { refs });
-      }
-      return reason("task_skipped", `Its task was skipped${because}.`, { refs });
-    }
-    case "blocked":
-      return reason("task_blocked", "Its task waits for the tasks that it depends on.", { refs });
-  }
-}
-
-function errorOf({ error }: ExplainedTask): string {
-  return error === null ? "no error that is known" : `${error.code}: ${short(error.message)}`;
-}
-
-/** On one line. */
-function short(text: string): string {
-  const line = text.replaceAll(/\s+/g, " ").trim().replace(/\.$/, "");
-  return line.length > MESSAGE_LENGTH ? `${line.slice(0, MESSAGE_LENGTH)}…` : line;
 }

@@ -223,7 +223,7 @@ test("a withdrawn fire says why, and when it fires next; one that the new rule h
 test("a coming fire is expected, later by its jitter", () => {
   const coming = at("24T02:00:00");
   expect(explain({ at: coming })).toMatchObject({
-    summary: "The fire of 2026-11-24T02:00:00+00:00[UTC] is expected: its task is made about a minute before.",
+    summary: "The fire of 2026-11-24T02:00:00+00:00[UTC] is expected: its task is made shortly before.",
     reasons: [{ code: "expected", until: coming }],
   });
   const given = schedule({ rule: { jitter: "10m" } });
@@ -313,7 +313,7 @@ test("of a fixed delay only the fire that is known is told", () => {
   const given = { schedule: schedule({ rule, nextFireAt: next }) };
   expect(explain({ ...given, at: next })).toMatchObject({
     codes: ["expected"],
-    summary: "The fire of 2026-11-21T12:05:00+00:00[UTC] is expected: its task is made about a minute before.",
+    summary: "The fire of 2026-11-21T12:05:00+00:00[UTC] is expected: its task is made shortly before.",
   });
   expect(explain({ ...given, at: FIRE })).toMatchObject({
     codes: ["after_end", "next_fire"],

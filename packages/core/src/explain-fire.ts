@@ -7,8 +7,9 @@ import { type CatchUp, mostCaughtUp } from "./catch-up.ts";
 import { formatDuration } from "./duration.ts";
 import { takenOutAt } from "./exclusion.ts";
 import { explainDelayed } from "./explain-delay.ts";
-import { type ExplainedTask, explainTask } from "./explain-fire-task.ts";
+import { explainFireTask } from "./explain-fire-task.ts";
 import { whyOverlapSkipped } from "./explain-overlap.ts";
+import type { ExplainedTask } from "./explain-task.ts";
 import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
 import { formatInstant, formatLocal, parseInstant } from "./instant.ts";
 import { previousFireAt } from "./neighbours.ts";
@@ -62,7 +63,7 @@ export function explainFire(given: FireToExplain): Explanation {
   if (fire === null) return explainUnrecorded(given, at);
   switch (fire.outcome) {
     case "task": {
-      const { reasons } = explainTask({
+      const { reasons } = explainFireTask({
         ...given,
         at,
         caughtUp: fire.caughtUp,
@@ -193,7 +194,7 @@ function explainUnrecorded(given: FireToExplain, at: number): Explanation {
     return sentence([reason("not_planned", message)]);
   }
   const dueAt = jitteredDueAt(rule, schedule.id, at, calendars);
-  const expected = reason("expected", `${which} is expected: its task is made about a minute before.`, { until: at });
+  const expected = reason("expected", `${which} is expected: its task is made shortly before.`, { until: at });
   const rolled = whyRolled(given, placed.rolledFrom);
   if (dueAt === at) return sentence([expected, ...rolled]);
   const jitter = `The schedule's jitter makes it due ${formatDuration(dueAt - at)} later.`;

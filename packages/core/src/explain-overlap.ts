@@ -18,8 +18,9 @@ export function whyOverlapSkipped(which: string, ledgerReason: string | null): E
 }
 
 /** Of a task that waits at its schedule's gate. */
-export function whyWaiting(policy: OverlapPolicy, refs: string[]): ExplanationReason {
-  const message = `Its task waits until the schedule's other tasks are final, as the overlap policy ${policy} says.`;
+export function whyWaiting(subject: string, policy: OverlapPolicy | null, refs: string[]): ExplanationReason {
+  const says = policy === null ? "" : `, as the overlap policy ${policy} says`;
+  const message = `${subject} waits until the schedule's other tasks are final${says}.`;
   return reason("overlap", message, { refs });
 }
 

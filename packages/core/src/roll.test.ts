@@ -341,7 +341,7 @@ describe("an explanation", () => {
     const from =
       "it was moved there from 2026-11-01T09:00:00+01:00[Europe/Paris], where the calendar weekends, which the schedule excludes, covers it.";
     expect(explain("2026-11-02T09:00[Europe/Paris]").summary).toBe(
-      `The fire of 2026-11-02T09:00:00+01:00[Europe/Paris] is expected: its task is made about a minute before; ${from}`,
+      `The fire of 2026-11-02T09:00:00+01:00[Europe/Paris] is expected: its task is made shortly before; ${from}`,
     );
     const fire = { outcome: "task", reason: "rolled:2026-11-01T08:00:00.000Z", caughtUp: false, version: 1 };
     expect(explain("2026-11-02T09:00[Europe/Paris]", { fire }).summary).toContain(from);

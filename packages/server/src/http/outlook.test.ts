@@ -58,8 +58,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
   test("a schedule says what its next fire will do, and what another instant would", async () => {
     await put("s", { cron: "30 2 * * *", timeZone: "Europe/Paris" });
     expect(await explain()).toEqual({
-      summary:
-        "The fire of 2026-11-21T02:30:00+01:00[Europe/Paris] is expected: its task is made about a minute before.",
+      summary: "The fire of 2026-11-21T02:30:00+01:00[Europe/Paris] is expected: its task is made shortly before.",
       reasons: [expect.objectContaining({ code: "expected", until: "2026-11-21T01:30:00.000Z", refs: [] })],
     });
     expect(await explain("2026-11-22T02:30[Europe/Paris]")).toMatchObject({ reasons: [{ code: "expected" }] });

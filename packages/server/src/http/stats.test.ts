@@ -41,10 +41,17 @@ describe.each(storeKinds)("on the %s store", (kind) => {
 
   test("workers and rates are summed over the living nodes, from what each says of its last minute", async () => {
     const lane = { id: 1, namespace: "default", queue: "billing", type: "a" };
+    const worker = { namespace: "default", queues: ["q"], types: ["t"], slots: 10, busy: 0 };
     for (const workers of [1, 2]) {
       const [lateness, ended] = [createLatenessBook(), createEndedBook()];
       const { id } = await node("2026a");
-      const round = figuresRound({ ...t, lateness, ended, session: { id }, workers: () => workers });
+      const round = figuresRound({
+        ...t,
+        lateness,
+        ended,
+        session: { id },
+        workers: () => Array(workers).fill(worker),
+      });
       await round();
       for (let n = 0; n < 20; n++) lateness.started(lane, 1, new Float64Array(5));
       for (let n = 0; n < 10; n++) ended.ended(lane, "succeeded", 0.1);

@@ -1,12 +1,18 @@
 /** Writes what this node alone knows, so that any node can answer for all: its workers, and how fast its queues have moved of late. */
 import type { Id } from "@carillon/core";
 import type { NodeFigures, Store } from "@carillon/store";
+import type { WorkerView } from "../dispatch/dispatcher.ts";
 import type { EndedBook } from "../ended-book.ts";
 import type { LatenessBook } from "../lateness-book.ts";
 
 const WRITE_MS = 5_000;
 /** Rates are means over the last minute. */
 const WINDOW_MS = 60_000;
+
+/** Kinds of workers that are told of; more than so many on one node are no matter of figures any more. */
+const MOST_POOLS = 100;
+
+type ConnectedWorker = Pick<WorkerView, "namespace" | "queues" | "types" | "slots" | "busy">;
 
 interface Totals {
   at: number;
@@ -20,7 +26,7 @@ export function figuresRound(options: {
   lateness: Pick<LatenessBook, "starts">;
   ended: Pick<EndedBook, "finished">;
   session: { readonly id: Id | null };
-  workers: () => number;
+  workers: () => readonly ConnectedWorker[];
 }): () => Promise<number> {
   const { store, clock, lateness, ended, session, workers } = options;
   const before: Totals[] = [];
@@ -43,10 +49,25 @@ export function figuresRound(options: {
     before.push(now);
     while (before.length > 2 && before[1]!.at <= now.at - WINDOW_MS) before.shift();
     if (session.id !== null) {
-      await store.recordFigures(session.id, { workers: workers(), queues: ratesBetween(before[0]!, now) });
+      const connected = workers();
+      const queues = ratesBetween(before[0]!, now);
+      await store.recordFigures(session.id, { workers: connected.length, pools: poolsOf(connected), queues });
     }
     return WRITE_MS;
   };
+}
+
+function poolsOf(workers: readonly ConnectedWorker[]): NodeFigures["pools"] {
+  const pools = new Map<string, NodeFigures["pools"][number]>();
+  for (const { namespace, queues, types, slots, busy } of workers) {
+    const key = JSON.stringify([namespace, queues, types]);
+    const pool = pools.get(key) ?? { namespace, queues, types, workers: 0, slots: 0, busy: 0 };
+    pools.set(key, pool);
+    pool.workers++;
+    pool.slots += slots;
+    pool.busy += busy;
+  }
+  return [...pools.values()].slice(0, MOST_POOLS);
 }
 
 function ratesBetween(first: Totals, last: Totals): NodeFigures["queues"] {

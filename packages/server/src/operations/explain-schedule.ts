@@ -1,16 +1,10 @@
 /** Why a schedule fired as it did at an instant, or what will happen then. */
-import {
-  explainFire,
-  formatId,
-  formatInstant,
-  idCreatedAt,
-  LAST_INSTANT,
-  nextFireAt,
-  publicState,
-} from "@carillon/core";
-import type { Fire, TaskRecord } from "@carillon/store";
+import { explainFire, nextFireAt } from "@carillon/core";
+import type { Fire } from "@carillon/store";
 import type { ExplainScheduleQuery, ExplanationAnswer } from "../http/schemas/outlook.ts";
 import type { Deps } from "./deps.ts";
+import { toExplain } from "./explain-task.ts";
+import { toExplanationAnswer } from "./explanation-answer.ts";
 import { findSchedule } from "./schedules.ts";
 
 export async function explainSchedule(
@@ -25,7 +19,7 @@ export async function explainSchedule(
   const at = query.at ?? (rule.delay === undefined ? nextFireAt(rule, now, schedule.calendars) : schedule.nextFireAt);
   const fire = at === null ? null : await readFire(deps, schedule.id, at);
   const task = fire?.task ? await deps.store.getTask(namespace, fire.task.id) : null;
-  const { summary, reasons } = explainFire({
+  const explanation = explainFire({
     now,
     at,
     schedule: { ...schedule, rule, catchUp, overlap },
@@ -33,12 +27,7 @@ export async function explainSchedule(
     task: task && toExplain(task, now),
     downtime: fire && (fire.outcome === "missed" || fire.caughtUp) ? await downtimeAt(deps, fire.fireAt) : null,
   });
-  return {
-    summary,
-    reasons: reasons.map(({ until, ...told }) => {
-      return { ...told, until: until === null || until > LAST_INSTANT ? null : formatInstant(until) };
-    }),
-  };
+  return toExplanationAnswer(explanation);
 }
 
 async function readFire({ store }: Deps, schedule: bigint, at: number): Promise<Fire | null> {
@@ -48,13 +37,4 @@ async function readFire({ store }: Deps, schedule: bigint, at: number): Promise<
 
 async function downtimeAt({ store }: Deps, at: number): Promise<{ from: number; until: number } | null> {
   return (await store.downtimes(at)).find(({ from, until }) => from < at && at < until) ?? null;
-}
-
-function toExplain(task: TaskRecord, now: number) {
-  return {
-    ...task,
-    id: formatId("task", task.id),
-    state: publicState(task, now),
-    createdAt: idCreatedAt(task.id),
-  };
 }

@@ -32,5 +32,5 @@ export function recordFigures(database: MemoryDatabase, id: Id, figures: NodeFig
 export function nodeFigures(database: MemoryDatabase): (NodeFigures & Pick<Session, "node" | "zoneData">)[] {
   return [...database.sessions.values()]
     .filter(({ id }) => isLive(database, id))
-    .map(({ node, zoneData, figures }) => ({ node, zoneData, ...(figures ?? { workers: 0, queues: [] }) }));
+    .map(({ node, zoneData, figures }) => ({ node, zoneData, ...(figures ?? { workers: 0, pools: [], queues: [] }) }));
 }

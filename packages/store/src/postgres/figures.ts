@@ -33,8 +33,8 @@ export async function recordFigures(db: Db, session: Id, figures: NodeFigures): 
 export async function nodeFigures(db: Db): Promise<(NodeFigures & Pick<Session, "node" | "zoneData">)[]> {
   const rows = await db.query<[node: string, zoneData: string | null, figures: string | null]>(selectFigures, []);
   return rows.map(([node, zoneData, figures]) => {
-    const said: NodeFigures = figures === null ? { workers: 0, queues: [] } : JSON.parse(figures);
-    return { node, zoneData, ...said };
+    const said: Partial<NodeFigures> = figures === null ? {} : JSON.parse(figures);
+    return { node, zoneData, workers: 0, pools: [], queues: [], ...said };
   });
 }
 

@@ -49,7 +49,7 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
   await step(3, () => store.nextDue(lanes.map(({ id }) => id)));
   await step(60, () => store.depths({ now, cap: 10 }));
   await step(40, () => store.created({ from: now - 60_000, cap: 10 }));
-  await step(1, () => store.recordFigures(session, { workers: 1, queues: [] }));
+  await step(1, () => store.recordFigures(session, { workers: 1, pools: [], queues: [] }));
   await step(4, () => store.nodeFigures());
   await step(4, () => store.adoptZoneData({ version: "2026a", now, limit: 10 }, () => null));
 

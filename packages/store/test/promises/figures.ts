@@ -56,10 +56,11 @@ export const figures: Promises = {
   "what a node says about itself counts while it lives": async (t) => {
     const other = await t.openSession("node-2");
     const mine = async () => (await t.store.nodeFigures()).filter(({ node }) => node === "node-2");
-    expect(await mine()).toEqual([{ node: "node-2", zoneData: null, workers: 0, queues: [] }]);
+    expect(await mine()).toEqual([{ node: "node-2", zoneData: null, workers: 0, pools: [], queues: [] }]);
     const queues = [{ namespace: t.namespace, queue: "mail", startedPerSecond: 1.5, finishedPerSecond: 1 }];
-    await t.store.recordFigures(other, { workers: 2, queues });
-    expect(await mine()).toEqual([{ node: "node-2", zoneData: null, workers: 2, queues }]);
+    const pools = [{ namespace: t.namespace, queues: ["q"], types: ["t"], workers: 2, slots: 20, busy: 1 }];
+    await t.store.recordFigures(other, { workers: 2, pools, queues });
+    expect(await mine()).toEqual([{ node: "node-2", zoneData: null, workers: 2, pools, queues }]);
     await t.store.closeSession(other, t.now);
     expect(await mine()).toEqual([]);
   },

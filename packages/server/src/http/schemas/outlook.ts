@@ -1,5 +1,5 @@
 /** What schedules will do and why they did what they did, in requests and answers. */
-import { fireReasonCodes } from "@carillon/core";
+import { reasonCodes } from "@carillon/core";
 import { z } from "zod";
 import { duration, durationAnswer, instant, instantAnswer, problem } from "./common.ts";
 
@@ -34,7 +34,7 @@ export const explanationAnswer = z
     summary: z.string().meta({ description: "One sentence." }),
     reasons: z.array(
       z.strictObject({
-        code: z.enum(fireReasonCodes),
+        code: z.enum(reasonCodes),
         message: z.string(),
         until: instantAnswer
           .nullable()

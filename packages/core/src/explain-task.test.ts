@@ -1,0 +1,104 @@
+import { expect, test } from "vitest";
+import { explainTask, type TaskToExplain } from "./explain-task.ts";
+
+const now = Date.parse("2026-11-20T10:00:00Z");
+const task: TaskToExplain["task"] = {
+  id: "task_1",
+  type: "mail",
+  queue: "billing",
+  state: "queued",
+  reason: null,
+  createdAt: now - 5_000,
+  dueAt: now - 3_000,
+  startedAt: null,
+  attempt: 0,
+  policy: {},
+  error: null,
+  attempts: [],
+};
+const pool = { queues: ["billing", "default"], types: ["mail"], workers: 2, slots: 10, busy: 10 };
+const due = { count: 1, capped: false };
+const given = { now, task, overlap: null, others: [], pools: [pool], due };
+const waited = "The task has waited 3s in the queue billing for a worker that runs mail and has a free slot";
+
+test.each<[string, Partial<TaskToExplain>, string[], string]>([
+  [
+    "due later",
+    { task: { ...task, state: "scheduled", dueAt: now + 60_000 } },
+    ["due_later"],
+    "The task is due at 2026-11-20T10:01:00+00:00[UTC].",
+  ],
+  [
+    "due later, and nobody would run it",
+    { task: { ...task, state: "scheduled", dueAt: now + 60_000 }, pools: [] },
+    ["due_later", "no_worker"],
+    "The task is due at 2026-11-20T10:01:00+00:00[UTC]; no connected worker runs mail.",
+  ],
+  ["no worker of its type", { pools: [] }, ["task_queued", "no_worker"], `${waited}; no connected worker runs mail.`],
+  [
+    "no worker of its queue",
+    { pools: [{ ...pool, queues: ["default"] }] },
+    ["task_queued", "no_worker"],
+    `${waited}; the connected workers that run mail take no tasks of the queue billing.`,
+  ],
+  [
+    "all slots busy",
+    {},
+    ["task_queued", "no_credit"],
+    `${waited}; all 10 slots of the 2 workers that run it were busy.`,
+  ],
+  [
+    "all slots busy, and others wait too",
+    { due: { count: 1_235, capped: false }, pools: [{ ...pool, workers: 1 }] },
+    ["task_queued", "no_credit", "backlog"],
+    `${waited}; all 10 slots of the one worker that runs it were busy; 1,234 other tasks of the queue billing may start too, the most urgent first.`,
+  ],
+  [
+    "a slot is free",
+    { pools: [{ ...pool, busy: 3 }] },
+    ["task_queued", "starting"],
+    `${waited}; it is about to start: the 2 workers that run it had 7 of 10 slots free.`,
+  ],
+  [
+    "retrying",
+    {
+      task: {
+        ...task,
+        state: "retrying",
+        attempt: 2,
+        dueAt: now + 1_000,
+        error: { code: "handler_error", message: "no\nroute" },
+      },
+    },
+    ["retry_at"],
+    "Attempt 2 of the task ended with handler_error: no route, and the next one is due at 2026-11-20T10:00:01.000Z.",
+  ],
+  [
+    "waiting for others of its schedule",
+    { task: { ...task, reason: "overlap" }, overlap: "queue-one", others: ["task_0"] },
+    ["overlap"],
+    "The task waits until the schedule's other tasks are final, as the overlap policy queue-one says.",
+  ],
+  [
+    "cancelled",
+    { task: { ...task, state: "cancelled", reason: "wrong list" } },
+    ["task_cancelled"],
+    "The task was cancelled (wrong list).",
+  ],
+])("%s: every reason is named", (_, over, codes, summary) => {
+  const explanation = explainTask({ ...given, ...over });
+  expect(explanation.reasons.map(({ code }) => code)).toEqual(codes);
+  expect(explanation.summary).toBe(summary);
+});
+
+test("what it waits for is referred to, and when it is over", () => {
+  const waiting = explainTask({
+    ...given,
+    task: { ...task, reason: "overlap" },
+    overlap: "queue-all",
+    others: ["task_0"],
+  });
+  expect(waiting.reasons[0]).toMatchObject({ refs: ["task_0"], until: null });
+  const later = explainTask({ ...given, task: { ...task, state: "scheduled", dueAt: now + 1 } });
+  expect(later.reasons[0]).toMatchObject({ refs: ["task_1"], until: now + 1 });
+});
