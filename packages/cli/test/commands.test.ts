@@ -134,6 +134,38 @@ test("a backfill runs the past fires that have no task, and is over when it says
   expect((await run(["schedules", "rm", "hourly"])).code).toBe(0);
 });
 
+test("what tasks fail of is listed, and a group of it is retried", async () => {
+  await Promise.all(
+    [1, 2].map((n) => run(["tasks", "create", "refuse", JSON.stringify({ n }), "--tag", "refused", "--wait"])),
+  );
+  const groups = await json(["tasks", "failures", "--tag", "refused"]);
+  expect(groups).toMatchObject([{ type: "refuse", count: 2, fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) }]);
+  const retry = ["tasks", "bulk", "retry", "--fingerprint", groups[0]!.fingerprint, "--tag", "refused"];
+  expect((await run([...retry, "--dry-run"])).stdout).toMatch(/^matched\s+2$/m);
+  expect(await one([...retry, "--wait"])).toMatchObject({ state: "done", matched: 2, done: 2 });
+});
+
+test("all tasks that match a filter are counted, then changed; without a filter it has to be said", async () => {
+  for (let n = 0; n < 3; n++) await one(["tasks", "create", "nobody-runs-it", "--delay", "1h", "--tag", "many"]);
+  const [counted, unsaid, without] = await Promise.all([
+    run(["tasks", "bulk", "cancel", "--tag", "many", "--dry-run"]),
+    run(["tasks", "bulk", "cancel"]),
+    run(["tasks", "bulk", "set", "--tag", "many"]),
+  ]);
+  expect(counted).toMatchObject({ code: 0, stdout: expect.stringMatching(/^matched\s+3$/m) });
+  expect(unsaid).toMatchObject({ code: 2, stderr: expect.stringContaining("--all") });
+  expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining("--priority") });
+  const raised = await one(["tasks", "bulk", "set", "--priority", "2", "--tag", "many", "--wait"]);
+  expect(raised).toMatchObject({ kind: "bulk", action: "priority", state: "done", matched: 3, done: 3 });
+  await one(["tasks", "bulk", "cancel", "--tag", "many", "--reason", "enough", "--wait"]);
+  const tasks = await json(["tasks", "ls", "--tag", "many"]);
+  expect((await run(["tasks", "explain", tasks[0]!.id])).stdout).toBe("The task was cancelled (enough).\n");
+  expect(tasks.map(({ state, priority, reason }) => [state, priority, reason])).toEqual(
+    Array(3).fill(["cancelled", 2, "enough"]),
+  );
+  expect((await run(["operations", "ls"])).stdout).toMatch(/^op_\w+\tbulk\tcancel\tdone\t3\/3\t/m);
+});
+
 test("a schedule is put, listed, paused, resumed, triggered, and its fires shown", async () => {
   const put = ["schedules", "put", "weekly", "--cron", "0 9 * * 1", "--tz", "Europe/Paris", "--type", "greet"];
   expect(await one([...put, "--payload", '{"name":"all"}'])).toMatchObject({

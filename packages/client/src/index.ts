@@ -26,7 +26,13 @@ export {
   type TaskOptions,
   task,
 } from "./task.ts";
-export { type CreateOptions, TaskHandle, type TaskListQuery } from "./tasks-client.ts";
+export {
+  type BulkAction,
+  type BulkFilter,
+  type CreateOptions,
+  TaskHandle,
+  type TaskListQuery,
+} from "./tasks-client.ts";
 export type * from "./types.ts";
 export { version } from "./version.ts";
 export { Worker, type WorkerOptions } from "./worker.ts";

@@ -7,7 +7,7 @@ export interface OperationListQuery {
   pageToken?: string;
 }
 
-/** What goes on in the background: the backfills of schedules. */
+/** What goes on in the background: the backfills of schedules, and what is done to many tasks at once. */
 export class OperationsClient {
   readonly #http: HttpOptions;
 

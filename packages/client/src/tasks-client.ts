@@ -7,7 +7,17 @@ import { eachItem } from "./pages.ts";
 import { processClock } from "./process-clock.ts";
 import { durationMs, type RetryOptions } from "./retry-options.ts";
 import { type AnyTask, checkPayload, type TaskDefinition } from "./task.ts";
-import type { AttemptInfo, LogLine, Page, Task, TaskState, TaskSummary } from "./types.ts";
+import type {
+  AttemptInfo,
+  Explanation,
+  FailureList,
+  LogLine,
+  Operation,
+  Page,
+  Task,
+  TaskState,
+  TaskSummary,
+} from "./types.ts";
 
 const LONGEST_WAIT_MS = 30_000;
 /** A node that is leaving answers a waiting request at once. */
@@ -48,6 +58,15 @@ export interface TaskListQuery {
   pageSize?: number;
   pageToken?: string;
 }
+
+/** Which tasks something is done to. */
+export interface BulkFilter extends Omit<TaskListQuery, "pageSize" | "pageToken"> {
+  /** Those that failed of this (`failures`). */
+  fingerprint?: string;
+}
+
+/** What is done to all tasks of a filter; those in whose state it has nothing to do are not meant. */
+export type BulkAction = "cancel" | "retry" | "run-now" | { priority: number };
 
 /** A task that was created: watch it, wait for it, call it off. */
 export class TaskHandle<Result = unknown> {
@@ -196,9 +215,52 @@ export class TasksClient {
     return request(this.#http, { method: "PATCH", path: this.#path(id), body });
   }
 
+  /**
+   * Does this to all tasks that match, in the background, the newest first: the answer counts them (`carillon.operations.get`). An empty
+   * filter matches every task; those that are made later are not meant.
+   */
+  bulk(
+    filter: BulkFilter,
+    action: BulkAction,
+    { idempotencyKey, reason }: { reason?: string; idempotencyKey?: string } = {},
+  ): Promise<Operation> {
+    const headers = { "idempotency-key": idempotencyKey ?? crypto.randomUUID() };
+    return request(this.#http, {
+      method: "POST",
+      path: "/api/v1/tasks:bulk",
+      body: { filter, action, reason },
+      headers,
+    });
+  }
+
+  /** What tasks fail of, the most frequent first, among the newest 10,000 that failed. */
+  failures({
+    type,
+    queue,
+    from,
+    to,
+    ...query
+  }: Pick<TaskListQuery, "type" | "queue" | "schedule" | "tag" | "from" | "to"> = {}): Promise<FailureList> {
+    return request(this.#http, {
+      method: "GET",
+      path: "/api/v1/failures",
+      query: { ...query, type: joined(type), queue: joined(queue), from: instantText(from), to: instantText(to) },
+    });
+  }
+
+  /** How many that would be now, counted up to 10,000 (`capped`: there may be more). */
+  countForBulk(filter: BulkFilter, action: BulkAction): Promise<{ matched: number; capped: boolean }> {
+    return request(this.#http, { method: "POST", path: "/api/v1/tasks:bulk", body: { filter, action, dryRun: true } });
+  }
+
   /** Forgets a final task. */
   async delete(id: string): Promise<void> {
     await request(this.#http, { method: "DELETE", path: this.#path(id) });
+  }
+
+  /** Why it does not run, or what became of it. */
+  explain(id: string): Promise<Explanation> {
+    return request(this.#http, { method: "GET", path: `${this.#path(id)}/explain` });
   }
 
   async attempts(id: string): Promise<AttemptInfo[]> {

@@ -183,7 +183,9 @@ export interface Calendar extends CalendarSummary {
 /** What goes on in the background, and how far it has come. */
 export interface Operation {
   id: string;
-  kind: "backfill";
+  kind: "backfill" | "bulk";
+  /** Of `bulk`: what is done to the tasks. */
+  action: "cancel" | "retry" | "run-now" | "priority" | null;
   state: "running" | "done" | "cancelled";
   schedule: string | null;
   /** How many things it is about; those that it has come to are done, needed nothing (`skipped`) or failed. */
@@ -303,6 +305,27 @@ export interface SchedulePreview {
   warnings: { code: string; message: string }[];
   /** The next two changes of the zone's clock, if there are any within two years. */
   clockChanges: { at: string; offsetBefore: string; offsetAfter: string }[];
+}
+
+/** Failed tasks of the same type, error and place. */
+export interface FailureGroup {
+  fingerprint: string;
+  type: string;
+  /** Of the newest. */
+  error: Omit<TaskErrorInfo, "stack">;
+  count: number;
+  firstAt: string;
+  lastAt: string;
+  /** Ids of the newest, a few. */
+  tasks: string[];
+}
+
+export interface FailureList {
+  failures: FailureGroup[];
+  /** How many failed tasks were looked at. */
+  read: number;
+  /** False: there are older ones, or more groups. */
+  complete: boolean;
 }
 
 /** Why something is as it is, in one sentence and its reasons. */

@@ -3,6 +3,7 @@
  * on every node and after every restart, and a thousand nightly schedules do not start in one minute.
  */
 import { Refusal } from "./refusal.ts";
+import { hashText } from "./text-hash.ts";
 
 /** What is to be known of the field. */
 interface HashedField {
@@ -44,13 +45,4 @@ function place(element: string, field: HashedField, key: string): string {
 function highest(field: HashedField): number {
   if (field.within === "month") return 28;
   return field.within === "week" ? 6 : field.high;
-}
-
-/** FNV-1a with a final mix, so that the low bits depend on every character. 32 bits, not negative. */
-function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -6,7 +6,7 @@ export interface Explanation {
 }
 
 export interface ExplanationReason {
-  code: FireReasonCode;
+  code: ReasonCode;
   message: string;
   /** When it ends by itself, or when what it speaks of happens; null: nobody can tell. */
   until: number | null;
@@ -14,7 +14,7 @@ export interface ExplanationReason {
   refs: string[];
 }
 
-export const fireReasonCodes = [
+export const reasonCodes = [
   "expected",
   "due_later",
   "jitter",
@@ -27,6 +27,10 @@ export const fireReasonCodes = [
   "retried",
   "retry_at",
   "task_queued",
+  "no_worker",
+  "no_credit",
+  "backlog",
+  "starting",
   "task_running",
   "task_succeeded",
   "task_failed",
@@ -55,11 +59,11 @@ export const fireReasonCodes = [
   "before_creation",
   "other_rule",
 ] as const;
-export type FireReasonCode = (typeof fireReasonCodes)[number];
+export type ReasonCode = (typeof reasonCodes)[number];
 
 /** `message` is a whole sentence. */
 export function reason(
-  code: FireReasonCode,
+  code: ReasonCode,
   message: string,
   { until = null, refs = [] }: { until?: number | null; refs?: string[] } = {},
 ): ExplanationReason {

@@ -32,6 +32,8 @@ export const limits = {
   rules: 20,
   previewFires: 1_000,
   pauseAfterFailures: 1_000,
+  /** How far tasks that match are counted. */
+  countedTasks: 10_000,
   backfillFires: 50_000,
   backfillMs: 366 * 86_400_000,
   /** Calendars that one schedule excludes, and as many that it includes. */

@@ -16,13 +16,14 @@ const indexRoute = createRoute({
 });
 
 const Lateness = lazyPage(async () => (await import("./routes/lateness.tsx")).LatenessPage);
+const Failures = lazyPage(async () => (await import("./routes/failures.tsx")).FailuresPage);
 const NewTask = lazyPage(async () => (await import("./routes/new-task.tsx")).NewTaskPage);
 const NewSchedule = lazyPage(async () => (await import("./routes/new-schedule.tsx")).NewSchedulePage);
 const EditSchedule = lazyPage(async () => (await import("./routes/edit-schedule.tsx")).EditSchedulePage);
 
 /** Forms come when they are asked for, at the latest: a click must not depend on a server that has gone away since. */
 export function preloadForms(): void {
-  for (const page of [NewTask, NewSchedule, EditSchedule, Lateness]) void page.preload();
+  for (const page of [NewTask, NewSchedule, EditSchedule, Failures, Lateness]) void page.preload();
 }
 
 const latenessRoute = createRoute({
@@ -30,6 +31,12 @@ const latenessRoute = createRoute({
   path: "/lateness",
   validateSearch: (search: Record<string, unknown>) => readWindow(search.window),
   component: Lateness,
+});
+
+const failuresRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/failures",
+  component: Failures,
 });
 
 // A schedule may be called "new", but no name begins with a dash.
@@ -59,6 +66,7 @@ export const router = createRouter({
     scheduleRoute,
     newScheduleRoute,
     editScheduleRoute,
+    failuresRoute,
     latenessRoute,
   ]),
   // Plain texts, so that an address can be read and written by hand: ?state=failed,retrying&q=invoice

@@ -155,6 +155,46 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     await node.call("POST", `/tasks/${id}:cancel`, {});
   });
 
+  test("all tasks that a filter shows are counted, then cancelled and retried; one that nobody runs says so", async () => {
+    for (let n = 0; n < 3; n++) {
+      await node.call("POST", "/tasks", { type: "nobody-runs-it", delay: "1h", tags: ["by-the-dozen"] });
+    }
+    await withPage("/tasks?tag=by-the-dozen&state=scheduled", async (page) => {
+      await page.getByRole("button", { name: "Cancel all" }).click();
+      const dialog = page.getByRole("alertdialog", { name: "Cancel 3 tasks?" });
+      await dialog.getByRole("button", { name: "Cancel all" }).click();
+      await page.getByText("done: 3 of 3").waitFor();
+      await page.getByText("No task matches").waitFor();
+    });
+    await withPage("/tasks?tag=by-the-dozen&state=cancelled", async (page) => {
+      await page.getByRole("button", { name: "Retry all" }).click();
+      await page.getByRole("alertdialog").getByRole("button", { name: "Keep it" }).click();
+      await page.getByRole("button", { name: "Retry all" }).click();
+      await page.getByRole("alertdialog").getByRole("button", { name: "Retry all" }).click();
+      await page.getByText("done: 3 of 3").waitFor();
+      await page.getByRole("button", { name: "queued" }).click();
+      await page.getByRole("link", { name: "nobody-runs-it" }).first().click();
+      await page.getByText("no connected worker runs nobody-runs-it").waitFor();
+    });
+  });
+
+  test("what failed is grouped by cause, and all of one cause are retried", async () => {
+    for (let n = 0; n < 3; n++) {
+      await node.call("POST", "/tasks", { type: "speaks", payload: { say: `no route to ${n}`, fail: true } });
+    }
+    await withPage("/failures", async (page) => {
+      const row = page.getByRole("row").filter({ hasText: "no route to" });
+      await row.getByRole("cell", { name: "3", exact: true }).waitFor();
+      expect(await row.count()).toBe(1);
+      await row.getByRole("button", { name: "Retry all" }).click();
+      await page
+        .getByRole("alertdialog", { name: "Retry 3 tasks?" })
+        .getByRole("button", { name: "Retry all" })
+        .click();
+      await row.getByText("done: 3 of 3").waitFor();
+    });
+  });
+
   test("a schedule made with a preview fires, pauses, resumes, is triggered, edited and deleted", async () => {
     await withPage("/schedules", async (page) => {
       await page.getByRole("link", { name: "New schedule" }).first().click();
@@ -733,6 +773,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       "/schedules",
       `/schedules/${schedule}`,
       "/schedules/-/new",
+      "/failures",
       "/lateness",
       "/no-such-page",
     ]) {

@@ -13,7 +13,9 @@ export { guardOf, type HttpPayload, type HttpResult, httpTask } from "./egress/h
 export { createChangeFeed } from "./feed.ts";
 export { createHttpApp } from "./http/app.ts";
 export { injectFetch } from "./inject-fetch.ts";
+export { bulkRound } from "./loops/bulk.ts";
 export { createEngine, type Engine, type EngineOptions } from "./loops/engine.ts";
+export { Loop } from "./loops/loop.ts";
 export { createMetrics, type Metrics } from "./metrics.ts";
 export { type CarillonNode, type NodeOptions, startNode } from "./node.ts";
 export * from "./operations/index.ts";

@@ -19,6 +19,7 @@ import { injectFetch } from "./inject-fetch.ts";
 import { createLatenessBook } from "./lateness-book.ts";
 import { localCalls } from "./local-calls.ts";
 import { createLog } from "./log.ts";
+import { bulkRound } from "./loops/bulk.ts";
 import { createEngine } from "./loops/engine.ts";
 import { figuresRound } from "./loops/figures.ts";
 import { latenessRound } from "./loops/lateness.ts";
@@ -181,9 +182,10 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       lateness: latenessBook,
       ended: endedBook,
       session: engine.session,
-      workers: () => engine.dispatcher.workers().length,
+      workers: () => engine.dispatcher.workers(),
     });
-    const tellingLoops = Object.entries({ lateness: writeLateness, figures: writeFigures }).map(
+    const rounds = { lateness: writeLateness, figures: writeFigures, bulk: bulkRound(deps, draining.signal) };
+    const loops = Object.entries(rounds).map(
       ([name, round]) =>
         new Loop({
           name,
@@ -194,11 +196,11 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
           onError: (loop, error) => log.warn({ error, loop }, "a round failed"),
         }),
     );
-    const stopTelling = () => Promise.all(tellingLoops.map((loop) => loop.stop()));
+    const stopLoops = () => Promise.all(loops.map((loop) => loop.stop()));
     await engine.start();
     undo.push(() => engine.stop());
-    for (const loop of tellingLoops) loop.start();
-    undo.push(stopTelling);
+    for (const loop of loops) loop.start();
+    undo.push(stopLoops);
     port?.serve({
       http1: app.server,
       http2: createRpcHandler({
@@ -225,7 +227,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       draining.abort();
       await worker?.close({ timeout: `${timeoutMs}ms` });
       await engine.drain(timeoutMs);
-      await stopTelling();
+      await stopLoops();
       await writeLateness().catch((error: unknown) => log.warn({ error }, "the last lateness was not written"));
       await port?.close(1_000);
       await app.close();

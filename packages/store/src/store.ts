@@ -15,6 +15,7 @@ import type {
   OutcomeDecision,
   PreviousFire,
   PublicState,
+  ServingPool,
   StoredState,
   TaskError,
   TaskPolicy,
@@ -441,7 +442,7 @@ export interface JudgedGates {
 export interface OperationRecord {
   id: Id;
   namespace: string;
-  kind: "backfill";
+  kind: "backfill" | "bulk";
   state: "running" | "done" | "cancelled";
   scheduleId: Id | null;
   scheduleName: string | null;
@@ -459,6 +460,16 @@ export interface OperationRecord {
 }
 
 export type NewOperation = Pick<OperationRecord, "id" | "namespace" | "kind" | "scheduleId" | "request" | "matched">;
+
+/** What became of a page of an operation that had come to `from`. */
+export interface OperationPage {
+  from: string | null;
+  cursor: string | null;
+  done: number;
+  skipped: number;
+  failed: number;
+  finished: boolean;
+}
 
 /** The next page of a backfill. */
 export interface BackfillPage {
@@ -590,6 +601,8 @@ export interface Store {
     namespace: string,
     query: { filter: TaskFilter; now: number; pageSize: number; after: string | null },
   ): Promise<Page<TaskRecord>>;
+  /** How many match, counted up to `cap`. */
+  countTasks(namespace: string, query: { filter: TaskFilter; now: number; cap: number }): Promise<number>;
   taskLogs(namespace: string, id: Id, query: { pageSize: number; after: string | null }): Promise<Page<LogLine>>;
   /** Waiting: cancelled at once. Held: recalled, and its holder decides. */
   cancelTask(namespace: string, id: Id, request: { reason: string | null; now: number }): Promise<VerbAnswer>;
@@ -708,6 +721,13 @@ export interface Store {
     plan: (operation: OperationRecord, waiting: number) => BackfillPage | null,
   ): Promise<{ running: number; tasks: NewTask[] }>;
 
+  /**
+   * Running operations of this kind whose next page is due. Nobody else is given them until `until`, when somebody may have died with them.
+   */
+  takeOperations(request: { kind: "bulk"; now: number; until: number; limit: number }): Promise<OperationRecord[]>;
+  /** Counts a page, once, and lets whoever comes first go on with the next. False: it has ended, or somebody else has counted this page. */
+  moveOperation(id: Id, page: OperationPage, now: number): Promise<boolean>;
+
   // Calendars
   /**
    * A change is one of every schedule that names it, in one transaction: it has a new version, and the change binds from `now` on as
@@ -770,6 +790,8 @@ export interface CreatedCounts {
 export interface NodeFigures {
   /** Connected to it. */
   workers: number;
+  /** The same by what they serve; the first of them, where there are very many kinds. */
+  pools: ({ namespace: string } & ServingPool)[];
   /** Attempts that started, and tasks that became final, in about the last minute. Queues in which nothing happened are left out. */
   queues: { namespace: string; queue: string; startedPerSecond: number; finishedPerSecond: number }[];
 }

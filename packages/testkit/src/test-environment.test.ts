@@ -125,3 +125,23 @@ test("a schedule whose tasks keep failing is paused, and says why", async () => 
   await env.advance("25m");
   expect(runs).toBe(5);
 });
+
+test("all failed tasks are retried by one call, in virtual time too", async () => {
+  let broken = true;
+  const flaky = task("flaky", {
+    retry: { maxAttempts: 1 },
+    run: async () => {
+      if (broken) throw new Error("no");
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [flaky] });
+  await env.client.tasks.createMany(flaky, [{}, {}, {}]);
+  await env.advance("1m");
+  expect(await env.tasks({ state: "failed" })).toHaveLength(3);
+  broken = false;
+  expect(await env.client.tasks.countForBulk({ state: "failed" }, "retry")).toEqual({ matched: 3, capped: false });
+  const { id } = await env.client.tasks.bulk({ state: "failed" }, "retry");
+  await env.advance("1m");
+  expect(await env.client.operations.get(id)).toMatchObject({ state: "done", done: 3 });
+  expect(await env.tasks({ state: "succeeded" })).toHaveLength(3);
+});

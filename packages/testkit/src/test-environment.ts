@@ -5,6 +5,7 @@
 import { type AnyTask, Carillon, type TaskListQuery, type TaskSummary, version, Worker } from "@carillon/client";
 import { CarillonError, parseDuration } from "@carillon/core";
 import {
+  bulkRound,
   createChangeFeed,
   createDeclaredTypes,
   createEngine,
@@ -12,6 +13,7 @@ import {
   directTransport,
   guardOf,
   injectFetch,
+  Loop,
 } from "@carillon/server";
 import { createMemoryDatabase, createMemoryStore } from "@carillon/store";
 import { seededRandom } from "./random.ts";
@@ -77,7 +79,7 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
     retentionMs: 10 * YEAR_MS,
     logRetentionMs: 10 * YEAR_MS,
   });
-  const app = createHttpApp({
+  const deps = {
     store,
     clock,
     ids: engine.ids,
@@ -88,6 +90,13 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
     types,
     targets: guardOf(options.tasks),
     log: noLog,
+  };
+  const onError = (_: string, error: unknown) => {
+    throw error;
+  };
+  const bulkLoop = new Loop({ name: "bulk", clock, random, round: bulkRound(deps, draining.signal), onError });
+  const app = createHttpApp({
+    ...deps,
     version,
     metrics: noMetrics,
     readiness: async () => [],
@@ -96,6 +105,7 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
   });
   await app.ready();
   await engine.start();
+  bulkLoop.start();
   const worker = new Worker({
     tasks: options.tasks,
     name: "test-worker",
@@ -148,7 +158,7 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
 
   async function close(): Promise<void> {
     draining.abort();
-    const closed = Promise.all([worker.close({ timeout: "1ms" }), engine.stop()]);
+    const closed = Promise.all([worker.close({ timeout: "1ms" }), bulkLoop.stop(), engine.stop()]);
     await clock.advance(5_000);
     await closed;
     feed.close();

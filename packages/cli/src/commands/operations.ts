@@ -56,8 +56,8 @@ export async function operationEnd(carillon: Carillon, operation: Operation): Pr
 const columns: Column<Operation>[] = [
   { title: "ID", value: ({ id }) => id },
   { title: "KIND", value: ({ kind }) => kind },
-  { title: "SCHEDULE", value: ({ schedule }) => schedule },
+  { title: "OF", value: ({ schedule, action }) => schedule ?? action },
   { title: "STATE", value: ({ state }) => state },
-  { title: "DONE", value: ({ matched, done, skipped }) => `${done + skipped}/${matched}` },
+  { title: "DONE", value: ({ matched, done, skipped, failed }) => `${done + skipped + failed}/${matched}` },
   { title: "CREATED", value: ({ createdAt }) => createdAt },
 ];

@@ -1,10 +1,11 @@
-import type { Carillon, CreateOptions, LogLine, Task, TaskState, TaskSummary } from "@carillon/client";
+import type { Carillon, CreateOptions, LogLine, Task, TaskSummary } from "@carillon/client";
 import type { Command } from "commander";
 import { connect } from "../connect.ts";
 import { FAILED } from "../exit.ts";
 import { readPayload } from "../input.ts";
-import { collect, duration, list, wholeNumber } from "../options.ts";
+import { collect, duration, wholeNumber } from "../options.ts";
 import { type Column, print, printJson, printRecord, printRows, say } from "../output.ts";
+import { addBulkCommands, type TaskFilterFlags, withFilter } from "./tasks-bulk.ts";
 
 const MOST_ROWS = 100_000;
 
@@ -35,17 +36,9 @@ export function tasksCommand(program: Command): void {
       printEnd(await carillon.tasks.wait(handle.id, timeout), json);
     });
 
-  tasks
-    .command("ls")
-    .description("List tasks, newest first")
-    .option("--state <list>", "scheduled, queued, running, retrying, succeeded, failed, cancelled, skipped", list)
-    .option("--type <type>", "of this type")
-    .option("--queue <name>", "of this queue")
-    .option("--schedule <name>", "made by this schedule")
-    .option("--tag <tag>", "with this tag")
-    .option("--q <text>", "with this id, or this text in type, payload or error")
+  withFilter(tasks.command("ls").description("List tasks, newest first"))
     .option("--limit <n>", "how many at most", wholeNumber(1, MOST_ROWS), 50)
-    .action(async ({ limit, ...query }: { limit: number; state?: TaskState[] }, command: Command) => {
+    .action(async ({ limit, ...query }: TaskFilterFlags & { limit: number }, command: Command) => {
       const { carillon, json } = connect(command);
       const rows: TaskSummary[] = [];
       let pageToken: string | null = null;
@@ -67,6 +60,16 @@ export function tasksCommand(program: Command): void {
     .action(async (id: string, _flags: object, command: Command) => {
       const { carillon, json } = connect(command);
       printRecord(await carillon.tasks.get(id), json);
+    });
+
+  tasks
+    .command("explain <id>")
+    .description("Say why a task does not run, or what became of it")
+    .action(async (id: string, _flags: object, command: Command) => {
+      const { carillon, json } = connect(command);
+      const explanation = await carillon.tasks.explain(id);
+      if (json) printRecord(explanation, json);
+      else print(explanation.summary);
     });
 
   tasks
@@ -135,6 +138,8 @@ export function tasksCommand(program: Command): void {
       });
       printRecord(task, json);
     });
+
+  addBulkCommands(tasks);
 }
 
 async function* allLogs(tasks: Carillon["tasks"], id: string): AsyncGenerator<LogLine> {

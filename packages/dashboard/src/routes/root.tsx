@@ -82,6 +82,7 @@ function Navigation({ className }: { className: string }) {
     <nav aria-label="Main" className={`flex gap-0.5 ${className}`}>
       <NavigationLink to="/tasks" icon="tasks" label="Tasks" />
       <NavigationLink to="/schedules" icon="schedules" label="Schedules" />
+      <NavigationLink to="/failures" icon="failed" label="Failures" />
       <NavigationLink to="/lateness" icon="lateness" label="Lateness" />
     </nav>
   );
@@ -92,7 +93,7 @@ function NavigationLink({
   icon,
   label,
 }: {
-  to: "/tasks" | "/schedules" | "/lateness";
+  to: "/tasks" | "/schedules" | "/failures" | "/lateness";
   icon: IconName;
   label: string;
 }) {

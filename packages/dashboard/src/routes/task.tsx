@@ -21,7 +21,7 @@ import { curlCommand } from "../format/shell.ts";
 import { startWords } from "../format/starts.ts";
 import { isNotFound } from "../services/problem.ts";
 import { scheduleQuery } from "../services/schedules.ts";
-import { isFinal, likeTask, type Task, taskQuery } from "../services/tasks.ts";
+import { explanationQuery, isFinal, likeTask, type Task, taskQuery } from "../services/tasks.ts";
 import { rootRoute } from "./root.tsx";
 
 export const taskRoute = createRoute({
@@ -105,6 +105,7 @@ function TaskDetail({ task, above, stale }: TaskDetailProps) {
       <div className="space-y-4">
         {stale}
         {failure && <ProblemNotice error={failure.error} onRetry={failure.retry} />}
+        {isWaiting(task.state) && <WhyItWaits id={task.id} />}
         <TaskFacts task={task} />
         <Timing task={task} scheduleZone={scheduleZone} />
         {task.error && (
@@ -126,6 +127,18 @@ function TaskDetail({ task, above, stale }: TaskDetailProps) {
         />
       </div>
     </Page>
+  );
+}
+
+const isWaiting = (state: Task["state"]) => state === "blocked" || state === "queued" || state === "retrying";
+
+function WhyItWaits({ id }: { id: string }) {
+  const { data } = useQuery(explanationQuery(id));
+  if (!data) return null;
+  return (
+    <section className="card px-4 py-3 wrap-anywhere" aria-label="Why it does not run">
+      {data.summary}
+    </section>
   );
 }
 

@@ -1,6 +1,8 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { createRoute, Link } from "@tanstack/react-router";
 import { useEffect } from "react";
+import { useActionFailure } from "../components/action-failure.ts";
+import { BulkActions } from "../components/bulk-actions.tsx";
 import { type Column, DataTable } from "../components/data-table.tsx";
 import { EmptyState, LoadingRows } from "../components/empty-state.tsx";
 import { Icon } from "../components/icons.tsx";
@@ -110,6 +112,7 @@ function TasksPage() {
   const tasks = useQuery({ ...tasksQuery(filterOf(search)), placeholderData: keepPreviousData });
   const filtered = Object.keys(search).some((key) => key !== "later" && key !== "page" && key !== "zone");
   const { page, ...firstPage } = search;
+  const [failure, reportFailure] = useActionFailure();
 
   return (
     <Page
@@ -128,6 +131,17 @@ function TasksPage() {
           void navigate({ search: (before) => clean({ ...before, ...change, page: undefined }), replace: true })
         }
       />
+      {filtered && (
+        <div className="mb-3 flex flex-wrap items-center gap-2">
+          <span className="text-xs text-muted">All that match:</span>
+          <BulkActions of="as filtered" filter={filterOf(search)} onFailure={reportFailure} />
+        </div>
+      )}
+      {failure && (
+        <div className="mb-4">
+          <ProblemNotice error={failure.error} onRetry={failure.retry} />
+        </div>
+      )}
       {tasks.error && (
         <div className="mb-4">
           <ProblemNotice error={tasks.error} onRetry={() => void tasks.refetch()} />

@@ -167,6 +167,7 @@ function concernsOf({ everything, tasks, taskIds, schedules }: Pending): Concern
       case "schedule":
         return everything || tasks || schedules;
       // They change with every start; they are read again by themselves.
+      case "failures":
       case "lateness":
       case "schedule-stats":
         return everything;

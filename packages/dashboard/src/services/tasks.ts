@@ -125,6 +125,14 @@ export function attemptsQuery(id: string) {
   });
 }
 
+/** Why it does not run. Read again with the task. */
+export function explanationQuery(id: string) {
+  return queryOptions({
+    queryKey: ["task", id, "explanation"],
+    queryFn: ({ signal }) => request<{ summary: string }>("GET", `${taskPath(id)}/explain`, { signal }),
+  });
+}
+
 /** What workers declared, for completion while typing. */
 export function typesQuery() {
   return queryOptions({

@@ -20,6 +20,7 @@ import { openApiDocument, swaggerTransforms } from "./openapi.ts";
 import { fromFastify, PROBLEM_TYPE, toProblem } from "./problem.ts";
 import { calendarRoutes } from "./routes/calendars.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { failureRoutes } from "./routes/failures.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { latenessRoutes } from "./routes/lateness.ts";
 import { operationRoutes } from "./routes/operations.ts";
@@ -104,6 +105,7 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
     outlookRoutes(api, routes);
     calendarRoutes(api, routes);
     operationRoutes(api, routes);
+    failureRoutes(api, routes);
     latenessRoutes(api, routes);
     statsRoutes(api, routes);
     typeRoutes(api, routes);

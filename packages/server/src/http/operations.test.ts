@@ -36,6 +36,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(begun.body).toEqual({
       id: expect.stringMatching(/^op_[0-9a-z]{13}$/),
       kind: "backfill",
+      action: null,
       state: "running",
       schedule: "hourly",
       matched: 3,

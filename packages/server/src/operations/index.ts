@@ -1,10 +1,12 @@
 export { deleteCalendar, foreseeCalendar, getCalendar, listCalendars, putCalendar } from "./calendars.ts";
 export type { Deps, Idempotency, LaneName, Log, TaskDispatcher } from "./deps.ts";
 export { explainSchedule } from "./explain-schedule.ts";
+export { explainTask } from "./explain-task.ts";
+export { listFailures } from "./failures.ts";
 export { listFires } from "./fires.ts";
 export { listLateness } from "./lateness.ts";
 export { settle } from "./new-task.ts";
-export { backfillSchedule, cancelOperation, getOperation, listOperations } from "./operations.ts";
+export { backfillSchedule, bulkTasks, cancelOperation, getOperation, listOperations } from "./operations.ts";
 export { scheduleLoad } from "./schedule-load.ts";
 export { getScheduleStats } from "./schedule-stats.ts";
 export * from "./schedules.ts";

@@ -1,8 +1,10 @@
 /** What goes on in the background for somebody: begun, looked at, cancelled. A loop does the work, on any node. */
 import { CarillonError, formatId, formatInstant, type Id, limits, parseId } from "@carillon/core";
-import type { OperationRecord } from "@carillon/store";
+import type { NewOperation, OperationRecord } from "@carillon/store";
+import type { BulkTasks } from "../http/schemas/bulk.ts";
 import type { Backfill, ListOperations, OperationAnswer } from "../http/schemas/operations.ts";
 import { countBackfill, toBackfillRequest } from "./backfill.ts";
+import { countBulk, nameOf, readBulkRequest, toBulkRequest } from "./bulk.ts";
 import { type Deps, IDEMPOTENCY_TTL_MS, type Idempotency } from "./deps.ts";
 import { insertTasks } from "./insert-tasks.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
@@ -15,12 +17,41 @@ export async function backfillSchedule(
   name: string,
   input: Backfill,
   key: Idempotency | null = null,
-): Promise<{ operation: OperationAnswer; replayed: boolean }> {
+): Promise<BegunOperation> {
   const schedule = await findSchedule(deps, namespace, name);
   const declared = (await deps.types.of(namespace)).get(schedule.definition.task.type);
   const request = toBackfillRequest(schedule, input, declared);
   const matched = await countBackfill(request, deps.clock);
+  const { id: scheduleId } = schedule;
+  return begin(deps, { namespace, kind: "backfill", scheduleId, request: JSON.stringify(request), matched }, key);
+}
+
+/** `dryRun`: it is only counted. */
+export async function bulkTasks(
+  deps: Deps,
+  namespace: string,
+  input: BulkTasks,
+  key: Idempotency | null = null,
+): Promise<BegunOperation | { matched: number; capped: boolean }> {
+  const request = await toBulkRequest(deps, namespace, input);
+  const count = await countBulk(deps, namespace, request);
+  if (input.dryRun) return count;
+  const { matched } = count;
+  return begin(deps, { namespace, kind: "bulk", scheduleId: null, request: JSON.stringify(request), matched }, key);
+}
+
+export interface BegunOperation {
+  operation: OperationAnswer;
+  replayed: boolean;
+}
+
+async function begin(
+  deps: Deps,
+  operation: Omit<NewOperation, "id">,
+  key: Idempotency | null,
+): Promise<BegunOperation> {
   const now = deps.clock.now();
+  const { namespace } = operation;
   let id = deps.ids.next(now);
   let replayed = false;
   if (key) {
@@ -32,9 +63,7 @@ export async function backfillSchedule(
       replayed = true;
     }
   }
-  const { id: scheduleId } = schedule;
-  const begun = { id, namespace, kind: "backfill", scheduleId, request: JSON.stringify(request), matched } as const;
-  return { operation: toOperation(await deps.store.createOperation(begun, now)), replayed };
+  return { operation: toOperation(await deps.store.createOperation({ ...operation, id }, now)), replayed };
 }
 
 export async function getOperation(deps: Deps, namespace: string, text: string): Promise<OperationAnswer> {
@@ -78,6 +107,7 @@ function toOperation(record: OperationRecord): OperationAnswer {
   return {
     id: formatId("operation", record.id),
     kind,
+    action: kind === "bulk" ? nameOf(readBulkRequest(record).action) : null,
     state,
     schedule: scheduleName,
     matched,

@@ -126,6 +126,12 @@ function taskNotFound(text: string): CarillonError {
   return new CarillonError("task_not_found", { detail: `There is no task ${text.slice(0, 64)}.` });
 }
 
+export async function findTask({ store }: Deps, namespace: string, text: string): Promise<TaskRecord> {
+  const record = await store.getTask(namespace, readTaskId(text));
+  if (!record) throw taskNotFound(text);
+  return record;
+}
+
 /** With `waitMs` it answers when the task is final, at the latest after that, or when the signal fires. */
 export async function getTask(
   deps: Deps,
@@ -169,7 +175,16 @@ export async function listTasks(
 
 const waitingStates = ["scheduled", "queued", "retrying"] as const;
 
-function toFilter({ state, type, queue, schedule, tag, q, from, to }: Omit<ListTasks, "pageSize" | "pageToken">) {
+export function toFilter({
+  state,
+  type,
+  queue,
+  schedule,
+  tag,
+  q,
+  from,
+  to,
+}: Omit<ListTasks, "pageSize" | "pageToken">): TaskFilter {
   const filter: TaskFilter = {};
   if (state) {
     const waiting = waitingStates.filter((wanted) => state.includes(wanted));
@@ -194,9 +209,7 @@ const PATCH_RETRY_MS = 50;
 export async function patchTask(deps: Deps, namespace: string, text: string, input: PatchTask): Promise<Task> {
   const id = readTaskId(text);
   if (input.payload !== undefined) {
-    const record = await deps.store.getTask(namespace, id);
-    if (!record) throw taskNotFound(text);
-    checkPayload(deps, record.type, input.payload);
+    checkPayload(deps, (await findTask(deps, namespace, text)).type, input.payload);
   }
   const patch: TaskPatch = {};
   if (input.priority !== undefined) patch.priority = input.priority;
@@ -277,11 +290,10 @@ export async function listAttempts(
   text: string,
   { pageSize = limits.defaultPageSize, pageToken }: PageQuery = {},
 ): Promise<{ attempts: AttemptAnswer[]; nextPageToken: string | null }> {
-  const id = readTaskId(text);
   const list = ["attempts", namespace, text];
   const begin = Number(readPageToken(list, pageToken) ?? 0);
-  const record = await deps.store.getTask(namespace, id);
-  if (!record) throw taskNotFound(text);
+  const record = await findTask(deps, namespace, text);
+  const { id } = record;
   const end = begin + pageSize;
   return {
     attempts: record.attempts.slice(begin, end).map((attempt) => toAttempt(attempt, idCreatedAt(id))),

@@ -13,7 +13,15 @@ import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from
 import { gates, judgeGates } from "./gates.ts";
 import { createMemoryHints } from "./hints.ts";
 import { lateness, recordLateness } from "./lateness.ts";
-import { cancelOperation, createOperation, getOperation, listOperations, stepBackfills } from "./operations.ts";
+import {
+  cancelOperation,
+  createOperation,
+  getOperation,
+  listOperations,
+  moveOperation,
+  stepBackfills,
+  takeOperations,
+} from "./operations.ts";
 import { recordOutcomes } from "./outcomes.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import {
@@ -26,7 +34,7 @@ import {
   takeBack,
 } from "./sessions.ts";
 import { skipUnstarted } from "./start-within.ts";
-import { listTasks } from "./task-list.ts";
+import { countTasks, listTasks } from "./task-list.ts";
 import { appendLogs, taskLogs } from "./task-logs.ts";
 import { cancelTask, deleteTask, getTask, patchTask, retryTask, runTaskNow } from "./tasks.ts";
 import { declareTypes, types } from "./types.ts";
@@ -73,6 +81,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
 
     getTask: verb(getTask),
     listTasks: verb(listTasks),
+    countTasks: verb(countTasks),
     taskLogs: verb(taskLogs),
     cancelTask: verb(cancelTask),
     patchTask: verb(patchTask),
@@ -102,6 +111,8 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     listOperations: verb(listOperations),
     cancelOperation: verb(cancelOperation),
     stepBackfills: verb(stepBackfills),
+    takeOperations: verb(takeOperations),
+    moveOperation: verb(moveOperation),
 
     putCalendar: verb(putCalendar),
     getCalendar: verb(getCalendar),

@@ -1,5 +1,5 @@
 import type { Id } from "@carillon/core";
-import type { BackfillPage, NewOperation, NewTask, OperationRecord, Page } from "../store.ts";
+import type { BackfillPage, NewOperation, NewTask, OperationPage, OperationRecord, Page } from "../store.ts";
 import type { MemoryDatabase } from "./database.ts";
 import { insertTask } from "./rows.ts";
 
@@ -51,15 +51,46 @@ export function cancelOperation(
   return { kind, operation: named(database, row) };
 }
 
+/** Running ones whose next page is due. */
+function dueOperations(
+  database: MemoryDatabase,
+  kind: OperationRecord["kind"],
+  { now, limit }: { now: number; limit: number },
+): OperationRecord[] {
+  return [...database.operations.values()]
+    .filter((row) => row.kind === kind && row.state === "running" && row.nextAt <= now)
+    .sort((a, b) => a.nextAt - b.nextAt || (a.id < b.id ? -1 : 1))
+    .slice(0, limit);
+}
+
+export function takeOperations(
+  database: MemoryDatabase,
+  { kind, until, ...request }: { kind: "bulk"; now: number; until: number; limit: number },
+): OperationRecord[] {
+  return dueOperations(database, kind, request).map((row) => {
+    row.nextAt = until;
+    return named(database, row);
+  });
+}
+
+export function moveOperation(database: MemoryDatabase, id: Id, page: OperationPage, now: number): boolean {
+  const row = database.operations.get(id);
+  if (!row || row.state === "done" || row.cursor !== page.from) return false;
+  row.done += page.done;
+  row.skipped += page.skipped;
+  row.failed += page.failed;
+  row.matched = Math.max(row.matched, row.done + row.skipped + row.failed);
+  Object.assign(row, { cursor: page.cursor, nextAt: now });
+  if (row.state === "running" && page.finished) end(row, "done", now);
+  return row.state === "running";
+}
+
 export function stepBackfills(
   database: MemoryDatabase,
   { now, limit, most }: { now: number; limit: number; most: number },
   plan: (operation: OperationRecord, waiting: number) => BackfillPage | null,
 ): { running: number; tasks: NewTask[] } {
-  const due = [...database.operations.values()]
-    .filter(({ kind, state, nextAt }) => kind === "backfill" && state === "running" && nextAt <= now)
-    .sort((a, b) => a.nextAt - b.nextAt || (a.id < b.id ? -1 : 1))
-    .slice(0, limit);
+  const due = dueOperations(database, "backfill", { now, limit });
   const tasks: NewTask[] = [];
   let running = 0;
   for (const row of due) {

@@ -10,14 +10,31 @@ export function listTasks(
   query: { filter: TaskFilter; now: number; pageSize: number; after: string | null },
 ): Page<TaskRecord> {
   const before = query.after === null ? null : BigInt(query.after);
-  const rows = [...database.tasks.values(), ...database.archive.values()]
-    .filter((row) => row.namespace === namespace && (before === null || row.id < before))
-    .filter((row) => matches(database, row, query.filter, query.now))
+  const rows = matching(database, namespace, query)
+    .filter((row) => before === null || row.id < before)
     .sort((a, b) => (a.id > b.id ? -1 : 1));
   const items = rows
     .slice(0, query.pageSize)
     .map((row) => ({ ...taskRecord(database, row), payload: null, result: null }));
   return { items, next: rows.length > query.pageSize ? String(items.at(-1)!.id) : null };
+}
+
+export function countTasks(
+  database: MemoryDatabase,
+  namespace: string,
+  { cap, ...query }: { filter: TaskFilter; now: number; cap: number },
+): number {
+  return Math.min(cap, matching(database, namespace, query).length);
+}
+
+function matching(
+  database: MemoryDatabase,
+  namespace: string,
+  { filter, now }: { filter: TaskFilter; now: number },
+): TaskRow[] {
+  return [...database.tasks.values(), ...database.archive.values()].filter(
+    (row) => row.namespace === namespace && matches(database, row, filter, now),
+  );
 }
 
 function matches(database: MemoryDatabase, row: TaskRow, filter: TaskFilter, now: number): boolean {

@@ -21,12 +21,36 @@ export async function listTasks(
   return { items, next: rows.length > pageSize ? String(items.at(-1)!.id) : null };
 }
 
+export async function countTasks(
+  db: Db,
+  namespace: string,
+  { filter, now, cap }: { filter: TaskFilter; now: number; cap: number },
+): Promise<number> {
+  const matching = composeRows(namespace, { filter, now, most: cap, after: null });
+  if (!matching) return 0;
+  const text = `select count(*)::int4 from (${matching.rows}) matching`;
+  const [[count]] = (await db.query<[number]>({ name: "", text }, matching.values)) as [[number]];
+  return count;
+}
+
 /** Null: no state that was asked for exists. */
 export function composeList(
   namespace: string,
-  { filter, now, pageSize, after }: { filter: TaskFilter; now: number; pageSize: number; after: string | null },
+  { pageSize, ...query }: { filter: TaskFilter; now: number; pageSize: number; after: string | null },
 ): { statement: Statement; values: unknown[] } | null {
-  const values: unknown[] = [namespace, pageSize + 1];
+  const page = composeRows(namespace, { ...query, most: pageSize + 1 });
+  if (!page) return null;
+  const columns = { payload: "null::text", result: "null::text" };
+  const statement = { name: "", text: `${selectRecords(page.rows, columns)}\n order by t.id desc` };
+  return { statement, values: page.values };
+}
+
+/** The newest `most` rows of both tables that match. */
+function composeRows(
+  namespace: string,
+  { filter, now, most, after }: { filter: TaskFilter; now: number; most: number; after: string | null },
+): { rows: string; values: unknown[] } | null {
+  const values: unknown[] = [namespace, most];
   const both = ["namespace = $1"];
   const parameter = (value: unknown) => `$${values.push(value)}`;
 
@@ -67,10 +91,7 @@ export function composeList(
   }
   if (sides.length === 0) return null;
   const [only] = sides as [string];
-  const rows = sides.length === 1 ? only : `${sides.join("\nunion all\n")}\norder by id desc limit $2`;
-  const columns = { payload: "null::text", result: "null::text" };
-  const statement = { name: "", text: `${selectRecords(rows, columns)}\n order by t.id desc` };
-  return { statement, values };
+  return { rows: sides.length === 1 ? only : `${sides.join("\nunion all\n")}\norder by id desc limit $2`, values };
 }
 
 const newest = (rows: string, where: string[], order = "id") =>

@@ -1,6 +1,6 @@
 /** Operations: rows that say what is going on in the background, and how far it has come. */
 import type { Id } from "@carillon/core";
-import type { NewOperation, OperationRecord, Page } from "../store.ts";
+import type { NewOperation, OperationPage, OperationRecord, Page } from "../store.ts";
 import type { Db, Statement } from "./db.ts";
 import { instant, ms } from "./records.ts";
 
@@ -35,6 +35,29 @@ export async function cancelOperation(
   const operation = await getOperation(db, namespace, id);
   if (!operation) return { kind: "not_found" };
   return { kind: cancelled.length > 0 ? "done" : "final", operation };
+}
+
+export async function takeOperations(
+  db: Db,
+  { kind, now, until, limit }: { kind: "bulk"; now: number; until: number; limit: number },
+): Promise<OperationRecord[]> {
+  const rows = await db.query(takeDue, [kind, now, until, limit]);
+  return rows.map(toOperation);
+}
+
+export async function moveOperation(db: Db, id: Id, page: OperationPage, now: number): Promise<boolean> {
+  const { from, cursor, done, skipped, failed, finished } = page;
+  const [moved] = await db.query<[running: boolean]>(countPage, [
+    id,
+    from,
+    cursor,
+    done,
+    skipped,
+    failed,
+    finished,
+    now,
+  ]);
+  return moved?.[0] ?? false;
 }
 
 export const operationColumns = `operation.id, operation.namespace, operation.kind, operation.state, operation.schedule_id, schedule.name,
@@ -109,4 +132,32 @@ const cancelRunning: Statement = {
 update operation set state = 'cancelled', finished_at = ${instant("$3")}
  where namespace = $1 and id = $2 and state = 'running'
 returning id`,
+};
+
+const takeDue: Statement = {
+  name: "take_operations",
+  text: `
+with due as materialized (
+  select id from operation
+   where kind = $1 and state = 'running' and next_at <= ${instant("$2")}
+   order by next_at, id limit $4
+     for update skip locked),
+taken as (
+  update operation set next_at = ${instant("$3")}
+   where id = any(array(select id from due))
+  returning *)
+select ${operationColumns} from taken ${operationRows} order by operation.id`,
+};
+
+/** One that was cancelled meanwhile keeps its end. `$7`: nothing is left. */
+const countPage: Statement = {
+  name: "count_operation_page",
+  text: `
+update operation
+   set cursor = $3, done = done + $4, skipped = skipped + $5, failed = failed + $6,
+       matched = greatest(matched, done + skipped + failed + $4 + $5 + $6), next_at = ${instant("$8")},
+       state = case when state = 'running' and $7 then 'done' else state end,
+       finished_at = case when state = 'running' and $7 then ${instant("$8")} else finished_at end
+ where id = $1 and cursor is not distinct from $2 and (state = 'cancelled' or state = 'running')
+returning state = 'running'`,
 };

@@ -17,9 +17,16 @@ import { judgeGates } from "./judge-gates.ts";
 import { createCatalog } from "./lanes.ts";
 import { lateness, recordLateness } from "./lateness.ts";
 import { adopt, giveBack, leases, markRunning, takeBack } from "./leases.ts";
-import { listTasks, taskLogs } from "./list.ts";
+import { countTasks, listTasks, taskLogs } from "./list.ts";
 import { createAppendLogs } from "./logs.ts";
-import { cancelOperation, createOperation, getOperation, listOperations } from "./operations.ts";
+import {
+  cancelOperation,
+  createOperation,
+  getOperation,
+  listOperations,
+  moveOperation,
+  takeOperations,
+} from "./operations.ts";
 import { createRecordOutcomes } from "./outcomes.ts";
 import { cancelTask, deleteTask, patchTask, retryTask, runTaskNow } from "./people.ts";
 import { planSchedules } from "./plan.ts";
@@ -89,6 +96,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
 
     getTask: (namespace, id) => getTask(reads, namespace, id),
     listTasks: (namespace, query) => listTasks(reads, namespace, query),
+    countTasks: (namespace, query) => countTasks(reads, namespace, query),
     taskLogs: (namespace, id, query) => taskLogs(reads, namespace, id, query),
     cancelTask: (namespace, id, request) => cancelTask(control, namespace, id, request),
     patchTask: (namespace, id, patch, now) => patchTask(control, namespace, id, patch, now),
@@ -118,6 +126,8 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     listOperations: (namespace, query) => listOperations(reads, namespace, query),
     cancelOperation: (namespace, id, now) => cancelOperation(control, namespace, id, now),
     stepBackfills: (request, plan) => stepBackfills(control, catalog, request, plan),
+    takeOperations: (request) => takeOperations(control, request),
+    moveOperation: (id, page, now) => moveOperation(control, id, page, now),
 
     putCalendar: (calendar, nextFireAt) => putCalendar(control, calendar, nextFireAt),
     getCalendar: (namespace, name) => getCalendar(reads, namespace, name),

@@ -1,5 +1,5 @@
 import type { Id } from "@carillon/core";
-import type { BackfillPage, OperationRecord } from "@carillon/store";
+import type { BackfillPage, OperationPage, OperationRecord } from "@carillon/store";
 import { expect } from "vitest";
 import { final, type Promises, type World } from "./world.ts";
 
@@ -110,6 +110,44 @@ export const operations: Promises = {
     await t.store.maintain({ now: t.now, retentionMs: 86_400_000, logRetentionMs: 86_400_000 });
     const left = await t.store.listOperations(t.namespace, { pageSize: 10, after: null });
     expect(left.items.map(({ id }) => id)).toEqual([ids[0], ids[2]]);
+  },
+  "a page of an operation is one node's until it has counted it, or has had it for too long": async (t) => {
+    const begun = { namespace: t.namespace, kind: "bulk", scheduleId: null, request: "{}", matched: 3 } as const;
+    const { id } = await t.store.createOperation({ ...begun, id: t.newTask().id }, t.now);
+    const take = () => t.store.takeOperations({ kind: "bulk", now: t.now, until: t.now + 60_000, limit: 5 });
+    const move = (from: string | null, cursor: string, more: Partial<OperationPage> = {}) =>
+      t.store.moveOperation(id, { from, cursor, done: 2, skipped: 1, failed: 0, finished: false, ...more }, t.now);
+    const read = () => t.store.getOperation(t.namespace, id);
+    const taken = await Promise.all([take(), take(), take()]);
+    expect(taken.flat()).toMatchObject([{ id, cursor: null, request: "{}", scheduleName: null }]);
+    expect(await step(t, never)).toEqual({ running: 0, tasks: [] });
+    t.now += 60_000;
+    expect(await take()).toMatchObject([{ id, cursor: null }]);
+    // Both may have done the page; it counts once.
+    expect(await Promise.all([move(null, "7"), move(null, "7")])).toEqual(expect.arrayContaining([true, false]));
+    expect(await take()).toMatchObject([{ id, cursor: "7" }]);
+    expect(await move("7", "5", { failed: 1 })).toBe(true);
+    expect(await read()).toMatchObject({ state: "running", matched: 7, done: 4, skipped: 2, failed: 1 });
+    expect(await move("5", "5", { done: 0, skipped: 0, finished: true })).toBe(false);
+    expect(await move("5", "5", { finished: true })).toBe(false);
+    expect(await read()).toMatchObject({ state: "done", matched: 7, done: 4, finishedAt: t.now });
+    expect(await take()).toEqual([]);
+  },
+  "what was under way when an operation was cancelled is counted, and nothing follows": async (t) => {
+    const begun = { namespace: t.namespace, kind: "bulk", scheduleId: null, request: "{}", matched: 9 } as const;
+    const { id } = await t.store.createOperation({ ...begun, id: t.newTask().id }, t.now);
+    const take = () => t.store.takeOperations({ kind: "bulk", now: t.now, until: t.now + 1, limit: 5 });
+    await take();
+    await t.store.cancelOperation(t.namespace, id, t.now);
+    const page = { from: null, cursor: "7", done: 2, skipped: 0, failed: 0, finished: false };
+    expect(await t.store.moveOperation(id, page, t.now + 5)).toBe(false);
+    expect(await t.store.getOperation(t.namespace, id)).toMatchObject({
+      state: "cancelled",
+      done: 2,
+      finishedAt: t.now,
+    });
+    t.now += 60_000;
+    expect(await take()).toEqual([]);
   },
   "the ledger remembers a backfilled fire, however old, as long after as any other": async (t) => {
     const schedule = await put(t);

@@ -1,8 +1,9 @@
-import { backfillSchedule, cancelOperation, getOperation, listOperations } from "../../operations/index.ts";
+import { backfillSchedule, bulkTasks, cancelOperation, getOperation, listOperations } from "../../operations/index.ts";
 import type { App, RouteDeps } from "../deps.ts";
 import { readIdempotency } from "../idempotency.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
 import { answers, emptyBody, idempotencyHeader } from "../openapi.ts";
+import { bulkCount, bulkTasksBody } from "../schemas/bulk.ts";
 import {
   backfillBody,
   listOperationsQuery,
@@ -11,7 +12,7 @@ import {
   operationParams,
 } from "../schemas/operations.ts";
 import { scheduleParams } from "../schemas/schedules.ts";
-import { verb } from "../verb.ts";
+import { collectionVerb, verb } from "../verb.ts";
 
 const OPERATIONS = "/api/v1/operations";
 const tags = ["operations"];
@@ -36,6 +37,30 @@ export function operationRoutes(app: App, deps: RouteDeps): void {
     async (request, reply) => {
       const { name } = request.params;
       const { operation, replayed } = await backfillSchedule(deps, namespace, name, request.body, request.idempotency);
+      if (replayed) reply.header("idempotent-replayed", "true");
+      return reply.code(202).header("location", `${OPERATIONS}/${operation.id}`).send(operation);
+    },
+  );
+
+  app.post(
+    collectionVerb("/api/v1/tasks", "bulk"),
+    {
+      preValidation: readIdempotency,
+      schema: {
+        tags: ["tasks"],
+        operationId: "bulkTasks",
+        summary: "Cancel, retry or hurry all tasks that match, or change their priority",
+        description:
+          "In the background, the newest first; the answer is an operation that counts them. A task that has changed before its turn comes is left alone. `dryRun`: 200, and nothing but their number.",
+        headers: idempotencyHeader,
+        body: bulkTasksBody,
+        response: answers({ 202: operationAnswer, 200: bulkCount }),
+      },
+    },
+    async (request, reply) => {
+      const answer = await bulkTasks(deps, namespace, request.body, request.idempotency);
+      if (!("operation" in answer)) return reply.code(200).send(answer);
+      const { operation, replayed } = answer;
       if (replayed) reply.header("idempotent-replayed", "true");
       return reply.code(202).header("location", `${OPERATIONS}/${operation.id}`).send(operation);
     },

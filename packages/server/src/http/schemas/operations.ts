@@ -21,12 +21,22 @@ export type ListOperations = z.output<typeof listOperationsQuery>;
 export const operationAnswer = z
   .strictObject({
     id: z.string().meta({ examples: ["op_01jd3v8q7x2m4"] }),
-    kind: z.enum(["backfill"]),
+    kind: z.enum(["backfill", "bulk"]),
+    action: z
+      .enum(["cancel", "retry", "run-now", "priority"])
+      .nullable()
+      .meta({ description: "Of `bulk`: what is done to the tasks." }),
     state: z.enum(["running", "done", "cancelled"]),
     schedule: z.string().nullable(),
-    matched: z.int().meta({ description: "How many things it is about." }),
+    matched: z.int().meta({
+      description:
+        "How many things it is about. Of `bulk`: counted at the beginning, up to a bound, beyond which it grows.",
+    }),
     done: z.int(),
-    skipped: z.int().meta({ description: "Those that needed nothing: for a backfill, fires that have a task." }),
+    skipped: z.int().meta({
+      description:
+        "Those that needed nothing: for a backfill, fires that have a task; for bulk, tasks that have changed before their turn.",
+    }),
     failed: z.int(),
     createdAt: instantAnswer,
     finishedAt: instantAnswer.nullable(),

@@ -107,6 +107,7 @@ const listTasks = command(
     await everyPage(world, (store, after) =>
       store.listTasks(world.namespaces[namespace]!, { filter, now, pageSize, after }),
     );
+    await same(world, (store) => store.countTasks(world.namespaces[namespace]!, { filter, now, cap: pageSize * 3 }));
   },
 );
 
