@@ -9,10 +9,7 @@ import { toFilter } from "./tasks.ts";
 const NAMED = 5;
 
 export async function listFailures(deps: Deps, namespace: string, query: ListFailures): Promise<FailureList> {
-  const groups = new Map<
-    string,
-    { latest: TaskRecord; oldest: number; newest: number; tasks: TaskRecord[]; count: number }
-  >();
+  const groups = new Map<string, { oldest: number; newest: number; tasks: TaskRecord[]; count: number }>();
   const filter = toFilter({ ...query, state: ["failed"] });
   let read = 0;
   let complete = false;
@@ -20,7 +17,7 @@ export async function listFailures(deps: Deps, namespace: string, query: ListFai
     for (const task of tasks) {
       const fingerprint = fingerprintOf(task.type, task.error!);
       const endedAt = task.finishedAt!;
-      const group = groups.get(fingerprint) ?? { latest: task, oldest: endedAt, newest: endedAt, tasks: [], count: 0 };
+      const group = groups.get(fingerprint) ?? { oldest: endedAt, newest: endedAt, tasks: [], count: 0 };
       groups.set(fingerprint, group);
       group.count++;
       group.oldest = Math.min(group.oldest, endedAt);
@@ -32,15 +29,18 @@ export async function listFailures(deps: Deps, namespace: string, query: ListFai
   }
   const sorted = [...groups].sort(([, a], [, b]) => b.count - a.count || b.newest - a.newest);
   return {
-    failures: sorted.slice(0, limits.pageSize).map(([fingerprint, { latest, oldest, newest, tasks, count }]) => ({
-      fingerprint,
-      type: latest.type,
-      error: { code: latest.error!.code, name: latest.error!.name, message: latest.error!.message },
-      count,
-      firstAt: formatInstant(oldest),
-      lastAt: formatInstant(newest),
-      tasks: tasks.map(({ id }) => formatId("task", id)),
-    })),
+    failures: sorted.slice(0, limits.pageSize).map(([fingerprint, { oldest, newest, tasks, count }]) => {
+      const { type, error } = tasks[0]!;
+      return {
+        fingerprint,
+        type,
+        error: { code: error!.code, name: error!.name, message: error!.message },
+        count,
+        firstAt: formatInstant(oldest),
+        lastAt: formatInstant(newest),
+        tasks: tasks.map(({ id }) => formatId("task", id)),
+      };
+    }),
     read,
     complete: complete && groups.size <= limits.pageSize,
   };
