@@ -126,7 +126,7 @@ export function deleteSchedule(database: MemoryDatabase, namespace: string, name
   if (!row) return false;
   const past = pastAfterChange(row, now, calendarsOf(database, row), { last: true });
   withdraw(database, row, now, (fire) => Object.assign(fire, withdrawn("deleted")));
-  Object.assign(row, { deletedAt: now, past, zoneData: null });
+  Object.assign(row, { deletedAt: now, updatedAt: now, past, zoneData: null });
   database.scheduleNames.delete(nameKey(namespace, name));
   return true;
 }
