@@ -327,6 +327,10 @@ update schedule
  where id = $1`,
 };
 
+/** Nothing is planned further ahead; a statement that says so looks at two days of the ledger instead of all those to come. */
+const PLANNED_AHEAD_MS = 86_400_000;
+const isAhead = `fire.fire_at > ${instant("$2")} and fire.fire_at <= ${instant(`($2::float8 + ${PLANNED_AHEAD_MS})`)}`;
+
 /** Tasks of fires after `$2` that nobody ever claimed. A claim that is about to commit is waited for, and keeps its task. */
 const gone = `
 locked as materialized (
@@ -338,7 +342,7 @@ gone as (
   delete from task using locked
    where task.id = any(array(select id from locked)) and task.id = locked.id
   returning task.id, task.fire_at)`;
-const theirFires = `fire.schedule_id = $1 and fire.fire_at > ${instant("$2")} and fire.fire_at = gone.fire_at and fire.task_id = gone.id`;
+const theirFires = `fire.schedule_id = $1 and ${isAhead} and fire.fire_at = gone.fire_at and fire.task_id = gone.id`;
 
 const withdrawPlanned: Statement = {
   name: "withdraw_planned",
@@ -361,7 +365,7 @@ select count(*) from gone`,
 /** What a pause would have skipped. */
 const unskip: Statement = {
   name: "unskip",
-  text: `delete from fire where schedule_id = $1 and fire_at > ${instant("$2")} and outcome = 'skipped'`,
+  text: `delete from fire where schedule_id = $1 and ${isAhead} and outcome = 'skipped'`,
 };
 
 const selectById: Statement = {
