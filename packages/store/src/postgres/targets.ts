@@ -156,12 +156,12 @@ const park: Statement = {
   name: "park_tasks",
   text: `
 with held as materialized (
-  select t.id, t.recall is not distinct from 'cancel' as cancelled ${isHeld("$2", "$3")} and t.session = $1
+  select t.id, t.session = $1 as ours, t.recall is not distinct from 'cancel' as cancelled ${isHeld("$2", "$3")}
    order by t.id
      for update of t),
 gone as (
   delete from task t using held
-   where t.id = any($2::int8[]) and t.id = held.id and held.cancelled
+   where t.id = any($2::int8[]) and t.id = held.id and held.ours and held.cancelled
   returning t.*),
 archived as (${insertIntoArchive("gone", {
     started_at: "null",
@@ -178,7 +178,7 @@ parked as (
     from held
     join unnest($2::int8[], $4::text[], $5::text[], $6::text[]) as x(id, namespace, name, reason) on x.id = held.id
     join target on target.namespace = x.namespace and target.name = x.name
-   where t.id = any($2::int8[]) and t.id = held.id and not held.cancelled
+   where t.id = any($2::int8[]) and t.id = held.id and held.ours and not held.cancelled
   returning t.id)
 select id from archived union all select id from parked order by id`,
 };
