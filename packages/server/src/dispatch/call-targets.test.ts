@@ -55,6 +55,16 @@ test("one task at a time tries a target that was left alone, and when it answers
   expect(await t.store.watchedTargets()).toEqual([]);
 });
 
+test("a target that lets every call run out of time is left alone too, although its failures are seconds apart", async () => {
+  const t = await setup({ callMs: 2 });
+  const worker = t.worker({ types: ["http"], slots: 10 });
+  worker.onTask = (task) => t.clock.after(2_000, () => worker.end(task, failed(), 2_000));
+  await t.insert(Array.from({ length: 30 }, () => call(t, "hangs.example")));
+  await t.clock.advance(9_000);
+  expect(await t.store.watchedTargets()).toMatchObject([{ state: "open", trips: 1 }]);
+  expect(callsOf(worker, "hangs.example").length).toBeLessThanOrEqual(7);
+});
+
 test("a target that asks to be left alone is, for as long as it asked", async () => {
   const t = await setup({ callMs: 2 });
   const worker = t.worker({ types: ["http"], slots: 5 });

@@ -241,8 +241,8 @@ export function createCallTargets(
   function adopt(target: Target, row: TargetRecord): void {
     target.id = row.id;
     target.trips = row.trips;
-    if (row.state === "closed") Object.assign(target, { state: "closed", until: 0, health: healthy });
-    else Object.assign(target, { state: row.state, until: row.until! });
+    if (row.state === target.state) target.until = row.until ?? 0;
+    else Object.assign(target, { state: row.state, until: row.until ?? 0, health: healthy });
   }
 
   return {
