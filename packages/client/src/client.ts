@@ -5,6 +5,7 @@ import { type Fetch, type HttpOptions, type LocalCalls, open, request } from "./
 import { OperationsClient } from "./operations-client.ts";
 import { QueuesClient } from "./queues-client.ts";
 import { SchedulesClient } from "./schedules-client.ts";
+import { TargetsClient } from "./targets-client.ts";
 import { TasksClient } from "./tasks-client.ts";
 import type { Lateness, Stats } from "./types.ts";
 
@@ -27,6 +28,7 @@ export class Carillon {
   readonly tasks: TasksClient;
   readonly schedules: SchedulesClient;
   readonly calendars: CalendarsClient;
+  readonly targets: TargetsClient;
   readonly operations: OperationsClient;
   readonly queues: QueuesClient;
   readonly #http: HttpOptions;
@@ -47,6 +49,7 @@ export class Carillon {
     this.tasks = new TasksClient(this.#http);
     this.schedules = new SchedulesClient(this.#http);
     this.calendars = new CalendarsClient(this.#http);
+    this.targets = new TargetsClient(this.#http);
     this.operations = new OperationsClient(this.#http);
     this.queues = new QueuesClient(this.#http);
   }

@@ -161,6 +161,21 @@ export interface Schedule {
 
 export type Weekday = "MON" | "TUE" | "WED" | "THU" | "FRI" | "SAT" | "SUN";
 
+/** What tasks call (for `http` host and port), and had trouble. */
+export interface Target {
+  name: string;
+  /** `open`: tasks that call it wait; `half-open`: one of them at a time tries. */
+  state: "closed" | "open" | "half-open";
+  since: string;
+  /** When an open one is tried next. */
+  until: string | null;
+  /** How often it opened without closing in between. */
+  trips: number;
+  reason: string | null;
+  /** Tasks that wait for it, counted up to 1,000. */
+  waiting: number;
+}
+
 /** As lists show it; a single calendar also has `ics`. */
 export interface CalendarSummary {
   name: string;

@@ -1,6 +1,9 @@
 /** How a task stands, and what keeps it from running. */
+
+import { BREAKER_OPEN, TARGET_BUSY } from "./call-target.ts";
 import { formatDuration } from "./duration.ts";
 import { whyWaiting } from "./explain-overlap.ts";
+import { type AwaitedTarget, whyTargetAwaited } from "./explain-target.ts";
 import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
 import { formatInstant, formatLocal } from "./instant.ts";
 import type { OverlapPolicy } from "./overlap.ts";
@@ -40,6 +43,8 @@ export interface TaskToExplain {
   overlap: OverlapPolicy | null;
   /** The schedule's other tasks that are not final, if it waits for them. */
   others: readonly string[];
+  /** What it calls, if it waits for that; left out: it does not, or nothing is known. */
+  target?: AwaitedTarget | null;
   /** Of its namespace, as nodes knew them some seconds ago. */
   pools: readonly ServingPool[];
   /** How many tasks of its queue may start now, itself included. */
@@ -50,7 +55,10 @@ export interface TaskToExplain {
 const MESSAGE_LENGTH = 200;
 const ZONE = "UTC";
 
-export function explainTask({ now, task, overlap, others, pools, due }: TaskToExplain): Explanation {
+export function explainTask({ now, task, overlap, others, target, pools, due }: TaskToExplain): Explanation {
+  if (waitsForTarget(task)) {
+    return sentence([whyTargetAwaited({ reason: task.reason!, refs: [task.id] }, target ?? null, now)]);
+  }
   const stands = howItStands("The task", task, { now, zone: ZONE, overlap });
   if (stands.code === "overlap") return sentence([{ ...stands, refs: [...others] }]);
   switch (task.state) {
@@ -62,6 +70,11 @@ export function explainTask({ now, task, overlap, others, pools, due }: TaskToEx
     default:
       return sentence([stands]);
   }
+}
+
+/** It may have been tried before. */
+export function waitsForTarget({ state, reason }: Pick<ExplainedTask, "state" | "reason">): boolean {
+  return (state === "queued" || state === "retrying") && (reason === BREAKER_OPEN || reason === TARGET_BUSY);
 }
 
 function whyUnserved({ type, queue }: ExplainedTask, pools: readonly ServingPool[]): ExplanationReason[] {

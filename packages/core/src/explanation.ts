@@ -28,6 +28,8 @@ export const reasonCodes = [
   "retry_at",
   "task_queued",
   "no_worker",
+  "breaker_open",
+  "target_busy",
   "no_credit",
   "backlog",
   "starting",

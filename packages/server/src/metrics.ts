@@ -3,7 +3,7 @@
  * can be replaced here. Labels are queues and types, never ids or namespaces, and bounded: what users name beyond a limit is counted
  * together as `_other`.
  */
-import { latenessBucketsMs, latenessPhases } from "@carillon/core";
+import { latenessBucketsMs, latenessPhases, type TargetState } from "@carillon/core";
 import type { Lane } from "@carillon/store";
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { createEndedBook, durationBuckets, type EndedBook } from "./ended-book.ts";
@@ -38,6 +38,7 @@ export interface Metrics {
   loopRan(loop: string, atSeconds: number): void;
   /** Values read when somebody scrapes. */
   workers(read: () => { queue: string; state: "free" | "busy"; count: number }[]): void;
+  targets(read: () => { name: string; state: TargetState }[]): void;
   /** When it fails, its series are left out. */
   depths(read: () => Promise<QueueDepth[]>): void;
   /** The Prometheus text format. */
@@ -147,6 +148,18 @@ export function createMetrics(
         },
       });
     },
+    targets(read) {
+      new Gauge({
+        name: "carillon_breaker_state",
+        help: "Of targets that tasks call and that had trouble lately: 0 closed, 1 half-open, 2 open",
+        labelNames: ["target"],
+        registers,
+        collect() {
+          this.reset();
+          for (const { name, state } of read().slice(0, MAX_TARGETS)) this.set({ target: name }, breakerValues[state]);
+        },
+      });
+    },
     depths(read) {
       readDepths = read;
     },
@@ -164,6 +177,10 @@ export function createMetrics(
     },
   };
 }
+
+/** Those that are not shown any more are closed. */
+const MAX_TARGETS = 1_000;
+const breakerValues = { closed: 0, "half-open": 1, open: 2 } as const satisfies Record<TargetState, number>;
 
 /** The fullest queues by name, the rest together. */
 function boundedQueues<Row extends { queue: string; count: number }>(rows: Row[]): Row[] {

@@ -173,6 +173,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     });
     await app.ready();
     undo.push(() => app.close());
+    metrics.targets(() => engine.dispatcher.troubledTargets());
     metrics.workers(() => workerSlots(engine.dispatcher.workers()));
     metrics.depths(() => queueDepths(store, clock.now()));
     const writeLateness = latenessRound({ store, clock, book: latenessBook, session: engine.session });

@@ -17,6 +17,7 @@ import type {
   PublicState,
   ServingPool,
   StoredState,
+  TargetState,
   TaskError,
   TaskPolicy,
 } from "@carillon/core";
@@ -436,6 +437,44 @@ export interface JudgedGates {
   replan: boolean;
 }
 
+// -------------------------------------------------------------------------------------------------------------------- targets
+
+/** Something that tasks call (for `http` the host and port of the URL), which had trouble. */
+export interface TargetRecord {
+  /** Also of the gate at which tasks wait for it. */
+  id: Id;
+  namespace: string;
+  name: string;
+  state: TargetState;
+  /** In this state. */
+  since: number;
+  /** When an open one may be tried, and a half-open one tried again; null when closed. */
+  until: number | null;
+  /** How often it opened without closing in between. */
+  trips: number;
+  /** What its last failure was. */
+  reason: string | null;
+}
+
+export interface TargetSummary extends TargetRecord {
+  /** How many tasks wait for it, counted up to a cap. */
+  waiting: number;
+}
+
+export type TargetChange = Omit<TargetRecord, "since">;
+
+/** A held task that has not started and shall wait for its target. `id` is the target's if it is new. */
+export interface ParkedTask extends TaskRef {
+  target: Pick<TargetRecord, "id" | "namespace" | "name">;
+  reason: string;
+}
+
+export interface ReleasedTask {
+  lane: Lane;
+  priority: number;
+  dueAt: number;
+}
+
 // ----------------------------------------------------------------------------------------------------------------- operations
 
 /** What goes on in the background for somebody. `kind` says what `request` (JSON text) and `cursor` mean. */
@@ -514,6 +553,8 @@ export interface Hint {
   /** A type was declared anew, or a schedule changed: planners and caches look again. */
   types?: boolean;
   schedules?: boolean;
+  /** A target's breaker has opened or closed. */
+  targets?: boolean;
 }
 
 export interface Hints {
@@ -697,6 +738,23 @@ export interface Store {
    * One transaction, under the locks of gate and schedule.
    */
   judgeGates(request: { ids: Id[]; now: number }): Promise<JudgedGates>;
+
+  // Targets
+  /** What a node found out about a target. Of two that open it, the one that leaves it alone for longer counts. */
+  setTarget(change: TargetChange, now: number): Promise<void>;
+  /** Whoever is first once its `until` is over: half-open, until then nobody else. False: somebody else was, or it is closed. */
+  probeTarget(id: Id, request: { now: number; until: number }): Promise<boolean>;
+  /** Of all namespaces, those that are not closed or for which tasks wait. */
+  watchedTargets(): Promise<(TargetRecord & { waiting: boolean })[]>;
+  /** By name. Those that never had trouble, or none for a day, are not among them. */
+  listTargets(
+    namespace: string,
+    query: { pageSize: number; after: string | null; cap: number },
+  ): Promise<Page<TargetSummary>>;
+  /** Not started: they wait for their targets, without having cost an attempt. Answers the ids that were still held by this session. */
+  parkTasks(session: Id, tasks: ParkedTask[], now: number): Promise<Id[]>;
+  /** The most urgent `limit` tasks that wait for it may be claimed, due now. */
+  releaseParked(request: { target: Id; limit: number; now: number }): Promise<ReleasedTask[]>;
 
   // Operations
   /** One of this id that is there already is the answer. */

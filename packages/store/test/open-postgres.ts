@@ -51,6 +51,7 @@ const tables = [
   "fire",
   "gate",
   "operation",
+  "target",
   "schedule",
   "calendar_use",
   "calendar",

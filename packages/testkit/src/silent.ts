@@ -8,6 +8,7 @@ export const noMetrics: EngineOptions["metrics"] = {
   statementTook() {},
   loopRan() {},
   workers() {},
+  targets() {},
   depths() {},
   render: async () => ({ contentType: "text/plain", body: "" }),
 };

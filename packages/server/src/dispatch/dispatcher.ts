@@ -6,10 +6,11 @@
  * next instant at which something will. Nothing is handed out unless the node's session was renewed recently and its clock is certain.
  */
 import type { WorkerGate } from "@carillon/client";
-import { delay, type Id, idCreatedAt, within } from "@carillon/core";
+import { delay, type Id, idCreatedAt, type TargetState, within } from "@carillon/core";
 import type { ClaimedTask, Hint } from "@carillon/store";
 import { Loop } from "../loops/loop.ts";
 import { createAdoption } from "./adoption.ts";
+import { createCallTargets } from "./call-targets.ts";
 import { CLAIM_ANSWER_MS, createClaims } from "./claims.ts";
 import { type CreatedTask, createDemand } from "./demand.ts";
 import { createEndings } from "./endings.ts";
@@ -66,6 +67,8 @@ export interface Dispatcher extends WorkerGate {
   /** Another part made tasks pending; look soon. */
   lookSoon(): void;
   workers(): WorkerView[];
+  /** What tasks call and had trouble in the last hour. */
+  troubledTargets(): { name: string; state: TargetState }[];
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
@@ -81,11 +84,21 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   const demand = createDemand({ store, hand }, { changed, scanSoon, mayHandOut });
   const returns = createReturns(options, { hand, demand });
-  const handOut = createHandOut(options, { hand, returns, tooLate: (held) => endings.unstarted(held) });
+  const callTargets = createCallTargets(options, {
+    hand,
+    noticeCreated: (tasks) => demand.created(tasks, clock.now()),
+    wake: () => targetLoop.wake(),
+  });
+  const handOut = createHandOut(options, {
+    hand,
+    returns,
+    tooLate: (held) => endings.unstarted(held),
+    admit: callTargets.admit,
+  });
   const claims = createClaims(options, { hand, demand, returns, changed });
   const logs = createLogs(options);
   const outcomes = createOutcomes(options, { hand, demand, logs, undecided: (held) => gate.undecided(held) });
-  const endings = createEndings(options, { outcomes, changed });
+  const endings = createEndings(options, { outcomes, callTargets, changed });
   const adoption = createAdoption(options, { hand, endings, changed });
   const gate: Gate = createGate(options, { hand, demand, endings, adoption, logs, returnAll, changed });
   const watch = createWatch(options, { hand, gate: () => gate, endings });
@@ -118,7 +131,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     changed();
     return RECONCILE_MS;
   });
-  const loops = [scanLoop, watchLoop, reconcileLoop];
+  const targetLoop = loop("targets", () => callTargets.round());
+  const loops = [scanLoop, watchLoop, reconcileLoop, targetLoop];
   let unsubscribe = () => {};
 
   /** One turn, after everything of this moment has happened. */
@@ -184,7 +198,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     accept: (link, namespace) => gate.accept(link, namespace),
     start() {
-      unsubscribe = store.hints.subscribe((hint: Hint) => demand.hinted(hint));
+      unsubscribe = store.hints.subscribe((hint: Hint) => {
+        demand.hinted(hint);
+        if (hint.targets) targetLoop.wake();
+      });
       for (const each of loops) each.start();
     },
     startTelling: () => scanLoop.start(),
@@ -243,6 +260,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       changed();
     },
     lookSoon: scanSoon,
+    troubledTargets: callTargets.troubled,
     workers: () =>
       [...hand.workers]
         .filter((worker) => worker.state === "open" || worker.state === "leaving")

@@ -11,6 +11,7 @@ import {
   type StartFacts,
   splitLateness,
 } from "@carillon/core";
+import type { CallTargets } from "./call-targets.ts";
 import { type HeldTask, leaveWorker, type Pool } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Outcomes } from "./outcomes.ts";
@@ -32,12 +33,19 @@ export interface Endings {
 
 export function createEndings(
   { clock, random, metrics, session }: DispatcherOptions,
-  { outcomes, changed }: { outcomes: Outcomes; changed: () => void },
+  { outcomes, callTargets, changed }: { outcomes: Outcomes; callTargets: CallTargets; changed: () => void },
 ): Endings {
   function end(
     held: HeldTask,
     decision: OutcomeDecision,
-    facts: { startedAt: number | null; finishedAt: number; lost?: boolean; onlyIfHeldHere?: boolean },
+    facts: {
+      startedAt: number | null;
+      finishedAt: number;
+      lost?: boolean;
+      onlyIfHeldHere?: boolean;
+      /** What its worker said, or its node had to conclude. */
+      report?: AttemptReport;
+    },
   ): void {
     const { id, token } = held.claimed;
     held.outcome = {
@@ -53,6 +61,7 @@ export function createEndings(
     held.phase = "ending";
     held.since = clock.monotonic();
     leaveWorker(held);
+    callTargets.ended(held, facts.report ?? null, facts.finishedAt - (facts.startedAt ?? facts.finishedAt));
     if (held.pool) {
       if (facts.startedAt !== null) learnService(held.pool, facts.finishedAt - facts.startedAt);
       held.pool.rate.add(1);
@@ -113,7 +122,8 @@ export function createEndings(
       );
       if (!held.running) started(held, startedAt, waitedMs);
       const ended = held.stop?.why === "timeout" && report.kind === "cancelled" ? timedOut(held) : report;
-      end(held, decide(held, ended, now), { startedAt, finishedAt: Math.min(now, startedAt + ranMs) });
+      const finishedAt = Math.min(now, startedAt + ranMs);
+      end(held, decide(held, ended, now), { startedAt, finishedAt, report: ended });
     },
     lost(held) {
       const now = clock.now();
@@ -137,9 +147,10 @@ export function createEndings(
     },
     abandoned(held, why) {
       const now = clock.now();
-      const decision = why === "cancelled" ? cancelled(held) : decide(held, timedOut(held), now);
+      const report = why === "cancelled" ? null : timedOut(held);
+      const decision = report ? decide(held, report, now) : cancelled(held);
       const { worker } = held;
-      end(held, decision, { startedAt: held.handedOutAt, finishedAt: now });
+      end(held, decision, { startedAt: held.handedOutAt, finishedAt: now, ...(report && { report }) });
       const { id, token } = held.claimed;
       worker?.link.send({ kind: "lost", tasks: [{ id, token }] });
     },

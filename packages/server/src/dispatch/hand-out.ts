@@ -39,7 +39,18 @@ export interface HandOut {
 
 export function createHandOut(
   { clock }: Pick<DispatcherOptions, "clock">,
-  { hand, returns, tooLate }: { hand: Hand; returns: Returns; tooLate: (held: HeldTask) => void },
+  {
+    hand,
+    returns,
+    tooLate,
+    admit,
+  }: {
+    hand: Hand;
+    returns: Returns;
+    tooLate: (held: HeldTask) => void;
+    /** False: it does not start now, and is somebody else's to look after. */
+    admit: (held: HeldTask) => boolean;
+  },
 ): HandOut {
   function ready(held: HeldTask, pool: Pool): void {
     held.phase = "ready";
@@ -139,7 +150,8 @@ export function createHandOut(
         }
         const worker = nextFreeWorker(pool);
         if (!worker) break;
-        give(pool.ready.pop()!, worker);
+        const next = pool.ready.pop()!;
+        if (admit(next)) give(next, worker);
       }
       for (const worker of pool.workers) {
         if (worker.outbox.length > 0) worker.link.send({ kind: "tasks", tasks: worker.outbox.splice(0) });

@@ -1,4 +1,4 @@
-import type { Clock, Id, PublicState } from "@carillon/core";
+import type { Clock, Id, IdSource, PublicState } from "@carillon/core";
 import type { Store, TypeDeclaration } from "@carillon/store";
 import type { Metrics } from "../metrics.ts";
 
@@ -39,6 +39,7 @@ export interface DispatcherOptions {
   log: Log;
   feed: Feed;
   session: Lease;
+  ids: IdSource;
   /** This node's name, shown to workers. */
   node: string;
   /** Addresses of the other living nodes. */

@@ -27,6 +27,7 @@ import { operationRoutes } from "./routes/operations.ts";
 import { outlookRoutes } from "./routes/outlook.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { statsRoutes } from "./routes/stats.ts";
+import { targetRoutes } from "./routes/targets.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { typeRoutes } from "./routes/types.ts";
 import { createEventStreams } from "./sse.ts";
@@ -107,6 +108,7 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
     operationRoutes(api, routes);
     failureRoutes(api, routes);
     latenessRoutes(api, routes);
+    targetRoutes(api, routes);
     statsRoutes(api, routes);
     typeRoutes(api, routes);
     eventRoutes(api, routes);

@@ -5,6 +5,7 @@ import type { LatenessAnswer, ScheduleStatsAnswer } from "./schemas/lateness.ts"
 import type { ExplanationAnswer, ScheduleLoadAnswer } from "./schemas/outlook.ts";
 import type { FireAnswer, PreviewAnswer, Schedule } from "./schemas/schedules.ts";
 import type { QueueStatsAnswer, StatsAnswer } from "./schemas/stats.ts";
+import type { TargetList } from "./schemas/targets.ts";
 import type { AttemptAnswer, LogLineAnswer, Task, TaskSummary } from "./schemas/tasks.ts";
 
 test("what the server answers is what the client's types say", () => {
@@ -15,6 +16,7 @@ test("what the server answers is what the client's types say", () => {
   expectTypeOf<Schedule>().toExtend<client.Schedule>();
   expectTypeOf<CalendarAnswer>().toExtend<client.Calendar>();
   expectTypeOf<CalendarSummary>().toExtend<client.CalendarSummary>();
+  expectTypeOf<TargetList["targets"][0]>().toEqualTypeOf<client.Target>();
   expectTypeOf<FireAnswer>().toExtend<client.Fire>();
   expectTypeOf<PreviewAnswer>().toExtend<client.SchedulePreview>();
   expectTypeOf<ScheduleStatsAnswer>().toExtend<client.ScheduleStats>();

@@ -17,7 +17,7 @@ import { createSession, type NodeSession } from "./session.ts";
 import { startWithinRound } from "./start-within.ts";
 import type { NoticeZoneChanges } from "./zone-data.ts";
 
-export interface EngineOptions extends Omit<DispatcherOptions, "session" | "peers"> {
+export interface EngineOptions extends Omit<DispatcherOptions, "session" | "ids" | "peers"> {
   /** Where workers reach this node; null when they cannot. */
   url: string | null;
   cell?: number;
@@ -72,6 +72,7 @@ export function createEngine(options: EngineOptions): Engine {
   const dispatcher: Dispatcher = createDispatcher({
     ...options,
     session,
+    ids: session.ids,
     peers: reaper.peers,
     async declareTypes(namespace, types) {
       if (options.declareTypes) await options.declareTypes(namespace, types);

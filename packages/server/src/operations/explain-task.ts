@@ -1,5 +1,13 @@
 /** Why a task does not run, or what became of it. */
-import { explainTask as explain, formatId, idCreatedAt, limits, publicState } from "@carillon/core";
+import {
+  callTargetOf,
+  explainTask as explain,
+  formatId,
+  idCreatedAt,
+  limits,
+  publicState,
+  waitsForTarget,
+} from "@carillon/core";
 import type { TaskRecord } from "@carillon/store";
 import type { ExplanationAnswer } from "../http/schemas/outlook.ts";
 import type { Deps } from "./deps.ts";
@@ -21,6 +29,7 @@ export async function explainTask(deps: Deps, namespace: string, text: string): 
       task,
       overlap: gate?.overlap ?? null,
       others: gate?.others ?? [],
+      target: waitsForTarget(task) ? await awaitedTarget(deps, record) : null,
       pools: (await deps.store.nodeFigures()).flatMap(({ pools }) =>
         pools.filter((pool) => pool.namespace === namespace),
       ),
@@ -51,6 +60,12 @@ async function whatItWaitsFor({ store }: Deps, record: TaskRecord, now: number) 
     .filter((task) => task.id !== id && task.scheduleId === scheduleId && task.dueAt <= now)
     .slice(0, MOST_NAMED);
   return { overlap: schedule?.definition.overlap ?? null, others: others.map((task) => formatId("task", task.id)) };
+}
+
+async function awaitedTarget({ store }: Deps, { namespace, type, payload }: TaskRecord) {
+  const name = callTargetOf(type, payload);
+  const targets = await store.watchedTargets();
+  return targets.find((target) => target.namespace === namespace && target.name === name) ?? null;
 }
 
 /** Tasks of its queue that may start now. */

@@ -1,3 +1,4 @@
+export { listTargets } from "./broken-targets.ts";
 export { deleteCalendar, foreseeCalendar, getCalendar, listCalendars, putCalendar } from "./calendars.ts";
 export type { Deps, Idempotency, LaneName, Log, TaskDispatcher } from "./deps.ts";
 export { explainSchedule } from "./explain-schedule.ts";

@@ -11,6 +11,7 @@ import type {
   NodeFigures,
   OperationRecord,
   ScheduleRecord,
+  TargetRecord,
   Trigger,
   TypeDeclaration,
   ZoneChange,
@@ -45,6 +46,8 @@ export interface MemoryDatabase {
   downtimes: { from: number; until: number }[];
   /** When each gate at which something waits is to be judged next. */
   gates: Map<Id, number>;
+  /** Those that had trouble. */
+  targets: Map<Id, TargetRecord>;
   schedules: Map<Id, ScheduleRow>;
   /** Which schedule that is not deleted has a name of a namespace. */
   scheduleNames: Map<string, Id>;
@@ -153,6 +156,7 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     lastSession: 0n,
     downtimes: [],
     gates: new Map(),
+    targets: new Map(),
     schedules: new Map(),
     scheduleNames: new Map(),
     calendars: new Map(),

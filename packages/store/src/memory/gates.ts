@@ -52,11 +52,11 @@ function judgeGate(database: MemoryDatabase, schedule: ScheduleRow, now: number,
   pauseFailing(database, schedule, now, judged);
   const policy = schedule.definition.overlap;
   const due = tasksOf(database, schedule)
-    .filter((task) => task.state === "waiting" && task.gateId === schedule.id && task.dueAt <= now)
+    .filter((task) => waitsHere(task, schedule) && task.dueAt <= now)
     .sort((a, b) => a.fireAt! - b.fireAt!);
   const more = due.length > JUDGED_TASKS;
   if (policy === "cancel-previous" && due.length > 0) cancelOthers(database, schedule, now, judged);
-  const occupied = tasksOf(database, schedule).some(({ state }) => state !== "waiting");
+  const occupied = tasksOf(database, schedule).some((task) => !waitsHere(task, schedule));
   const { run, skip, wait } = decideOverlap(policy, { occupied, due: due.slice(0, JUDGED_TASKS), more });
   for (const task of skip) skipFire(database, schedule, task, { policy, now });
   for (const task of wait) changeTask(database, task, { reason: "overlap" });
@@ -65,7 +65,7 @@ function judgeGate(database: MemoryDatabase, schedule: ScheduleRow, now: number,
     changeTask(database, task, { state: "pending", reason: null, dueAt });
     judged.released.push({ lane: task.lane, priority: task.priority, dueAt });
   }
-  const coming = tasksOf(database, schedule).filter(({ state, dueAt }) => state === "waiting" && dueAt > now);
+  const coming = tasksOf(database, schedule).filter((task) => waitsHere(task, schedule) && task.dueAt > now);
   const lookAt = Math.min(
     more && policy !== "queue-all" ? now : wait.length > 0 ? now + POLL_MS : Number.POSITIVE_INFINITY,
     watchEnd(database, schedule, now, judged),
@@ -127,7 +127,7 @@ function cancelOthers(database: MemoryDatabase, schedule: ScheduleRow, now: numb
   const reason = overlapReason("cancel-previous");
   for (const task of tasksOf(database, schedule)) {
     const { id, namespace, session } = task;
-    if (task.state === "waiting" || task.recall === "cancel") continue;
+    if (waitsHere(task, schedule) || task.recall === "cancel") continue;
     if (session === null) {
       finishTask(database, task, { state: "cancelled", finishedAt: now, cancelAt: now, reason });
       judged.cancelled.push({ id, namespace });
@@ -151,6 +151,11 @@ function skipFire(
   schedule.fires--;
   // A rule that ends after so many tasks goes on for another one.
   if (schedule.definition.rule.maxFires !== null) schedule.plannedUntil = Math.min(schedule.plannedUntil, now);
+}
+
+/** Past it, a task may wait elsewhere. */
+function waitsHere({ state, gateId }: TaskRow, schedule: ScheduleRow): boolean {
+  return state === "waiting" && gateId === schedule.id;
 }
 
 function tasksOf(database: MemoryDatabase, { id }: ScheduleRow): TaskRow[] {

@@ -34,6 +34,7 @@ import {
   takeBack,
 } from "./sessions.ts";
 import { skipUnstarted } from "./start-within.ts";
+import { listTargets, parkTasks, probeTarget, releaseParked, setTarget, watchedTargets } from "./targets.ts";
 import { countTasks, listTasks } from "./task-list.ts";
 import { appendLogs, taskLogs } from "./task-logs.ts";
 import { cancelTask, deleteTask, getTask, patchTask, retryTask, runTaskNow } from "./tasks.ts";
@@ -106,6 +107,12 @@ export function createMemoryStore(database: MemoryDatabase): Store {
 
     gates: verb(gates),
     judgeGates: verb(judgeGates),
+    setTarget: verb(setTarget),
+    probeTarget: verb(probeTarget),
+    watchedTargets: verb(watchedTargets),
+    listTargets: verb(listTargets),
+    parkTasks: verb(parkTasks),
+    releaseParked: verb(releaseParked),
     createOperation: verb(createOperation),
     getOperation: verb(getOperation),
     listOperations: verb(listOperations),

@@ -1,6 +1,7 @@
 import { idCreatedAt, publicState } from "@carillon/core";
 import { type Depth, isAsked, type LaneFilter } from "../store.ts";
 import type { MemoryDatabase } from "./database.ts";
+import { forgetTargets } from "./targets.ts";
 
 export function depths(
   database: MemoryDatabase,
@@ -28,6 +29,8 @@ export function depths(
 const FIRE_RETENTIONS = 4;
 
 const LATENESS_KEPT_MS = 25 * 3_600_000;
+/** Those that are well. */
+const TARGETS_KEPT_MS = 24 * 3_600_000;
 
 /** Forgets what is older than its retention. */
 export function maintain(
@@ -53,6 +56,7 @@ export function maintain(
   for (const [id, { finishedAt }] of database.operations) {
     if (finishedAt !== null && finishedAt < oldest) database.operations.delete(id);
   }
+  forgetTargets(database, now - TARGETS_KEPT_MS);
   database.zoneChanges = database.zoneChanges.filter(({ at }) => at >= now - FIRE_RETENTIONS * retentionMs);
   for (const [key, row] of database.idempotency) {
     if (row.expiresAt <= now) database.idempotency.delete(key);

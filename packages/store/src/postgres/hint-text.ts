@@ -11,6 +11,7 @@ export interface MergedHints {
   more: boolean;
   typesChanged: boolean;
   schedulesChanged: boolean;
+  targetsChanged: boolean;
 }
 
 /** What fits for certain: 45 bytes each, 22, 22, and 150 for a schedule's name. */
@@ -26,6 +27,7 @@ export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
     more: false,
     typesChanged: false,
     schedulesChanged: false,
+    targetsChanged: false,
   };
   for (const due of hint.due ?? []) {
     const key = `${due.laneId}/${due.band}`;
@@ -38,6 +40,7 @@ export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
   into.more ||= hint.changed?.more ?? false;
   into.typesChanged ||= hint.types ?? false;
   into.schedulesChanged ||= hint.schedules ?? false;
+  into.targetsChanged ||= hint.targets ?? false;
   // For screens only; nobody needs to know of each of ten thousand tasks.
   const cut = [keepFirst(into.tasks, most.tasks), keepFirst(into.schedules, most.schedules)];
   into.more ||= cut.includes(true);
@@ -58,6 +61,7 @@ interface Payload {
   changed?: { tasks: string[]; schedules: string[]; more: boolean };
   types?: true;
   schedules?: true;
+  targets?: true;
 }
 
 /** What fits into one payload, and the rest. */
@@ -76,6 +80,7 @@ export function takeText(merged: MergedHints, sender: string): { text: string; l
   }
   if (merged.typesChanged) payload.types = true;
   if (merged.schedulesChanged) payload.schedules = true;
+  if (merged.targetsChanged) payload.targets = true;
   for (const [key] of due) merged.due.delete(key);
   for (const session of recall) merged.recall.delete(session);
   const rest: Hint = { due: [...merged.due.values()], recall: [...merged.recall] };
@@ -98,5 +103,6 @@ export function parseHint(text: string, sender: string): Hint | null {
     ...(payload.changed && { changed: { ...payload.changed, tasks: payload.changed.tasks.map(BigInt) } }),
     ...(payload.types && { types: true }),
     ...(payload.schedules && { schedules: true }),
+    ...(payload.targets && { targets: true }),
   };
 }

@@ -63,7 +63,7 @@ function refs(tasks: TaskRef[]): [ids: Buffer, tokens: Buffer] {
 // A statement looks at what it locked (`held`), not at the row as it was when the statement began: a cancel may have come between.
 
 /** `task t` that is held under one of these ids and tokens. */
-const isHeld = (ids: string, tokens: string) => `
+export const isHeld = (ids: string, tokens: string) => `
     from task t
     join unnest(${ids}::int8[], ${tokens}::int8[]) as x(id, token) on x.id = t.id and x.token = t.token
    where t.id = any(${ids}::int8[]) and t.state in ('claimed', 'running')`;

@@ -90,6 +90,9 @@ const leading: Record<string, string> = {
   insert_log_lines: "task_pkey",
   get_live_task: "task_pkey",
   skip_unstarted: "task_start_by",
+  park_tasks: "task_pkey",
+  release_parked: "task_gate",
+  select_watched_targets: "task_gate",
   count_backfilled_tasks: "task_schedule",
 };
 
@@ -118,4 +121,4 @@ function faultsOf({ name, nodes, ...touched }: Explained, rows: number): string[
   return faults;
 }
 
-const small = new Set(["session", "lane", "policy", "operation"]);
+const small = new Set(["session", "lane", "policy", "operation", "target"]);

@@ -34,6 +34,7 @@ import { getTask } from "./records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import { closeSession, markSessionDead, openSession, renewSession, sessionStarted, sessions } from "./sessions.ts";
 import { skipUnstarted } from "./start-within.ts";
+import { listTargets, parkTasks, probeTarget, releaseParked, setTarget, watchedTargets } from "./targets.ts";
 import type { Timers } from "./timers.ts";
 import { declareTypes, types } from "./types.ts";
 import { maintain } from "./upkeep.ts";
@@ -121,6 +122,12 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
 
     gates: (query) => gates(control, query),
     judgeGates: (request) => judgeGates(pools, catalog, request),
+    setTarget: (change, now) => setTarget(control, change, now),
+    probeTarget: (id, request) => probeTarget(control, id, request),
+    watchedTargets: () => watchedTargets(control),
+    listTargets: (namespace, query) => listTargets(reads, namespace, query),
+    parkTasks: (session, tasks, now) => parkTasks(pools, session, tasks, now),
+    releaseParked: (request) => releaseParked(pools, catalog, request),
     createOperation: (operation, now) => createOperation(control, operation, now),
     getOperation: (namespace, id) => getOperation(reads, namespace, id),
     listOperations: (namespace, query) => listOperations(reads, namespace, query),

@@ -70,6 +70,19 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
   await step(1, () => store.createTasks(reused, { now }));
   await finish(await claim(BATCH));
 
+  // Targets.
+  const target = { id: 1n, namespace: "default", name: "api.example.com" };
+  const calls = await claimed(BATCH);
+  const parked = calls.map(({ id, token }) => ({ id, token, target, reason: "breaker_open" }));
+  expect(await step(BATCH, () => store.parkTasks(session, parked, now))).toHaveLength(BATCH);
+  const change = { ...target, state: "open", until: now, trips: 1, reason: null } as const;
+  await step(1, () => store.setTarget(change, now));
+  expect(await step(1, () => store.watchedTargets())).toMatchObject([{ waiting: true }]);
+  await step(BATCH, () => store.listTargets("default", { pageSize: 10, after: null, cap: BATCH }));
+  await step(1, () => store.probeTarget(target.id, { now, until: now + 1 }));
+  for (const limit of [1, BATCH]) await step(limit, () => store.releaseParked({ target: target.id, limit, now }));
+  await finish(await claim(BATCH));
+
   // Outcomes.
   const tasks = await claimed(BATCH);
   await step(BATCH, () =>

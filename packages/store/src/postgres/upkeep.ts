@@ -11,10 +11,13 @@ import {
   partitionedTables,
   partitionName,
 } from "./partitions.ts";
+import { deleteQuietTargets } from "./targets.ts";
 
 const DAYS_AHEAD = 14;
 /** The ledger of fires outlives the tasks. */
 const FIRE_RETENTIONS = 4;
+/** Those that are well. */
+const TARGETS_KEPT_MS = DAY_MS;
 /** Any constant that no other program uses. */
 const LOCK = 0x4d41494e;
 
@@ -48,6 +51,7 @@ async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest)
   await deleteInBatches(pools.control, deleteOldLateness, request.now - LATENESS_KEPT_MS);
   await deleteInBatches(pools.control, deleteOldOperations, request.now - request.retentionMs);
   await deleteInBatches(pools.control, deleteOldZoneChanges, request.now - FIRE_RETENTIONS * request.retentionMs);
+  await deleteInBatches(pools.control, deleteQuietTargets, request.now - TARGETS_KEPT_MS);
   await deleteInBatches(pools.control, deleteOldSessions, request.now - request.retentionMs);
 }
 

@@ -3,6 +3,7 @@ import { listOperations } from "./commands/operations.ts";
 import { everyPage } from "./commands/people.ts";
 import { listFires } from "./commands/schedules.ts";
 import { listSessions } from "./commands/sessions.ts";
+import { listTargets } from "./commands/targets.ts";
 import { laneId, laneNames, nextDueByName, same, unordered, type World } from "./world.ts";
 
 /** Everything that can be seen from outside, on both sides. */
@@ -60,5 +61,6 @@ export async function compareEverything(world: World): Promise<void> {
       ),
   );
   await listOperations(world);
+  await listTargets(world);
   await same(world, (store) => store.downtimes(0));
 }

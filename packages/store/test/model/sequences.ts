@@ -8,6 +8,7 @@ import { operationCommands } from "./commands/operations.ts";
 import { peopleCommands } from "./commands/people.ts";
 import { scheduleCommands } from "./commands/schedules.ts";
 import { open, sessionCommands } from "./commands/sessions.ts";
+import { targetCommands } from "./commands/targets.ts";
 import { zoneDataCommands } from "./commands/zone-data.ts";
 import { compareEverything } from "./end-state.ts";
 import { createWorld } from "./world.ts";
@@ -23,6 +24,7 @@ const commands = fc.commands(
     ...scheduleCommands,
     ...calendarCommands,
     ...operationCommands,
+    ...targetCommands,
     ...zoneDataCommands,
   ],
   { maxCommands: MAX_COMMANDS, size: "max" },

@@ -29,6 +29,8 @@ export interface World {
   scheduleNames: string[];
   scheduleIds: Id[];
   operations: Id[];
+  /** Ids offered for targets, by name. */
+  targets: Map<string, Id>;
 }
 
 let worlds = 0;
@@ -51,6 +53,7 @@ export function createWorld(left: Store, right: Store): World {
     scheduleNames: ["hourly", "often"],
     scheduleIds: [],
     operations: [],
+    targets: new Map(),
   };
   return world;
 }

@@ -65,7 +65,7 @@ const nextDue = command("nextDue", fc.constant(null), async (world) => {
 });
 
 /** Which leases a command names: some that a session holds, perhaps with stale or foreign ones among them. */
-const which = fc.record({
+export const which = fc.record({
   session: nth,
   some: fc.subarray([0, 1, 2, 3, 4, 5], { minLength: 1 }),
   stale: fc.boolean(),
@@ -76,7 +76,7 @@ const which = fc.record({
 });
 type Which = { session: number; some: number[]; stale: boolean; others: number[] };
 
-async function choose(world: World, which: Which): Promise<{ holder: number; refs: TaskRef[] }> {
+export async function choose(world: World, which: Which): Promise<{ holder: number; refs: TaskRef[] }> {
   const { session: holder, refs: held } = await heldBy(world, which.session);
   const refs = which.some.flatMap((n) => held[n] ?? []).map((ref) => (which.stale ? earlier(world, ref) : ref));
   for (const other of which.others.flatMap((n) => pick(world.refs, n) ?? [])) {

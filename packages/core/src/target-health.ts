@@ -1,0 +1,98 @@
+/**
+ * What the answers of a target say about it: whether tasks that call it shall wait, how long, and how many may call it at the same time.
+ *
+ * Its breaker opens after five failures in a row, or when at least half of the last twenty answers were failures; then for 5 s, twice as
+ * long after each probe that failed, 5 min at most. Whoever answers "come back later" is left alone for as long as it asked.
+ */
+
+/** `half-open`: one call at a time finds out whether it is well again. */
+export const targetStates = ["closed", "open", "half-open"] as const;
+export type TargetState = (typeof targetStates)[number];
+
+const FAILURES_IN_A_ROW = 5;
+const WINDOW = 20;
+const FAILURES_IN_WINDOW = 10;
+const OPEN_MS = 5_000;
+const OPEN_MAX_MS = 300_000;
+
+/** How a call ended, as far as its target is concerned; null where it says nothing about it. */
+export type CallVerdict = "answered" | "failed" | null;
+
+/** The last answers of a target that is called. */
+export interface TargetHealth {
+  failuresInARow: number;
+  /** A bit for each of the last answers, 1 for a failure; the newest is the lowest. */
+  window: number;
+}
+
+export const healthy: TargetHealth = { failuresInARow: 0, window: 0 };
+
+export function afterCall({ failuresInARow, window }: TargetHealth, verdict: "answered" | "failed"): TargetHealth {
+  const failed = verdict === "failed" ? 1 : 0;
+  return {
+    failuresInARow: failed ? failuresInARow + 1 : 0,
+    window: ((window << 1) | failed) & ((1 << WINDOW) - 1),
+  };
+}
+
+export function isSick({ failuresInARow, window }: TargetHealth): boolean {
+  return failuresInARow >= FAILURES_IN_A_ROW || bitsOf(window) >= FAILURES_IN_WINDOW;
+}
+
+function bitsOf(window: number): number {
+  let count = 0;
+  for (let left = window; left > 0; left &= left - 1) count++;
+  return count;
+}
+
+/**
+ * How long a breaker stays open that has opened `trips` times without closing in between, this time included. `random` is in [0, 1): a
+ * tenth more or less, so that targets which broke together are not all tried together.
+ */
+export function openMs(trips: number, random: number): number {
+  const ms = Math.min(OPEN_MAX_MS, OPEN_MS * 2 ** (Math.max(1, trips) - 1));
+  return Math.round(ms * (0.9 + 0.2 * random));
+}
+
+/**
+ * How many may call a target at once. While all are used each answer allows one more, until the target shows that it has enough; from then
+ * on it takes a whole round of answers. Half as many after a failure.
+ */
+export interface TargetFlow {
+  limit: number;
+  /** It has shown that it has enough. */
+  bounded: boolean;
+  /** The quickest answers, smoothed; Infinity before the first. */
+  bestMs: number;
+}
+
+/** Of so many slots one target has this share before anything is known of it, so that a dead one leaves the others room. */
+const FIRST_SHARE = 0.2;
+/** An answer that takes so many times the best ones' time, and longer than this, comes from a target that has more than enough to do. */
+const SLOW_TIMES = 4;
+const SLOW_MS = 100;
+const BEST_SAMPLES = 100;
+
+export function newFlow(slots: number): TargetFlow {
+  const limit = Math.max(1, Math.floor(slots * FIRST_SHARE));
+  return { limit, bounded: false, bestMs: Number.POSITIVE_INFINITY };
+}
+
+/** @param used whether as many called it as were allowed to */
+export function flowAfterAnswer(
+  { limit, bounded, bestMs }: TargetFlow,
+  { ms, used, slots }: { ms: number; used: boolean; slots: number },
+): TargetFlow {
+  if (ms > SLOW_MS && ms > SLOW_TIMES * bestMs) {
+    // One that is slow with a single caller too has become slower for good.
+    const best = limit === 1 ? bestMs + (ms - bestMs) / 10 : bestMs;
+    return { limit: Math.max(1, limit * 0.9), bounded: true, bestMs: best };
+  }
+  const best = ms < bestMs ? ms : bestMs + (ms - bestMs) / BEST_SAMPLES;
+  const more = used ? limit + (bounded ? 1 / limit : 1) : limit;
+  return { limit: Math.min(Math.max(1, slots), more), bounded, bestMs: best };
+}
+
+export function flowAfterFailure({ limit, bestMs }: TargetFlow): TargetFlow {
+  return { limit: Math.max(1, limit / 2), bounded: true, bestMs };
+}
