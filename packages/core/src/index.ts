@@ -13,6 +13,7 @@ export { explainTask, type ServingPool } from "./explain-task.ts";
 export { type Explanation, reasonCodes } from "./explanation.ts";
 export * from "./failures.ts";
 export { FINGERPRINT, fingerprintOf } from "./fingerprint.ts";
+export * from "./finish-within.ts";
 export * from "./ics.ts";
 export * from "./id.ts";
 export * from "./instant.ts";

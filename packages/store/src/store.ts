@@ -51,6 +51,8 @@ export interface NewTask {
   scheduleId: Id | null;
   fireAt: number | null;
   uniqueKey: string | null;
+  /** So long after its creation its key is taken, also once it is final; left out: only until then. */
+  uniqueForMs?: number;
   tags: string[];
   replayOf: Id | null;
   /** It waits there from its creation on; left out: at none. */
@@ -62,7 +64,10 @@ export interface CreateOptions {
   now: number;
   /** Insert the first `count` of `tasks` as already claimed by this session: one commit instead of two. Only tasks without keys. */
   claim?: { session: Id; count: number } | null;
-  /** What becomes of a task whose `uniqueKey` is taken: one answer for all, or one for each. Default `keep`. */
+  /**
+   * What becomes of a task whose `uniqueKey` is taken: one answer for all, or one for each. Default `keep`. By a task that is not final; for
+   * one with `uniqueForMs` also by one that was created with such a window, which is not over, as long as that one is remembered.
+   */
   uniquePolicy?: UniquePolicy | ((task: NewTask) => UniquePolicy);
   idempotency?: {
     namespace: string;
@@ -213,6 +218,14 @@ export interface TaskPatch {
   queue?: string;
 }
 
+export interface DeadlineLook {
+  failed: { id: Id; lane: Lane }[];
+  /** Of those, the ones that may be claimed, with their new priority. */
+  raised: { lane: Lane; priority: number; dueAt: number }[];
+  /** There may be others. */
+  more: boolean;
+}
+
 /** Answers of verbs on one task. `task` is the state after the verb. */
 export type VerbAnswer =
   | { kind: "done"; task: TaskRecord }
@@ -280,6 +293,7 @@ export interface ScheduleDefinition {
     timeoutMs: number | null;
     /** Absent when there is none. */
     startWithinMs?: number;
+    finishWithinMs?: number;
     tags: string[];
   };
 }
@@ -593,6 +607,11 @@ export interface Store {
   appendLogs(lines: (TaskRef & LogLine)[]): Promise<void>;
   /** Tasks that are pending or wait at a gate, have never started, and whose `startWithin` is over are `skipped`; the first ones, `limit` at most. */
   skipUnstarted(request: { now: number; limit: number }): Promise<{ id: Id; lane: Lane }[]>;
+  /**
+   * Of the tasks that nobody holds and whose `finishWithin` is partly over, those that are to be looked at, `limit` at most: the ones whose
+   * time is over fail, the others become as urgent as what is left of it makes them.
+   */
+  watchDeadlines(request: { now: number; limit: number }): Promise<DeadlineLook>;
 
   // Tasks, for people
   getTask(namespace: string, id: Id): Promise<TaskRecord | null>;

@@ -4,6 +4,7 @@ import { calendars } from "./promises/calendars.ts";
 import { claiming } from "./promises/claiming.ts";
 import { creating } from "./promises/creating.ts";
 import { figures } from "./promises/figures.ts";
+import { finishWithin } from "./promises/finish-within.ts";
 import { gates } from "./promises/gates.ts";
 import { operations } from "./promises/operations.ts";
 import { outcomes } from "./promises/outcomes.ts";
@@ -21,6 +22,7 @@ const promises: Record<string, Promises> = {
   sessions,
   tasks,
   "start-within": startWithin,
+  "finish-within": finishWithin,
   schedules,
   gates,
   operations,

@@ -27,6 +27,7 @@ import {
   joinWorker,
   LONG_GRACE_MS,
   type Pool,
+  type StopReason,
 } from "./hand.ts";
 import type { Logs } from "./logs.ts";
 import type { DispatcherOptions } from "./options.ts";
@@ -81,7 +82,7 @@ export function createGate(
       if (held?.phase === "ending") held.worker = worker;
       else if (held?.phase === "assigned") known.push(held);
       else brought.push(ref);
-      if (held?.phase === "assigned" && held.stop) sendCancel(worker, ref, held.cancel?.reason ?? null);
+      if (held?.phase === "assigned" && held.stop) sendCancel(worker, ref, stopReason(held.stop.why, held));
     }
     // The link it had before is over. What it does not name it never got, unless it is a new process.
     for (const other of earlier) {
@@ -251,6 +252,11 @@ export function createGate(
       if (held.reported) endings.reported(held, held.reported);
     },
   };
+}
+
+/** What its worker is told. */
+function stopReason(why: StopReason, { cancel }: HeldTask): string | null {
+  return why === "cancelled" ? (cancel?.reason ?? null) : why;
 }
 
 export function sendCancel(worker: ConnectedWorker, { id, token }: TaskRef, reason: string | null): void {

@@ -37,6 +37,10 @@ export interface MemoryDatabase {
   scheduled: Map<Id, Set<Id>>;
   /** Ids of tasks that are not final and whose first start has a deadline. */
   hurried: Set<Id>;
+  /** Ids of tasks that are not final and whose end has a deadline. */
+  limited: Set<Id>;
+  /** By namespace and unique key: which task has it until then, final or not. */
+  windows: Map<string, { taskId: Id; expiresAt: number }>;
   idempotency: Map<string, { requestHash: string; response: string; expiresAt: number }>;
   /** By namespace, then by type. */
   types: Map<string, Map<string, TypeDeclaration & { declaredAt: number }>>;
@@ -81,6 +85,8 @@ export interface TaskRow {
   /** The deadline of its first start. */
   startBy: number | null;
   finishBy: number | null;
+  /** When its priority may rise next, before that. */
+  raiseAt: number | null;
   startedAt: number | null;
   finishedAt: number | null;
   cancelAt: number | null;
@@ -147,6 +153,8 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     uniqueKeys: new Map(),
     scheduled: new Map(),
     hurried: new Set(),
+    limited: new Set(),
+    windows: new Map(),
     idempotency: new Map(),
     types: new Map(),
     sessions: new Map(),

@@ -57,6 +57,9 @@ export function maintain(
   for (const [key, row] of database.idempotency) {
     if (row.expiresAt <= now) database.idempotency.delete(key);
   }
+  for (const [key, { expiresAt }] of database.windows) {
+    if (expiresAt <= now) database.windows.delete(key);
+  }
   for (const [key, { at }] of database.lateness) {
     if (at < now - LATENESS_KEPT_MS) database.lateness.delete(key);
   }

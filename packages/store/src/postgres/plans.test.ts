@@ -90,13 +90,23 @@ const leading: Record<string, string> = {
   insert_log_lines: "task_pkey",
   get_live_task: "task_pkey",
   skip_unstarted: "task_start_by",
+  select_near_deadline: "task_deadline",
+  fail_overdue: "task_pkey",
+  raise_priority: "task_pkey",
   count_backfilled_tasks: "task_schedule",
 };
 
 const hot = [
   ...Object.keys(leading),
   ...["insert_tasks_10000", "insert_tasks_10010", "insert_tasks_11001", "insert_tasks_11100", "replace_task"],
-  ...["take_idempotency_keys", "select_idempotency_keys", "select_payloads", "select_repeated_outcomes"],
+  ...[
+    "take_idempotency_keys",
+    "select_idempotency_keys",
+    "select_unique_windows",
+    "open_unique_windows",
+    "select_payloads",
+    "select_repeated_outcomes",
+  ],
   ...["select_leases", "renew_session", "select_sessions", "mark_session_dead", "take_back", "close_empty_session"],
   ...["take_schedules", "insert_fires", "mark_planned", "withdraw_planned", "unplan", "count_tasks"],
   ...["take_backfills", "count_backfilled_tasks", "backfill_fires", "move_operation_on"],

@@ -10,6 +10,7 @@ import { openPools } from "./db.ts";
 import { depths } from "./depths.ts";
 import { downtimes, recordDowntime } from "./downtime.ts";
 import { created, nodeFigures, recordFigures } from "./figures.ts";
+import { watchDeadlines } from "./finish-within.ts";
 import { latestFires, listFires } from "./fires.ts";
 import { gates } from "./gates.ts";
 import { createHints } from "./hints.ts";
@@ -92,6 +93,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     adopt: (session, namespace, tasks) => adopt(outcomes, catalog, session, namespace, tasks),
     leases: (session) => leases(pools.sessions, session),
     skipUnstarted: (request) => skipUnstarted(pools, catalog, request),
+    watchDeadlines: (request) => watchDeadlines(pools, catalog, request),
     appendLogs: createAppendLogs(pools),
 
     getTask: (namespace, id) => getTask(reads, namespace, id),

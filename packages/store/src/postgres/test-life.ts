@@ -60,6 +60,7 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
     for (const uniquePolicy of ["keep", "replace"] as const) {
       await step(1, () => store.createTasks(t.newTasks(1, { uniqueKey: "own" }), { now, uniquePolicy }));
     }
+    await step(1, () => store.createTasks(t.newTasks(1, { uniqueKey: "window", uniqueForMs: 60_000 }), { now }));
     const keyed = t.newTasks(20).map((task, index) => ({ ...task, uniqueKey: `own-${index}` }));
     await step(20, () => Promise.all(keyed.map((task) => store.createTasks([task], { now }))));
     const idempotency = { namespace: "default", key: "own", requestHash, response: () => "{}", expiresAt };
@@ -103,6 +104,17 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
   await create(BATCH, hurried);
   expect(await step(BATCH, () => store.skipUnstarted({ now, limit: BATCH }))).toHaveLength(BATCH);
   await step(1, () => store.skipUnstarted({ now, limit: BATCH }));
+
+  const limited = (finishWithinMs: number, dueAt: number) => ({
+    dueAt,
+    policy: { ...defaultPolicy, finishWithinMs },
+  });
+  await create(BATCH, limited(5, now - 10));
+  const rising = await create(BATCH, limited(60_000, now - 40_000));
+  const watch = () => store.watchDeadlines({ now, limit: 2 * BATCH });
+  expect(await step(2 * BATCH, watch)).toMatchObject({ failed: { length: BATCH }, raised: { length: BATCH } });
+  await step(1, watch);
+  for (const { id } of rising) await store.cancelTask("default", id, { reason: null, now });
 
   // Leases.
   await step(1, () => store.giveBack(session, [held!]));

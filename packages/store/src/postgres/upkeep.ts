@@ -45,6 +45,7 @@ async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest)
   await makePartitionsAhead(pools.control, request.now);
   await dropOldPartitions(pools, drop, request);
   await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
+  await deleteInBatches(pools.control, deleteEndedWindows, request.now);
   await deleteInBatches(pools.control, deleteOldLateness, request.now - LATENESS_KEPT_MS);
   await deleteInBatches(pools.control, deleteOldOperations, request.now - request.retentionMs);
   await deleteInBatches(pools.control, deleteOldZoneChanges, request.now - FIRE_RETENTIONS * request.retentionMs);
@@ -183,6 +184,19 @@ const deleteExpiredKeys = {
 delete from idempotency
  where (namespace, key) in (
    select namespace, key from idempotency
+    where expires_at <= to_timestamp($1::float8 / 1000)
+    order by expires_at
+    limit $2
+      for update skip locked)
+returning 1`,
+};
+
+const deleteEndedWindows = {
+  name: "delete_ended_windows",
+  text: `
+delete from unique_window
+ where (namespace, unique_key) in (
+   select namespace, unique_key from unique_window
     where expires_at <= to_timestamp($1::float8 / 1000)
     order by expires_at
     limit $2

@@ -234,6 +234,14 @@ const skipUnstarted = command("skipUnstarted", fc.constantFrom(1, 100), async (w
   await same(world, (store) => store.skipUnstarted({ now: world.now, limit }));
 });
 
+const watchDeadlines = command("watchDeadlines", fc.constantFrom(1, 100), async (world, limit) => {
+  await same(
+    world,
+    (store) => store.watchDeadlines({ now: world.now, limit }),
+    (answer, side) => ({ ...answer, raised: unordered(side, answer.raised) }),
+  );
+});
+
 export const holdCommands = [
   ...times(8, claim),
   ...times(2, claimOneLane),
@@ -246,5 +254,6 @@ export const holdCommands = [
   ...times(8, recordOutcomes),
   ...times(3, recordAgain),
   ...times(2, skipUnstarted),
+  ...times(2, watchDeadlines),
   appendLogs,
 ];
