@@ -5,6 +5,7 @@ export const limits = {
   reasonBytes: 1024,
   errorStackBytes: 16 * 1024,
   logLineBytes: 8 * 1024,
+  progressMessageBytes: 1024,
   /** What a line of a task's log counts beside its text. */
   logLineCostBytes: 64,
   taskLogBytes: 10 * 1024 * 1024,

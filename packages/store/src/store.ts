@@ -159,6 +159,13 @@ export interface Attempt {
   error: TaskError | null;
 }
 
+/** How far an attempt has come. */
+export interface Progress {
+  /** 0 … 1. */
+  fraction: number;
+  message: string | null;
+}
+
 /** A whole task, for people. */
 export interface TaskRecord {
   id: Id;
@@ -177,6 +184,8 @@ export interface TaskRecord {
   payload: string | null;
   result: string | null;
   error: TaskError | null;
+  /** What the latest attempt said last. */
+  progress: Progress | null;
   policy: TaskPolicy;
   trigger: Trigger;
   scheduleId: Id | null;
@@ -605,6 +614,8 @@ export interface Store {
   /** What this session holds by the store's account, to be compared with the node's memory. */
   leases(session: Id): Promise<TaskRef[]>;
   appendLogs(lines: (TaskRef & LogLine)[]): Promise<void>;
+  /** In place of what was said before, by whoever holds the task or was the last to do so; the others are passed over. */
+  recordProgress(reports: (TaskRef & Progress)[], now: number): Promise<void>;
   /** Tasks that are pending or wait at a gate, have never started, and whose `startWithin` is over are `skipped`; the first ones, `limit` at most. */
   skipUnstarted(request: { now: number; limit: number }): Promise<{ id: Id; lane: Lane }[]>;
   /**

@@ -8,6 +8,7 @@ import { finishWithin } from "./promises/finish-within.ts";
 import { gates } from "./promises/gates.ts";
 import { operations } from "./promises/operations.ts";
 import { outcomes } from "./promises/outcomes.ts";
+import { progress } from "./promises/progress.ts";
 import { schedules } from "./promises/schedules.ts";
 import { sessions } from "./promises/sessions.ts";
 import { startWithin } from "./promises/start-within.ts";
@@ -19,6 +20,7 @@ const promises: Record<string, Promises> = {
   creating,
   claiming,
   outcomes,
+  progress,
   sessions,
   tasks,
   "start-within": startWithin,

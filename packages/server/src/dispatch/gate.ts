@@ -31,6 +31,7 @@ import {
 } from "./hand.ts";
 import type { Logs } from "./logs.ts";
 import type { DispatcherOptions } from "./options.ts";
+import type { Progress } from "./progress.ts";
 
 const GRACE_MS = 750;
 /** A process closes its link before it opens another, and pings every 500 ms: an open link heard so recently is another process'. */
@@ -55,12 +56,13 @@ export function createGate(
     endings: Endings;
     adoption: Adoption;
     logs: Logs;
+    progress: Progress;
     returnAll: (pool: Pool) => void;
     changed: () => void;
   },
 ): Gate {
   const { store, clock, session, log, node, peers } = options;
-  const { hand, demand, endings, adoption, logs, changed } = parts;
+  const { hand, demand, endings, adoption, logs, progress, changed } = parts;
   const declareTypes =
     options.declareTypes ??
     (async (namespace: string, types: TypeDeclaration[]) => {
@@ -189,6 +191,9 @@ export function createGate(
           const held = heldFor(worker, line);
           if (held) logs.add(held, line);
         }
+        return;
+      case "progress":
+        for (const report of message.reports) if (heldFor(worker, report)) progress.add(report);
         return;
       case "leaving":
         worker.state = "leaving";

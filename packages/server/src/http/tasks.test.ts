@@ -119,6 +119,15 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(again.body).toMatchObject({ state: "queued", reason: null, startWithin: "5m" });
   });
 
+  test("a task shows how far it has come", async () => {
+    const created = await t.call("POST", TASKS, { type: "send-invoice" });
+    const { refs } = await t.claim();
+    const reports = refs.map((ref) => ({ ...ref, fraction: 0.4, message: "page 2" }));
+    await t.store.recordProgress(reports, t.clock.now());
+    const { body } = await t.call("GET", `${TASKS}/${created.body.id}`);
+    expect(body.progress).toEqual({ fraction: 0.4, message: "page 2" });
+  });
+
   test("a task that is not final within its finishWithin fails, more urgent until then, and says why", async () => {
     const created = await t.call("POST", TASKS, { type: "send-invoice", delay: "1m", finishWithin: "PT1H" });
     expect(created.body).toMatchObject({ state: "scheduled", finishWithin: "1h", priority: 5 });

@@ -10,6 +10,7 @@ import type {
   LogLine,
   NodeFigures,
   OperationRecord,
+  Progress,
   ScheduleRecord,
   Trigger,
   TypeDeclaration,
@@ -60,6 +61,8 @@ export interface MemoryDatabase {
   fires: Map<Id, Map<number, FireRow>>;
   operations: Map<Id, OperationRecord>;
   logs: Map<Id, TaskLog>;
+  /** By task: what the attempt of this token said last. */
+  progress: Map<Id, Progress & { token: bigint; at: number }>;
   /** By namespace, instant, queue and writer. */
   lateness: Map<string, LatenessWindow>;
   listeners: Set<{ owner: object; listener: (hint: Hint) => void }>;
@@ -168,6 +171,7 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     fires: new Map(),
     operations: new Map(),
     logs: new Map(),
+    progress: new Map(),
     lateness: new Map(),
     listeners: new Set(),
   };

@@ -24,6 +24,7 @@ import {
   takeOperations,
 } from "./operations.ts";
 import { recordOutcomes } from "./outcomes.ts";
+import { recordProgress } from "./progress.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import {
   closeSession,
@@ -80,6 +81,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     skipUnstarted: verb(skipUnstarted),
     watchDeadlines: verb(watchDeadlines),
     appendLogs: verb(appendLogs),
+    recordProgress: verb(recordProgress),
 
     getTask: verb(getTask),
     listTasks: verb(listTasks),

@@ -42,6 +42,9 @@ export function maintain(
     log.lines = log.lines.filter((line) => line.at >= now - logRetentionMs);
     if (log.lines.length === 0) database.logs.delete(id);
   }
+  for (const [id, { at }] of database.progress) {
+    if (at < oldest && idCreatedAt(id) < oldest) database.progress.delete(id);
+  }
   for (const fires of database.fires.values()) {
     const keptFrom = now - FIRE_RETENTIONS * retentionMs;
     for (const { fireAt, backfilled, taskId } of fires.values()) {

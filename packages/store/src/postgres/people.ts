@@ -235,6 +235,8 @@ with gone as (
 blobs as (
   delete from blob using gone where task_id = $2),
 lines as (
-  delete from log_line using gone where task_id = $2)
+  delete from log_line using gone where task_id = $2),
+reported as (
+  delete from progress using gone where task_id = $2)
 select id from gone`,
 };

@@ -88,6 +88,7 @@ const leading: Record<string, string> = {
   mark_running: "task_pkey",
   adopt: "task_pkey",
   insert_log_lines: "task_pkey",
+  put_progress: "task_pkey",
   get_live_task: "task_pkey",
   skip_unstarted: "task_start_by",
   select_near_deadline: "task_deadline",

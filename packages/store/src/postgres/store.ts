@@ -31,6 +31,7 @@ import {
 import { createRecordOutcomes } from "./outcomes.ts";
 import { cancelTask, deleteTask, patchTask, retryTask, runTaskNow } from "./people.ts";
 import { planSchedules } from "./plan.ts";
+import { recordProgress } from "./progress.ts";
 import { getTask } from "./records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import { closeSession, markSessionDead, openSession, renewSession, sessionStarted, sessions } from "./sessions.ts";
@@ -95,6 +96,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     skipUnstarted: (request) => skipUnstarted(pools, catalog, request),
     watchDeadlines: (request) => watchDeadlines(pools, catalog, request),
     appendLogs: createAppendLogs(pools),
+    recordProgress: (reports, now) => recordProgress(pools, reports, now),
 
     getTask: (namespace, id) => getTask(reads, namespace, id),
     listTasks: (namespace, query) => listTasks(reads, namespace, query),

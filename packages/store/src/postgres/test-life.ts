@@ -81,6 +81,8 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
     ({ id, token, attempt }) => ({ id, token, attempt, at: now, level: "info", message: "x" }) as const,
   );
   await step(BATCH, () => store.appendLogs(lines));
+  const reports = tasks.map(({ id, token }) => ({ id, token, fraction: 0.5, message: "half" }));
+  for (let times = 0; times < 2; times++) await step(BATCH, () => store.recordProgress(reports, now));
   const again = await claimed(BATCH);
   const outcomes = again.map((task, index) =>
     succeeded(task, {

@@ -47,6 +47,8 @@ async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest)
   await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
   await deleteInBatches(pools.control, deleteEndedWindows, request.now);
   await deleteInBatches(pools.control, deleteOldLateness, request.now - LATENESS_KEPT_MS);
+  const oldest = request.now - request.retentionMs;
+  await deleteInBatches(pools.control, deleteOldProgress, oldest, [firstIdAt(oldest)]);
   await deleteInBatches(pools.control, deleteOldOperations, request.now - request.retentionMs);
   await deleteInBatches(pools.control, deleteOldZoneChanges, request.now - FIRE_RETENTIONS * request.retentionMs);
   await deleteInBatches(pools.control, deleteOldSessions, request.now - request.retentionMs);
@@ -129,9 +131,14 @@ function dayOfName(name: string): number | null {
 }
 
 /** Batches, so that no transaction is long. */
-async function deleteInBatches(db: Db, statement: { name: string; text: string }, until: number): Promise<void> {
+async function deleteInBatches(
+  db: Db,
+  statement: { name: string; text: string },
+  until: number,
+  more: unknown[] = [],
+): Promise<void> {
   for (;;) {
-    const deleted = await db.query(statement, [until, BATCH]);
+    const deleted = await db.query(statement, [until, BATCH, ...more]);
     if (deleted.length < BATCH) return;
   }
 }
@@ -212,6 +219,20 @@ delete from lateness
    select namespace, at, queue, writer from lateness
     where at < to_timestamp($1::float8 / 1000)
     order by at
+    limit $2
+      for update skip locked)
+returning 1`,
+};
+
+/** `$3`: the first id that a task created then would have; what reports for longer than tasks are kept is passed over. */
+const deleteOldProgress = {
+  name: "delete_old_progress",
+  text: `
+delete from progress
+ where task_id in (
+   select task_id from progress
+    where task_id < $3 and at < to_timestamp($1::float8 / 1000)
+    order by task_id
     limit $2
       for update skip locked)
 returning 1`,

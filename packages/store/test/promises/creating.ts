@@ -185,7 +185,7 @@ export const creating: Promises = {
   "a key twice in a batch with a window makes one task, and so do callers of the same moment": async (t) => {
     const window = { uniqueKey: "k", uniqueForMs: 60_000 };
     const tasks = [t.newTask(window), t.newTask(window)];
-    const [{ id }] = tasks as [{ id: bigint }];
+    const { id } = tasks[0]!;
     expect(await t.store.createTasks(tasks, { now: t.now })).toMatchObject({
       tasks: [
         { id, created: true },

@@ -142,7 +142,10 @@ const taskFields = {
   attempt: z.int(),
   maxAttempts: z.int(),
   lost: z.int(),
-  progress: z.null(),
+  progress: z
+    .strictObject({ fraction: z.number(), message: z.string().nullable() })
+    .nullable()
+    .meta({ description: "What the handler of the latest attempt said last, from 0 to 1." }),
   retry: retryAnswer,
   timeout: durationAnswer,
   startWithin: durationAnswer.nullable(),

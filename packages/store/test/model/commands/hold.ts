@@ -227,6 +227,16 @@ const appendLogs = command("appendLogs", which, async (world, given) => {
   await same(world, (store) => store.appendLogs(lines));
 });
 
+const recordProgress = command("recordProgress", which, async (world, given) => {
+  const { refs } = await choose(world, given);
+  const reports = refs.map((ref, index) => ({
+    ...ref,
+    fraction: index / 8,
+    message: index % 2 ? `step ${world.step}` : null,
+  }));
+  await same(world, (store) => store.recordProgress(reports, world.now));
+});
+
 const times = <Item>(count: number, item: Item): Item[] => Array.from({ length: count }, () => item);
 
 /** What moves tasks on comes more often than what only looks at them. */
@@ -256,4 +266,5 @@ export const holdCommands = [
   ...times(2, skipUnstarted),
   ...times(2, watchDeadlines),
   appendLogs,
+  recordProgress,
 ];
