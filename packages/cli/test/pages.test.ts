@@ -50,6 +50,7 @@ afterAll(async () => {
 test.each([
   "README.md",
   "docs/guides/schedules.md",
+  "docs/guides/keys-and-deadlines.md",
   "docs/guides/workers.md",
   "docs/guides/migrating-from-cron.md",
   "docs/guides/operations.md",

@@ -105,13 +105,13 @@ export function errorsPage(): string {
   ]);
 }
 
-/** Those that can occur; `finish_within` comes with the field of that name. */
-const attemptErrors: Record<Exclude<TaskErrorCode, "finish_within">, [meaning: string, again: string]> = {
+const attemptErrors: Record<TaskErrorCode, [meaning: string, again: string]> = {
   handler_error: [
     "the handler threw, or returned what is no JSON or breaks the rules of payloads",
     "yes; not after `Fatal`, nor because of its result",
   ],
   timeout: ["it took longer than `timeout`", "yes"],
+  finish_within: ["the task was not final within its `finishWithin`", "no"],
   worker_lost: ["three workers died with it", "no"],
   invalid_payload: ["the payload does not fit the type's schema", "no"],
   result_too_large: ["the result is larger than 256 KiB, deeper than 64 levels or has more than 10,000 keys", "no"],

@@ -6,7 +6,7 @@ import { limits } from "@carillon/core/limits";
 import { createLogQuota, type LogQuota } from "@carillon/core/log-quota";
 import { type TaskErrorCode, taskErrorCodes } from "@carillon/core/outcome";
 import { AttemptAborted } from "./errors.ts";
-import type { AssignedTask, ReportedLogLine } from "./protocol.ts";
+import type { AssignedTask, ReportedLogLine, ReportedProgress } from "./protocol.ts";
 import { resultProblem } from "./result.ts";
 import { type AnyTask, checkPayload, type TaskContext, type TaskLog } from "./task.ts";
 import { clip, logText, textOf } from "./text.ts";
@@ -18,6 +18,7 @@ export interface AttemptDeps {
   /** The nodes' time in epoch milliseconds, for log lines. */
   now: () => number;
   writeLog: (line: ReportedLogLine) => void;
+  reportProgress: (report: ReportedProgress) => void;
 }
 
 export class Attempt {
@@ -111,6 +112,13 @@ export class Attempt {
     const { id, token, attempt } = this.task;
     this.#deps.writeLog({ id, token, attempt, at: this.#deps.now(), level, message: text });
   }
+
+  progress(fraction: number, message?: string): void {
+    if (typeof fraction !== "number" || Number.isNaN(fraction)) throw new TypeError("progress is a number from 0 to 1");
+    const { id, token } = this.task;
+    const text = message === undefined ? null : clip(textOf(message), limits.progressMessageBytes) || null;
+    this.#deps.reportProgress({ id, token, fraction: Math.min(1, Math.max(0, fraction)), message: text });
+  }
 }
 
 /** Made for every attempt, so nothing in it is computed before a handler asks. */
@@ -172,6 +180,11 @@ class HandlerContext implements TaskContext {
       error: (...parts) => attempt.log("error", parts),
     };
     return this.#log;
+  }
+
+  get progress(): TaskContext["progress"] {
+    const attempt = this.#attempt;
+    return (fraction, message) => attempt.progress(fraction, message);
   }
 }
 

@@ -58,11 +58,19 @@ export interface ReportedLogLine extends TaskRef {
   attempt: number;
 }
 
+/** How far an attempt has come. */
+export interface ReportedProgress extends TaskRef {
+  /** 0 … 1. */
+  fraction: number;
+  message: string | null;
+}
+
 export type WorkerMessage =
   | { kind: "hello"; hello: Hello }
   | { kind: "capacity"; slots: number }
   | { kind: "outcomes"; outcomes: ReportedOutcome[] }
   | { kind: "logs"; lines: ReportedLogLine[] }
+  | { kind: "progress"; reports: ReportedProgress[] }
   | { kind: "ping" }
   /** The last word on a link: what the worker still holds it takes elsewhere, or it has nothing left. */
   | { kind: "leaving" };

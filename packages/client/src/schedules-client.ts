@@ -50,6 +50,8 @@ export interface ScheduleTask {
   timeout?: string;
   /** A task that has not started so long after it was due is skipped. */
   startWithin?: string;
+  /** A task that is not final so long after it was due is aborted and has failed. */
+  finishWithin?: string;
   tags?: string[];
 }
 

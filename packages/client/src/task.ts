@@ -45,6 +45,11 @@ export interface TaskContext {
   schedule: string | null;
   /** Lines are kept with the task and can be followed live. */
   log: TaskLog;
+  /**
+   * Says how far it has come, from 0 to 1, perhaps in words (1 KiB at most): shown with the task. May be called as often as one likes; the
+   * latest is sent about once a second. Throws a `TypeError` for what is no number.
+   */
+  progress: (fraction: number, message?: string) => void;
   /** Fires when the attempt should stop: cancelled, timed out, lease lost, worker stopping. Its reason is an `AttemptAborted`. */
   signal: AbortSignal;
 }

@@ -33,10 +33,14 @@ export interface CreateOptions {
   /** At most one task that is not final per key. */
   uniqueKey?: string;
   uniquePolicy?: "keep" | "replace" | "reject";
+  /** Also counts one that is final and was created with such a window, such as `1h`, that is not over. */
+  uniqueFor?: string;
   retry?: RetryOptions;
   timeout?: string;
   /** Skipped unless it has started so long after it was first due, such as `5m`. Default: it waits. */
   startWithin?: string;
+  /** Aborted and failed unless it is final so long after it was first due, such as `1h`. Default: it takes its time. */
+  finishWithin?: string;
   tags?: string[];
   /** The same key and request give the same answer for 24 h. Default: a new one for each call. */
   idempotencyKey?: string;

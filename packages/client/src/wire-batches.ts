@@ -17,6 +17,8 @@ export function cutWorkerMessage(message: WorkerMessage): WorkerMessage[] {
       }));
     case "logs":
       return cut(message.lines, (line) => [line.message]).map((lines) => ({ kind: "logs", lines }));
+    case "progress":
+      return cut(message.reports, (report) => [report.message]).map((reports) => ({ kind: "progress", reports }));
     default:
       return [message];
   }

@@ -53,6 +53,10 @@ function requestInit(message: WorkerMessage): NonNullable<MessageInitShape<typeo
       return { case: "outcomes", value: { outcomes: message.outcomes.map(outcomeInit) } };
     case "logs":
       return { case: "logs", value: { lines: message.lines } };
+    case "progress": {
+      const reports = message.reports.map((report) => ({ ...report, message: report.message ?? "" }));
+      return { case: "progress", value: { reports } };
+    }
     case "ping":
       return { case: "ping", value: {} };
     case "leaving":
@@ -118,6 +122,16 @@ export function fromWorkRequest({ message }: WorkRequest): WorkerMessage | null 
             level: (levels.includes(level) ? level : "info") as ReportedLogLine["level"],
             message: clip(text, limits.logLineBytes),
           })),
+      };
+    case "progress":
+      return {
+        kind: "progress",
+        reports: message.value.reports.map(({ id, token, fraction, message: text }) => ({
+          id,
+          token,
+          fraction: within(fraction, 0, 1),
+          message: text === "" ? null : clip(text, limits.progressMessageBytes),
+        })),
       };
     case "ping":
       return { kind: "ping" };

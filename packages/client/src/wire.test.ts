@@ -80,6 +80,17 @@ const workerMessage: fc.Arbitrary<WorkerMessage> = fc.oneof(
       }),
     ),
   }),
+  fc.record({
+    kind: fc.constant("progress" as const),
+    reports: fc.array(
+      fc.record({
+        id,
+        token: id,
+        fraction: fc.double({ min: 0, max: 1, noNaN: true }),
+        message: orNull(text.filter((words) => words !== "")),
+      }),
+    ),
+  }),
   fc.constant({ kind: "ping" as const }),
   fc.constant({ kind: "leaving" as const }),
 );

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ManualClock, settled } from "../test/manual-clock.ts";
-import { assigned, ScriptedTransport } from "../test/scripted-transport.ts";
+import { assigned, type ScriptedLink, ScriptedTransport } from "../test/scripted-transport.ts";
 import type { AttemptAborted } from "./errors.ts";
 import { Discard, Fatal, RetryAfter, Snooze } from "./errors.ts";
 import type { AssignedTask } from "./protocol.ts";
@@ -880,4 +880,87 @@ test("what cannot work is refused when the worker is made", () => {
   for (const [options, message] of wrong) expect(() => start(options), JSON.stringify(options)).toThrow(message);
   expect(() => start({ tasks: [definition, definition] })).not.toThrow();
   expect(() => task("no spaces", { run: () => null })).toThrow(/name/);
+});
+
+// ----------------------------------------------------------------------------------------------------------- progress
+
+/** What was sent about a task, in order. */
+const progressOf = (link: ScriptedLink, { id }: { id: bigint }) =>
+  link
+    .all("progress")
+    .flatMap(({ reports }) => reports)
+    .filter((report) => report.id === id)
+    .map(({ fraction, message }) => [fraction, message]);
+
+test("progress is sent about once a second, the latest of each task, together", async () => {
+  const t = await welcomed();
+  const [one, two] = [assigned("work"), assigned("work")];
+  await t.transport.link.give(one, two);
+  const [first, second] = t.calls.map(({ context }) => context.progress);
+  first!(0.1);
+  second!(0.5, "half");
+  await t.clock.advance(100);
+  for (let step = 2; step <= 9; step++) {
+    first!(step / 10, `step ${step}`);
+    await t.clock.advance(100);
+  }
+  expect(progressOf(t.transport.link, one)).toEqual([[0.1, null]]);
+  await t.clock.advance(200);
+  expect(progressOf(t.transport.link, one)).toEqual([
+    [0.1, null],
+    [0.9, "step 9"],
+  ]);
+  expect(progressOf(t.transport.link, two)).toEqual([[0.5, "half"]]);
+  expect(t.transport.link.all("progress")).toHaveLength(2);
+});
+
+test("the last progress goes before the outcome, and nothing after it", async () => {
+  const t = await welcomed();
+  const given = assigned("work");
+  await t.transport.link.give(given);
+  const { progress } = t.calls[0]!.context;
+  progress(0.1);
+  await t.clock.advance(100);
+  progress(1, "done");
+  t.calls[0]!.end();
+  await t.clock.advance(1);
+  const kinds = t.transport.link.sent.map(({ kind }) => kind).filter((kind) => kind !== "ping");
+  expect(kinds).toEqual(["hello", "progress", "progress", "outcomes"]);
+  expect(progressOf(t.transport.link, given)).toEqual([
+    [0.1, null],
+    [1, "done"],
+  ]);
+  const { link } = t.transport;
+  progress(0.2);
+  await t.clock.advance(2_000);
+  expect(link.all("progress")).toHaveLength(2);
+});
+
+test("progress stays between 0 and 1, in a kibibyte of words; what is no number is the handler's mistake", async () => {
+  const t = await welcomed();
+  const given = assigned("work");
+  await t.transport.link.give(given);
+  const { progress } = t.calls[0]!.context;
+  progress(1.5, "x".repeat(2_000));
+  await t.clock.advance(100);
+  const [[fraction, message]] = progressOf(t.transport.link, given) as [[number, string]];
+  expect([fraction, Buffer.byteLength(message) <= 1_024]).toEqual([1, true]);
+  expect(() => progress(Number.NaN)).toThrow(TypeError);
+  progress(-1);
+  await t.clock.advance(1_100);
+  expect(progressOf(t.transport.link, given).at(-1)).toEqual([0, null]);
+});
+
+test("without a node the latest progress waits for one", async () => {
+  const t = await welcomed();
+  const given = assigned("work");
+  await t.transport.link.give(given);
+  const broken = t.transport.link;
+  await broken.break();
+  t.calls[0]!.context.progress(0.3);
+  await t.clock.advance(2_000);
+  expect(progressOf(broken, given)).toEqual([]);
+  await t.transport.link.welcome([], t.clock.now());
+  await t.clock.advance(1_100);
+  expect(progressOf(t.transport.link, given)).toEqual([[0.3, null]]);
 });

@@ -17,7 +17,16 @@ import { Connection, type ConnectionOwner } from "./connection.ts";
 import { grpcTransport } from "./grpc-transport.ts";
 import { LogBuffer } from "./log-buffer.ts";
 import { processClock } from "./process-clock.ts";
-import type { AssignedTask, Hello, ReportedLogLine, ReportedOutcome, TaskRef, WorkerTransport } from "./protocol.ts";
+import { ProgressBuffer } from "./progress-buffer.ts";
+import type {
+  AssignedTask,
+  Hello,
+  ReportedLogLine,
+  ReportedOutcome,
+  ReportedProgress,
+  TaskRef,
+  WorkerTransport,
+} from "./protocol.ts";
 import { durationMs, toRetryPolicy } from "./retry-options.ts";
 import type { AnyTask } from "./task.ts";
 import { version } from "./version.ts";
@@ -26,6 +35,9 @@ const LOG_FLUSH_MS = 200;
 /** At most so many lines in so long: to encode more would keep outcomes and timeouts waiting. */
 const MAX_LINES = 1_000;
 const LINES_PERIOD_MS = 20;
+/** Between two messages about progress; the first after a quiet time comes sooner. */
+const PROGRESS_PERIOD_MS = 1_000;
+const PROGRESS_SOON_MS = 50;
 /** What a handler gets to stop after its signal fired because the worker leaves. */
 const STOP_GRACE_MS = 1_000;
 const MAX_CONCURRENCY = 10_000;
@@ -96,6 +108,9 @@ export class Worker {
   #cancelLogFlush: (() => void) | null = null;
   /** How many lines may still be sent in this period. */
   #linesLeft = MAX_LINES;
+  readonly #progress = new ProgressBuffer();
+  #cancelProgress: (() => void) | null = null;
+  #progressSentAt = Number.NEGATIVE_INFINITY;
   #flushQueued = false;
   /** What the nodes' time is ahead of ours. */
   #nodeOffsetMs = 0;
@@ -193,6 +208,7 @@ export class Worker {
     this.#logs.clear();
     this.#flush();
     this.#cancelLogFlush?.();
+    this.#cancelProgress?.();
     this.#connection.stop();
     await this.#running;
   }
@@ -252,7 +268,12 @@ export class Worker {
     if (earlier && earlier.attempt.task.token >= task.token) return;
     earlier?.attempt.stop("lease_lost");
     const definition = this.#definitions.get(task.type) ?? undeclared(task.type);
-    const attempt = new Attempt(task, definition, { now: this.#now, clock: this.#clock, writeLog: this.#writeLog });
+    const attempt = new Attempt(task, definition, {
+      now: this.#now,
+      clock: this.#clock,
+      writeLog: this.#writeLog,
+      reportProgress: this.#reportProgress,
+    });
     const startedAt = this.#clock.monotonic();
     const held: Held = { attempt, waitedMs: startedAt - receivedAt, startedAt, endedAt: startedAt, outcome: null };
     this.#held.set(task.id, held);
@@ -297,7 +318,9 @@ export class Worker {
       outcomes.push(held.outcome);
       return false;
     });
-    if (outcomes.length > 0) this.#connection.send({ kind: "outcomes", outcomes });
+    if (outcomes.length === 0) return;
+    if (!this.#progress.empty) this.#sendProgress(this.#progress.takeOf(outcomes));
+    this.#connection.send({ kind: "outcomes", outcomes });
   }
 
   readonly #now = (): number => this.#clock.now() + this.#nodeOffsetMs;
@@ -315,6 +338,28 @@ export class Worker {
     });
   }
 
+  readonly #reportProgress = (report: ReportedProgress): void => {
+    const held = this.#find(report);
+    if (!held || held.outcome) return;
+    this.#progress.set(report);
+    this.#sendProgressLater();
+  };
+
+  #sendProgressLater(): void {
+    const sinceMs = this.#clock.monotonic() - this.#progressSentAt;
+    this.#cancelProgress ??= this.#clock.after(Math.max(PROGRESS_SOON_MS, PROGRESS_PERIOD_MS - sinceMs), () => {
+      this.#cancelProgress = null;
+      this.#progressSentAt = this.#clock.monotonic();
+      // Without a node the latest is kept until there is one.
+      if (this.#connection.open) this.#sendProgress(this.#progress.takeAll());
+      else if (!this.#progress.empty) this.#sendProgressLater();
+    });
+  }
+
+  #sendProgress(reports: ReportedProgress[]): void {
+    if (reports.length > 0) this.#connection.send({ kind: "progress", reports });
+  }
+
   #find({ id, token }: TaskRef): Held | null {
     const held = this.#held.get(id);
     return held && held.attempt.task.token === token ? held : null;
@@ -322,6 +367,7 @@ export class Worker {
 
   #forget(ref: TaskRef): void {
     if (this.#find(ref)) this.#held.delete(ref.id);
+    if (!this.#progress.empty) this.#progress.takeOf([ref]);
     if (this.#held.size === 0) this.#idle?.();
   }
 }

@@ -14,6 +14,7 @@ export { explainTask, type ServingPool, waitsForTarget } from "./explain-task.ts
 export { type Explanation, reasonCodes } from "./explanation.ts";
 export * from "./failures.ts";
 export { FINGERPRINT, fingerprintOf } from "./fingerprint.ts";
+export * from "./finish-within.ts";
 export * from "./ics.ts";
 export * from "./id.ts";
 export * from "./instant.ts";

@@ -28,6 +28,8 @@ export interface TaskPolicy {
   timeoutMs: number;
   /** One that has not started so long after it was first due is skipped; absent: it waits. */
   startWithinMs?: number;
+  /** One that is not final so long after it was first due is aborted and has failed; absent: it takes its time. */
+  finishWithinMs?: number;
 }
 
 export const defaultPolicy: TaskPolicy = {

@@ -29,6 +29,7 @@ lose        .          .          .          pending    pending    .          . 
 succeed     .          .          .          succeeded  succeeded  .          .          .          .
 fail        .          .          .          failed     failed     .          .          .          .
 quarantine  .          .          .          failed     failed     .          .          .          .
+expire      failed     failed     failed     .          .          .          .          .          .
 cancel      cancelled  cancelled  cancelled  cancelled  cancelled  .          .          .          .
 skip        skipped    skipped    skipped    skipped    skipped    .          .          .          .
 redrive     .          .          .          .          .          .          pending    pending    pending`;

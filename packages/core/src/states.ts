@@ -4,11 +4,11 @@
  */
 export const transitions = {
   /** Waits for the tasks it depends on. */
-  blocked: { unblock: "pending", cancel: "cancelled", skip: "skipped" },
+  blocked: { unblock: "pending", expire: "failed", cancel: "cancelled", skip: "skipped" },
   /** May be claimed once it is due. */
-  pending: { claim: "claimed", park: "waiting", cancel: "cancelled", skip: "skipped" },
+  pending: { claim: "claimed", park: "waiting", expire: "failed", cancel: "cancelled", skip: "skipped" },
   /** A gate has yet to let it through. */
-  waiting: { release: "pending", cancel: "cancelled", skip: "skipped" },
+  waiting: { release: "pending", expire: "failed", cancel: "cancelled", skip: "skipped" },
   /** Held by a node for a worker; started at most a second ago, or not yet. */
   claimed: {
     start: "running",

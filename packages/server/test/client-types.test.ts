@@ -90,9 +90,11 @@ test("what the client offers to send is what the server reads", () => {
     queue: "q",
     uniqueKey: "k",
     uniquePolicy: "keep",
+    uniqueFor: "1h",
     retry: { maxAttempts: 2, backoff: { kind: "fixed", initial: "1s", factor: 1, max: "1m", jitter: "none" } },
     timeout: "1m",
     startWithin: "5m",
+    finishWithin: "1h",
     tags: ["a"],
   };
   expect(tasks.createTaskBody.safeParse({ type: "t", payload: {}, ...everything }).error).toBeUndefined();

@@ -52,6 +52,8 @@ export interface NewTask {
   scheduleId: Id | null;
   fireAt: number | null;
   uniqueKey: string | null;
+  /** So long after its creation its key is taken, also once it is final; left out: only until then. */
+  uniqueForMs?: number;
   tags: string[];
   replayOf: Id | null;
   /** It waits there from its creation on; left out: at none. */
@@ -63,7 +65,10 @@ export interface CreateOptions {
   now: number;
   /** Insert the first `count` of `tasks` as already claimed by this session: one commit instead of two. Only tasks without keys. */
   claim?: { session: Id; count: number } | null;
-  /** What becomes of a task whose `uniqueKey` is taken: one answer for all, or one for each. Default `keep`. */
+  /**
+   * What becomes of a task whose `uniqueKey` is taken: one answer for all, or one for each. Default `keep`. By a task that is not final; for
+   * one with `uniqueForMs` also by one that was created with such a window, which is not over, as long as that one is remembered.
+   */
   uniquePolicy?: UniquePolicy | ((task: NewTask) => UniquePolicy);
   idempotency?: {
     namespace: string;
@@ -155,6 +160,13 @@ export interface Attempt {
   error: TaskError | null;
 }
 
+/** How far an attempt has come. */
+export interface Progress {
+  /** 0 … 1. */
+  fraction: number;
+  message: string | null;
+}
+
 /** A whole task, for people. */
 export interface TaskRecord {
   id: Id;
@@ -173,6 +185,8 @@ export interface TaskRecord {
   payload: string | null;
   result: string | null;
   error: TaskError | null;
+  /** What the latest attempt said last. */
+  progress: Progress | null;
   policy: TaskPolicy;
   trigger: Trigger;
   scheduleId: Id | null;
@@ -212,6 +226,14 @@ export interface TaskPatch {
   dueAt?: number;
   payload?: string | null;
   queue?: string;
+}
+
+export interface DeadlineLook {
+  failed: { id: Id; lane: Lane }[];
+  /** Of those, the ones that may be claimed, with their new priority. */
+  raised: { lane: Lane; priority: number; dueAt: number }[];
+  /** There may be others. */
+  more: boolean;
 }
 
 /** Answers of verbs on one task. `task` is the state after the verb. */
@@ -281,6 +303,7 @@ export interface ScheduleDefinition {
     timeoutMs: number | null;
     /** Absent when there is none. */
     startWithinMs?: number;
+    finishWithinMs?: number;
     tags: string[];
   };
 }
@@ -632,8 +655,15 @@ export interface Store {
   /** What this session holds by the store's account, to be compared with the node's memory. */
   leases(session: Id): Promise<TaskRef[]>;
   appendLogs(lines: (TaskRef & LogLine)[]): Promise<void>;
+  /** In place of what was said before, by whoever holds the task or was the last to do so; the others are passed over. */
+  recordProgress(reports: (TaskRef & Progress)[], now: number): Promise<void>;
   /** Tasks that are pending or wait at a gate, have never started, and whose `startWithin` is over are `skipped`; the first ones, `limit` at most. */
   skipUnstarted(request: { now: number; limit: number }): Promise<{ id: Id; lane: Lane }[]>;
+  /**
+   * Of the tasks that nobody holds and whose `finishWithin` is partly over, those that are to be looked at, `limit` at most: the ones whose
+   * time is over fail, the others become as urgent as what is left of it makes them.
+   */
+  watchDeadlines(request: { now: number; limit: number }): Promise<DeadlineLook>;
 
   // Tasks, for people
   getTask(namespace: string, id: Id): Promise<TaskRecord | null>;

@@ -4,9 +4,11 @@ import { calendars } from "./promises/calendars.ts";
 import { claiming } from "./promises/claiming.ts";
 import { creating } from "./promises/creating.ts";
 import { figures } from "./promises/figures.ts";
+import { finishWithin } from "./promises/finish-within.ts";
 import { gates } from "./promises/gates.ts";
 import { operations } from "./promises/operations.ts";
 import { outcomes } from "./promises/outcomes.ts";
+import { progress } from "./promises/progress.ts";
 import { schedules } from "./promises/schedules.ts";
 import { sessions } from "./promises/sessions.ts";
 import { startWithin } from "./promises/start-within.ts";
@@ -18,9 +20,11 @@ const promises: Record<string, Promises> = {
   creating,
   claiming,
   outcomes,
+  progress,
   sessions,
   tasks,
   "start-within": startWithin,
+  "finish-within": finishWithin,
   schedules,
   gates,
   operations,

@@ -34,6 +34,26 @@ test("a task runs at its instant, with its result", async () => {
   expect(starts[0]!.getTime() - before).toBe(7_200_000);
 });
 
+test("how far a task has come can be read while it runs", async () => {
+  let finish = () => {};
+  const copy = task("copy", {
+    run: async (_payload, { progress }) => {
+      progress(0.4, "2 of 5 files");
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      progress(1);
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [copy] });
+  const handle = await env.client.tasks.create(copy);
+  await env.advance("5s");
+  expect(await handle.get()).toMatchObject({ state: "running", progress: { fraction: 0.4, message: "2 of 5 files" } });
+  finish();
+  await env.advance("5s");
+  expect(await handle.get()).toMatchObject({ state: "succeeded", progress: { fraction: 1, message: null } });
+});
+
 test("a failing task is retried when it said, and its attempts can be read", async () => {
   let calls = 0;
   const flaky = task("flaky", {

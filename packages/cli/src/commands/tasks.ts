@@ -1,5 +1,5 @@
 import type { Carillon, CreateOptions, LogLine, Task, TaskSummary } from "@carillon/client";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { connect } from "../connect.ts";
 import { FAILED } from "../exit.ts";
 import { readPayload } from "../input.ts";
@@ -20,7 +20,15 @@ export function tasksCommand(program: Command): void {
     .option("--queue <name>", "where it waits")
     .option("--priority <n>", "1 urgent to 9 idle", wholeNumber(1, 9))
     .option("--start-within <duration>", "skip it unless it has started so long after it was due", duration)
+    .option("--finish-within <duration>", "fail it unless it is final so long after it was due", duration)
     .option("--unique-key <key>", "at most one task that is not final has this key")
+    .addOption(
+      new Option(
+        "--unique-policy <policy>",
+        "what happens when a task has the key: it stays, takes this payload and time, or this one is refused",
+      ).choices(["keep", "replace", "reject"]),
+    )
+    .option("--unique-for <duration>", "the key stays taken for so long, also when its task is final before", duration)
     .option("--tag <tag>", "for people to find it by, several by repeating it", collect)
     .option("--wait", "wait until it is final and print its result; exit code 1 when it did not succeed")
     .option("--wait-timeout <duration>", "wait no longer than this (exit code 7)", duration)
@@ -157,7 +165,10 @@ interface CreateFlags {
   queue?: string;
   priority?: number;
   startWithin?: string;
+  finishWithin?: string;
   uniqueKey?: string;
+  uniquePolicy?: "keep" | "replace" | "reject";
+  uniqueFor?: string;
   tag?: string[];
   wait?: boolean;
   waitTimeout?: string;

@@ -185,7 +185,17 @@ function TaskFacts({ task }: { task: Task }) {
         </Fact>
       )}
       {task.worker !== null && <Fact name="Worker">{task.worker}</Fact>}
+      {task.progress !== null && (
+        <Fact name="Progress">
+          <span className="flex items-center gap-2">
+            <progress value={task.progress.fraction} max={1} className="w-24" aria-label="Progress" />
+            {Math.round(task.progress.fraction * 100)} %
+            {task.progress.message !== null && <span className="break-all">{task.progress.message}</span>}
+          </span>
+        </Fact>
+      )}
       {task.timeout !== null && <Fact name="Timeout">{task.timeout}</Fact>}
+      {task.finishWithin !== null && <Fact name="Finish within">{task.finishWithin}</Fact>}
       {task.uniqueKey !== null && <Fact name="Unique key">{task.uniqueKey}</Fact>}
       {task.tags.length > 0 && (
         <Fact name="Tags">

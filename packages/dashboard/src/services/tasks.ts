@@ -31,7 +31,10 @@ export interface TaskSummary {
   maxAttempts: number;
   lost: number;
   error: TaskError | null;
+  /** Null: its handler has not said. */
+  progress: { fraction: number; message: string | null } | null;
   timeout: string | null;
+  finishWithin: string | null;
   trigger: string;
   schedule: string | null;
   fireAt: string | null;

@@ -1,24 +1,30 @@
 /**
  * Who gets how many of the free slots. Bands share by weight, so that urgent work goes first and the lowest band still gets at least a
- * twelfth of the claims; lanes of one band share equally, each claim beginning with another one.
+ * fifteenth of the claims; lanes of one band share equally, each claim beginning with another one. A band ages with its first due task:
+ * the longer that waits, the more of the claims are the band's, and within the band the oldest goes first.
  */
 import type { Band, ClaimTarget } from "@carillon/store";
 
 const WEIGHTS: Record<Band, number> = { 1: 8, 2: 3, 3: 1 };
+/** What they grow to: what is urgent still has most, and the lowest band as much as the one above. */
+const MOST_WEIGHTS: Record<Band, number> = { 1: 8, 2: 6, 3: 6 };
+/** So much waiting adds the weight once more. */
+const AGE_MS = 60_000;
 
 export function allot(
-  pairs: readonly { lane: { id: number }; band: Band }[],
+  pairs: readonly { lane: { id: number }; band: Band; dueAt: number }[],
   budget: number,
-  { turn, random }: { turn: number; random: () => number },
+  { turn, random, now }: { turn: number; random: () => number; now: number },
 ): ClaimTarget[] {
   const bands = ([1, 2, 3] as const)
-    .map((band) => ({ band, lanes: pairs.filter((pair) => pair.band === band), share: 0, fraction: 0 }))
+    .map((band) => ({ band, lanes: pairs.filter((pair) => pair.band === band), weight: 0, share: 0, fraction: 0 }))
     .filter(({ lanes }) => lanes.length > 0);
   if (bands.length === 0) return [];
-  const total = bands.reduce((sum, { band }) => sum + WEIGHTS[band], 0);
+  for (const entry of bands) entry.weight = weightOf(entry, now);
+  const total = bands.reduce((sum, { weight }) => sum + weight, 0);
   let left = budget;
   for (const entry of bands) {
-    const fair = (budget * WEIGHTS[entry.band]) / total;
+    const fair = (budget * entry.weight) / total;
     entry.share = Math.floor(fair);
     entry.fraction = fair - entry.share;
     left -= entry.share;
@@ -39,4 +45,9 @@ export function allot(
       return limit > 0 ? [{ laneId: lane.id, band, limit }] : [];
     });
   });
+}
+
+function weightOf({ band, lanes }: { band: Band; lanes: readonly { dueAt: number }[] }, now: number): number {
+  const waitedMs = lanes.reduce((longest, { dueAt }) => Math.max(longest, now - dueAt), 0);
+  return Math.min(MOST_WEIGHTS[band], WEIGHTS[band] * (1 + waitedMs / AGE_MS));
 }

@@ -49,7 +49,7 @@ export function createClaims(
   async function claim(pool: Pool, kind: Kind, pairs: Pair[], budget: number, now: number): Promise<void> {
     const id = session.id!;
     const until = kind === "due" ? now : now + LOOKAHEAD_MS;
-    const targets = allot(pairs, budget, { turn: pool.turn++, random }).map((target) => ({
+    const targets = allot(pairs, budget, { turn: pool.turn++, random, now }).map((target) => ({
       ...target,
       from: claimsFrom(demand.pairs.get(pairKey(target.laneId, target.band))!),
     }));

@@ -20,6 +20,7 @@ import { createHandOut } from "./hand-out.ts";
 import { createLogs } from "./logs.ts";
 import type { DispatcherOptions } from "./options.ts";
 import { createOutcomes } from "./outcomes.ts";
+import { createProgress } from "./progress.ts";
 import { createRecall, type RecallTask } from "./recalls.ts";
 import { createReconciliation } from "./reconcile.ts";
 import { createReservations, type LaneName } from "./reservations.ts";
@@ -100,7 +101,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const outcomes = createOutcomes(options, { hand, demand, logs, undecided: (held) => gate.undecided(held) });
   const endings = createEndings(options, { outcomes, callTargets, changed });
   const adoption = createAdoption(options, { hand, endings, changed });
-  const gate: Gate = createGate(options, { hand, demand, endings, adoption, logs, returnAll, changed });
+  const progress = createProgress(options, { hand });
+  const gate: Gate = createGate(options, { hand, demand, endings, adoption, logs, progress, returnAll, changed });
   const watch = createWatch(options, { hand, gate: () => gate, endings });
   const recall = createRecall(options, { hand, returns, markRunning: watch.markRunning });
   const reservations = createReservations();

@@ -4,15 +4,18 @@ import {
   type AttemptReport,
   decideLoss,
   decideOutcome,
+  FINISH_WITHIN,
+  finishWithinError,
   idCreatedAt,
   latenessPhases,
   type OutcomeDecision,
   START_WITHIN,
   type StartFacts,
   splitLateness,
+  startIsOver,
 } from "@carillon/core";
 import type { CallTargets } from "./call-targets.ts";
-import { type HeldTask, leaveWorker, type Pool } from "./hand.ts";
+import { type HeldTask, leaveWorker, type Pool, type StopReason } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Outcomes } from "./outcomes.ts";
 
@@ -26,7 +29,7 @@ export interface Endings {
   /** Its worker does not have it, through no fault of the task: pending again, nothing counted. */
   released(held: HeldTask): void;
   /** It was asked to stop and did not; whatever it still says is refused. */
-  abandoned(held: HeldTask, why: "cancelled" | "timeout"): void;
+  abandoned(held: HeldTask, why: StopReason): void;
   /** It still runs: its start, for the lateness figures; once. */
   runs(held: HeldTask): void;
 }
@@ -121,7 +124,7 @@ export function createEndings(
         Math.min(held.handedOutAt + held.transportMs + waitedMs, now - ranMs),
       );
       if (!held.running) started(held, startedAt, waitedMs);
-      const ended = held.stop?.why === "timeout" && report.kind === "cancelled" ? timedOut(held) : report;
+      const ended = whatCounts(held, report);
       const finishedAt = Math.min(now, startedAt + ranMs);
       end(held, decide(held, ended, now), { startedAt, finishedAt, report: ended });
     },
@@ -133,8 +136,10 @@ export function createEndings(
       else end(held, { kind: "again", as: "released", dueAt: now, error: null }, facts);
     },
     unstarted(held) {
-      const decision = { kind: "final", state: "skipped", result: null, error: null, reason: START_WITHIN } as const;
-      end(held, decision, { startedAt: null, finishedAt: clock.now() });
+      const now = clock.now();
+      const skipped = { kind: "final", state: "skipped", result: null, error: null, reason: START_WITHIN } as const;
+      const decision = startIsOver(held.claimed, now) ? skipped : decide(held, overdue(held), now);
+      end(held, decision, { startedAt: null, finishedAt: now });
     },
     released(held) {
       const { dueAt } = held.claimed;
@@ -147,7 +152,7 @@ export function createEndings(
     },
     abandoned(held, why) {
       const now = clock.now();
-      const report = why === "cancelled" ? null : timedOut(held);
+      const report = why === "cancelled" ? null : why === "timeout" ? timedOut(held) : overdue(held);
       const decision = report ? decide(held, report, now) : cancelled(held);
       const { worker } = held;
       end(held, decision, { startedAt: held.handedOutAt, finishedAt: now, ...(report && { report }) });
@@ -163,6 +168,19 @@ const SERVICE_SAMPLES = 64;
 function learnService(pool: Pool, ranMs: number): void {
   if (pool.serviceMs === Number.POSITIVE_INFINITY) pool.serviceMs = ranMs;
   else pool.serviceMs += (ranMs - pool.serviceMs) / SERVICE_SAMPLES;
+}
+
+/** Of what its worker reports; once the time for its end is over, nothing does. */
+function whatCounts(held: HeldTask, report: AttemptReport): AttemptReport {
+  if (!held.stop) return report;
+  if (held.stop.why === FINISH_WITHIN) return overdue(held);
+  return held.stop.why === "timeout" && report.kind === "cancelled" ? timedOut(held) : report;
+}
+
+/** It was not final in time. */
+function overdue({ claimed }: HeldTask): AttemptReport {
+  const error = finishWithinError(claimed.policy.finishWithinMs!);
+  return { kind: "failed", error, retryable: false, retryAfterMs: null };
 }
 
 /** Its node had to stop it. */

@@ -27,9 +27,11 @@ import {
   joinWorker,
   LONG_GRACE_MS,
   type Pool,
+  type StopReason,
 } from "./hand.ts";
 import type { Logs } from "./logs.ts";
 import type { DispatcherOptions } from "./options.ts";
+import type { Progress } from "./progress.ts";
 
 const GRACE_MS = 750;
 /** A process closes its link before it opens another, and pings every 500 ms: an open link heard so recently is another process'. */
@@ -54,12 +56,13 @@ export function createGate(
     endings: Endings;
     adoption: Adoption;
     logs: Logs;
+    progress: Progress;
     returnAll: (pool: Pool) => void;
     changed: () => void;
   },
 ): Gate {
   const { store, clock, session, log, node, peers } = options;
-  const { hand, demand, endings, adoption, logs, changed } = parts;
+  const { hand, demand, endings, adoption, logs, progress, changed } = parts;
   const declareTypes =
     options.declareTypes ??
     (async (namespace: string, types: TypeDeclaration[]) => {
@@ -81,7 +84,7 @@ export function createGate(
       if (held?.phase === "ending") held.worker = worker;
       else if (held?.phase === "assigned") known.push(held);
       else brought.push(ref);
-      if (held?.phase === "assigned" && held.stop) sendCancel(worker, ref, held.cancel?.reason ?? null);
+      if (held?.phase === "assigned" && held.stop) sendCancel(worker, ref, stopReason(held.stop.why, held));
     }
     // The link it had before is over. What it does not name it never got, unless it is a new process.
     for (const other of earlier) {
@@ -189,6 +192,9 @@ export function createGate(
           if (held) logs.add(held, line);
         }
         return;
+      case "progress":
+        for (const report of message.reports) if (heldFor(worker, report)) progress.add(report);
+        return;
       case "leaving":
         worker.state = "leaving";
         worker.alive = true;
@@ -251,6 +257,11 @@ export function createGate(
       if (held.reported) endings.reported(held, held.reported);
     },
   };
+}
+
+/** What its worker is told. */
+function stopReason(why: StopReason, { cancel }: HeldTask): string | null {
+  return why === "cancelled" ? (cancel?.reason ?? null) : why;
 }
 
 export function sendCancel(worker: ConnectedWorker, { id, token }: TaskRef, reason: string | null): void {

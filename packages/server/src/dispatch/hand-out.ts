@@ -5,7 +5,7 @@
  * everybody else is to be served meanwhile.
  */
 import type { AssignedTask } from "@carillon/client";
-import { startBy } from "@carillon/core";
+import { startIsOver } from "@carillon/core";
 import { type ConnectedWorker, freeSlots, type Hand, type HeldTask, isSuspect, joinWorker, type Pool } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Returns } from "./returns.ts";
@@ -172,9 +172,12 @@ export function createHandOut(
   };
 }
 
-/** The deadline of its first start is over. */
+/** The deadline of its first start, or of its end, is over. */
 function isTooLate({ claimed }: HeldTask, clock: { now(): number }): boolean {
-  return claimed.policy.startWithinMs !== undefined && claimed.attempt === 1 && startBy(claimed)! < clock.now();
+  const { policy, finishBy } = claimed;
+  if (policy.startWithinMs === undefined && finishBy === null) return false;
+  const now = clock.now();
+  return startIsOver(claimed, now) || (finishBy !== null && finishBy <= now);
 }
 
 /** Round robin over the workers with a free slot. */

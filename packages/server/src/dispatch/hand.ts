@@ -5,13 +5,16 @@
  * `ending` (its outcome is being written) → `gone`. It may enter at any step, and leave from the first two by being given back.
  */
 import type { AssignedTask, Link, NodeMessage, ReportedOutcome, TaskRef } from "@carillon/client";
-import { type Id, limits } from "@carillon/core";
+import { type FINISH_WITHIN, type Id, limits } from "@carillon/core";
 import type { ClaimedTask, Outcome } from "@carillon/store";
 import { Heap } from "./heap.ts";
 import { createRate, type Rate } from "./rate.ts";
 
 /** How long a worker that fell silent, and may be busy, or that said that it goes elsewhere may still come back with its tasks. */
 export const LONG_GRACE_MS = 5_000;
+
+/** Why a worker was told to stop an attempt. */
+export type StopReason = "cancelled" | "timeout" | typeof FINISH_WITHIN;
 
 export type Phase = "ahead" | "ready" | "assigned" | "ending" | "gone";
 
@@ -36,7 +39,7 @@ export interface HeldTask {
   /** Somebody asked to cancel it. */
   cancel: { reason: string | null } | null;
   /** The worker was told to stop it, at this monotonic instant. */
-  stop: { why: "cancelled" | "timeout"; at: number } | null;
+  stop: { why: StopReason; at: number } | null;
   /** The number of its last log line that waits to be written. */
   lastLogLine: number;
   outcome: Outcome | null;

@@ -1,8 +1,8 @@
 /**
  * What is looked at a few times a second, for all workers and running tasks at once: no timer per task. Signs of life both ways, tasks that
- * outlive a second, attempts beyond their timeout, handlers that ignore a cancellation.
+ * outlive a second, attempts beyond their timeout or their task's `finishWithin`, handlers that ignore a cancellation.
  */
-import type { Id } from "@carillon/core";
+import { FINISH_WITHIN, type Id } from "@carillon/core";
 import { CUT_OFF_MS } from "../loops/session.ts";
 import type { Endings } from "./endings.ts";
 import { type Gate, sendCancel } from "./gate.ts";
@@ -48,10 +48,13 @@ export function createWatch(
     }
   }
 
-  function check(held: HeldTask, at: number): void {
+  function check(held: HeldTask, at: number, now: number): void {
     const ranMs = at - held.since;
-    const { id, token, policy } = held.claimed;
-    if (!held.stop && ranMs > policy.timeoutMs + TIMEOUT_SLACK_MS && held.worker) {
+    const { id, token, policy, finishBy } = held.claimed;
+    if (!held.stop && finishBy !== null && finishBy <= now && held.worker) {
+      held.stop = { why: FINISH_WITHIN, at };
+      sendCancel(held.worker, { id, token }, FINISH_WITHIN);
+    } else if (!held.stop && ranMs > policy.timeoutMs + TIMEOUT_SLACK_MS && held.worker) {
       held.stop = { why: "timeout", at };
       sendCancel(held.worker, { id, token }, "timeout");
     } else if (held.stop && at - held.stop.at >= STOP_MS) {
@@ -113,7 +116,7 @@ export function createWatch(
       for (const worker of hand.workers) {
         for (const held of [...worker.tasks]) {
           if (!held.running && at - held.since >= RUNNING_AFTER_MS) unmarked.push(held);
-          check(held, at);
+          check(held, at, now);
         }
       }
       void write(unmarked.filter((held) => held.phase === "assigned"));

@@ -118,17 +118,17 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(again.body.code).toBe("schedule_exists");
   });
 
-  test("a schedule's startWithin is that of its tasks, and an equal PUT and a patch keep it", async () => {
-    const body = { ...nightly, task: { type: "send-invoice", startWithin: "10m" } };
+  test("a schedule's startWithin and finishWithin are those of its tasks, and an equal PUT and a patch keep it", async () => {
+    const body = { ...nightly, task: { type: "send-invoice", startWithin: "10m", finishWithin: "1h" } };
     const put = await t.call("PUT", `${SCHEDULES}/nightly`, body);
-    expect(put.body.task).toMatchObject({ startWithin: "10m" });
+    expect(put.body.task).toMatchObject({ startWithin: "10m", finishWithin: "1h" });
     expect((await t.call("PUT", `${SCHEDULES}/nightly`, body)).body.version).toBe(1);
     const patched = await t.call("PATCH", `${SCHEDULES}/nightly`, { cron: "0 3 * * *" });
-    expect(patched.body).toMatchObject({ version: 2, task: { startWithin: "10m" } });
+    expect(patched.body).toMatchObject({ version: 2, task: { startWithin: "10m", finishWithin: "1h" } });
     const triggered = await t.call("POST", `${SCHEDULES}/nightly:trigger`);
-    expect(triggered.body).toMatchObject({ startWithin: "10m" });
+    expect(triggered.body).toMatchObject({ startWithin: "10m", finishWithin: "1h" });
     const none = await t.call("PATCH", `${SCHEDULES}/nightly`, { task: { startWithin: null } });
-    expect(none.body.task.startWithin).toBeNull();
+    expect(none.body.task).toMatchObject({ startWithin: null, finishWithin: "1h" });
   });
 
   test("an equal PUT changes nothing, another one is a new version, and what is left out is the default again", async () => {

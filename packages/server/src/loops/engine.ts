@@ -8,6 +8,7 @@ import type { DispatcherOptions } from "../dispatch/options.ts";
 import { ownZoneData } from "../zone-data-version.ts";
 import { backfillRound } from "./backfill.ts";
 import { decideDowntime } from "./downtime.ts";
+import { finishWithinRound } from "./finish-within.ts";
 import { createGates } from "./gates.ts";
 import { Loop } from "./loop.ts";
 import { maintainRound, vacuumRound } from "./maintain.ts";
@@ -124,10 +125,12 @@ export function createEngine(options: EngineOptions): Engine {
   const planLoop = loop("planner", async () => (session.safe() ? planner.round() : RETRY_MS));
   const skipUnstarted = startWithinRound(options);
   const startLoop = loop("start-within", async () => (session.safe() ? skipUnstarted() : RETRY_MS));
+  const watchDeadlines = finishWithinRound({ ...options, noticeCreated: dispatcher.noticeCreated });
+  const finishLoop = loop("finish-within", async () => (session.safe() ? watchDeadlines() : RETRY_MS));
   const gateLoop = loop("gates", async () => (session.safe() ? gates.round() : RETRY_MS));
   const stepBackfills = backfillRound({ store, clock, ids: session.ids, dispatcher });
   const backfillLoop = loop("backfill", async () => (session.safe() ? stepBackfills() : RETRY_MS));
-  const anyLoops = roles.dispatcher || roles.planner ? [startLoop, gateLoop, backfillLoop] : [];
+  const anyLoops = roles.dispatcher || roles.planner ? [startLoop, finishLoop, gateLoop, backfillLoop] : [];
   const workLoops = [...(roles.planner ? [planLoop] : []), ...anyLoops];
   const upkeepLoops =
     roles.dispatcher || roles.planner

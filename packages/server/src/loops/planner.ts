@@ -223,12 +223,12 @@ function fireTask(
   declaration: TypeDeclaration | null,
   { id, fireAt, dueAt, caughtUp }: { id: bigint; fireAt: number; dueAt: number; caughtUp: boolean },
 ): NewTask {
-  const { type, payload, queue, priority, retry, timeoutMs, startWithinMs, tags } = schedule.definition.task;
+  const { type, payload, priority, tags } = schedule.definition.task;
   return {
     id,
     namespace: schedule.namespace,
     type,
-    ...settle({ type, queue, retry, timeoutMs, startWithinMs }, declaration),
+    ...settle(schedule.definition.task, declaration),
     priority: caughtUp ? Math.max(priority, CATCH_UP_PRIORITY) : priority,
     dueAt,
     payload,

@@ -35,7 +35,7 @@ export async function insertTasks(deps: Deps, tasks: NewTask[], options: InsertO
   }
   if (answer.kind === "unique_conflict") {
     throw new CarillonError("unique_conflict", {
-      detail: `Task ${formatId("task", answer.id)} holds the unique key and is not final${answer.sameType ? "" : "; it is of another type"}.`,
+      detail: `Task ${formatId("task", answer.id)} holds the unique key${answer.sameType ? "" : "; it is of another type"}.`,
     });
   }
   if (answer.kind === "replayed") return answer;

@@ -39,6 +39,7 @@ export interface Choices {
   retry?: RetryPolicy | null | undefined;
   timeoutMs?: number | null | undefined;
   startWithinMs?: number | undefined;
+  finishWithinMs?: number | undefined;
 }
 
 export function settle(
@@ -51,7 +52,7 @@ export function settle(
     policy: policyOf(
       choices.retry ?? declared?.policy.retry ?? fallback.retry,
       choices.timeoutMs ?? declared?.policy.timeoutMs ?? fallback.timeoutMs,
-      choices.startWithinMs,
+      choices,
     ),
   };
 }
@@ -59,10 +60,24 @@ export function settle(
 /** By the retries they share. Stores recognise a policy by its object. */
 const policies = new WeakMap<RetryPolicy, TaskPolicy>();
 
-function policyOf(retry: RetryPolicy, timeoutMs: number, startWithinMs: number | undefined): TaskPolicy {
+function policyOf(
+  retry: RetryPolicy,
+  timeoutMs: number,
+  { startWithinMs, finishWithinMs }: Pick<Choices, "startWithinMs" | "finishWithinMs">,
+): TaskPolicy {
   const known = policies.get(retry);
-  if (known?.timeoutMs === timeoutMs && known.startWithinMs === startWithinMs) return known;
-  const policy = { retry, timeoutMs, ...(startWithinMs === undefined ? {} : { startWithinMs }) };
+  if (
+    known?.timeoutMs === timeoutMs &&
+    known.startWithinMs === startWithinMs &&
+    known.finishWithinMs === finishWithinMs
+  )
+    return known;
+  const policy = {
+    retry,
+    timeoutMs,
+    ...(startWithinMs === undefined ? {} : { startWithinMs }),
+    ...(finishWithinMs === undefined ? {} : { finishWithinMs }),
+  };
   policies.set(retry, policy);
   return policy;
 }
@@ -74,8 +89,9 @@ export function newTask(
   const { id, namespace, now, declared, trigger } = facts;
   const retryFallback = declared?.policy.retry ?? defaultPolicyOf(input.type).retry;
   const retry = input.retry && completeRetry(input.retry, retryFallback);
-  const { type, timeout: timeoutMs, startWithin: startWithinMs } = input;
-  const { queue, policy } = settle({ type, queue: input.queue, retry, timeoutMs, startWithinMs }, declared);
+  const { type, timeout: timeoutMs, startWithin: startWithinMs, finishWithin: finishWithinMs } = input;
+  const choices = { type, queue: input.queue, retry, timeoutMs, startWithinMs, finishWithinMs };
+  const { queue, policy } = settle(choices, declared);
   return {
     id,
     namespace,
@@ -89,6 +105,7 @@ export function newTask(
     scheduleId: null,
     fireAt: null,
     uniqueKey: input.uniqueKey ?? null,
+    ...(input.uniqueFor === undefined ? {} : { uniqueForMs: input.uniqueFor }),
     tags: input.tags ?? [],
     replayOf: null,
   };

@@ -204,6 +204,24 @@ test("a worker says hello, gets tasks, reports outcomes and logs, and says goodb
   expect(gate.links).toHaveLength(1);
 });
 
+test("a worker says how far a task has come, before it says how it ended", async () => {
+  const { gate, port } = await node();
+  const told = task("echo", {
+    run: (_payload, { progress }) => {
+      progress(0.5, "half");
+      progress(1);
+    },
+  });
+  const w = worker(port.url, { tasks: [told] });
+  await w.connected();
+  gate.last.node.send({ kind: "tasks", tasks: [given(1n, null)] });
+  await gate.until(() => outcomesOf(gate).length === 1);
+  const kinds = gate.last.heard.map(({ kind }) => kind);
+  expect(kinds.indexOf("progress")).toBeLessThan(kinds.indexOf("outcomes"));
+  const reports = [{ id: 1n, token: 1n, fraction: 1, message: null }];
+  expect(gate.last.heard).toContainEqual({ kind: "progress", reports });
+});
+
 test("40 MiB of payloads and of results pass in messages that both sides take", async () => {
   const { gate, port } = await node();
   const w = worker(port.url, { concurrency: 200 });

@@ -13,7 +13,7 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
     }
   }
   for (const task of tasks) {
-    const holder = keyHolder(database, task);
+    const holder = holderOf(database, task, now);
     if (!holder) continue;
     const policy = uniquePolicyOf(options, task);
     const sameType = holder.lane.type === task.type;
@@ -26,7 +26,7 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
   const written = new Set<Id>();
   const claimable = claim && isLive(database, claim.session) ? claim.count : 0;
   for (const [index, task] of tasks.entries()) {
-    const holder = keyHolder(database, task);
+    const holder = holderOf(database, task, now);
     if (holder) {
       // Twice in one batch: the later one is answered with the first.
       if (uniquePolicyOf(options, task) === "replace" && !written.has(holder.id)) {
@@ -38,6 +38,7 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
     }
     const row = insertTask(database, task);
     written.add(row.id);
+    openWindow(database, task, now);
     answers.push({ id: row.id, created: true });
     if (claim && index < claimable && row.uniqueKey === null) claimed.push(claimTask(database, row, claim.session));
   }
@@ -47,6 +48,23 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
     database.idempotency.set(nameKey(idempotency.namespace, idempotency.key), { requestHash, response, expiresAt });
   }
   return { kind: "created", tasks: answers, claimed };
+}
+
+function holderOf(database: MemoryDatabase, task: NewTask, now: number): TaskRow | null {
+  return windowHolder(database, task, now) ?? keyHolder(database, task);
+}
+
+/** Only creates that ask for a window themselves look. One whose task is forgotten is over. */
+function windowHolder(database: MemoryDatabase, task: NewTask, now: number): TaskRow | null {
+  if (task.uniqueKey === null || task.uniqueForMs === undefined) return null;
+  const window = database.windows.get(nameKey(task.namespace, task.uniqueKey));
+  if (!window || window.expiresAt <= now) return null;
+  return database.tasks.get(window.taskId) ?? database.archive.get(window.taskId) ?? null;
+}
+
+function openWindow(database: MemoryDatabase, { id, namespace, uniqueKey, uniqueForMs }: NewTask, now: number): void {
+  if (uniqueKey === null || uniqueForMs === undefined) return;
+  database.windows.set(nameKey(namespace, uniqueKey), { taskId: id, expiresAt: now + uniqueForMs });
 }
 
 function keyHolder(database: MemoryDatabase, task: NewTask): TaskRow | null {

@@ -10,6 +10,7 @@ import type {
   LogLine,
   NodeFigures,
   OperationRecord,
+  Progress,
   ScheduleRecord,
   TargetRecord,
   Trigger,
@@ -38,6 +39,10 @@ export interface MemoryDatabase {
   scheduled: Map<Id, Set<Id>>;
   /** Ids of tasks that are not final and whose first start has a deadline. */
   hurried: Set<Id>;
+  /** Ids of tasks that are not final and whose end has a deadline. */
+  limited: Set<Id>;
+  /** By namespace and unique key: which task has it until then, final or not. */
+  windows: Map<string, { taskId: Id; expiresAt: number }>;
   idempotency: Map<string, { requestHash: string; response: string; expiresAt: number }>;
   /** By namespace, then by type. */
   types: Map<string, Map<string, TypeDeclaration & { declaredAt: number }>>;
@@ -59,6 +64,8 @@ export interface MemoryDatabase {
   fires: Map<Id, Map<number, FireRow>>;
   operations: Map<Id, OperationRecord>;
   logs: Map<Id, TaskLog>;
+  /** By task: what the attempt of this token said last. */
+  progress: Map<Id, Progress & { token: bigint; at: number }>;
   /** By namespace, instant, queue and writer. */
   lateness: Map<string, LatenessWindow>;
   listeners: Set<{ owner: object; listener: (hint: Hint) => void }>;
@@ -84,6 +91,8 @@ export interface TaskRow {
   /** The deadline of its first start. */
   startBy: number | null;
   finishBy: number | null;
+  /** When its priority may rise next, before that. */
+  raiseAt: number | null;
   startedAt: number | null;
   finishedAt: number | null;
   cancelAt: number | null;
@@ -150,6 +159,8 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     uniqueKeys: new Map(),
     scheduled: new Map(),
     hurried: new Set(),
+    limited: new Set(),
+    windows: new Map(),
     idempotency: new Map(),
     types: new Map(),
     sessions: new Map(),
@@ -164,6 +175,7 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     fires: new Map(),
     operations: new Map(),
     logs: new Map(),
+    progress: new Map(),
     lateness: new Map(),
     listeners: new Set(),
   };

@@ -9,6 +9,7 @@ import { adopt, claim, giveBack, lanes, leases, markRunning, nextDue } from "./c
 import { createTasks } from "./create.ts";
 import type { MemoryDatabase } from "./database.ts";
 import { created, nodeFigures, recordFigures } from "./figures.ts";
+import { watchDeadlines } from "./finish-within.ts";
 import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from "./fires.ts";
 import { gates, judgeGates } from "./gates.ts";
 import { createMemoryHints } from "./hints.ts";
@@ -23,6 +24,7 @@ import {
   takeOperations,
 } from "./operations.ts";
 import { recordOutcomes } from "./outcomes.ts";
+import { recordProgress } from "./progress.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import {
   closeSession,
@@ -78,7 +80,9 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     adopt: verb(adopt),
     leases: verb(leases),
     skipUnstarted: verb(skipUnstarted),
+    watchDeadlines: verb(watchDeadlines),
     appendLogs: verb(appendLogs),
+    recordProgress: verb(recordProgress),
 
     getTask: verb(getTask),
     listTasks: verb(listTasks),

@@ -1,5 +1,14 @@
 /** How a task's row moves between the tables, with everything that is kept in order beside them. */
-import { type FinalState, type Id, isFinal, limits, startBy, type TaskError } from "@carillon/core";
+import {
+  type FinalState,
+  finishBy,
+  firstRiseAt,
+  type Id,
+  isFinal,
+  limits,
+  startBy,
+  type TaskError,
+} from "@carillon/core";
 import { type Attempt, bandOf, type ClaimedTask, type NewTask } from "../store.ts";
 import { internLane, type MemoryDatabase, nameKey, setOf, type TaskRow } from "./database.ts";
 import { createPendingQueue, enter, leave } from "./pending.ts";
@@ -23,7 +32,8 @@ export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
     scheduleId: task.scheduleId,
     fireAt: task.fireAt,
     startBy: startBy(task),
-    finishBy: null,
+    finishBy: finishBy(task),
+    raiseAt: firstRiseAt(task),
     startedAt: null,
     finishedAt: null,
     cancelAt: null,
@@ -50,9 +60,15 @@ export function changeTask(database: MemoryDatabase, row: TaskRow, change: Parti
   place(database, row);
 }
 
-/** Due at another instant; the deadline of its first start goes with it. */
-export function dueAnew(row: TaskRow, dueAt: number): Pick<TaskRow, "dueAt" | "startBy"> {
-  return { dueAt, startBy: row.startBy === null ? null : dueAt + (row.startBy - row.dueAt) };
+/** Due at another instant; the deadline of its first start goes with it, and before that start the one of its end. */
+export function dueAnew(row: TaskRow, dueAt: number): Pick<TaskRow, "dueAt" | "startBy" | "finishBy" | "raiseAt"> {
+  const moved = (at: number | null) => (at === null ? null : dueAt + (at - row.dueAt));
+  const { finishBy, raiseAt } = row;
+  return {
+    dueAt,
+    startBy: moved(row.startBy),
+    ...(row.attempt > 0 ? { finishBy, raiseAt } : { finishBy: moved(finishBy), raiseAt: moved(raiseAt) }),
+  };
 }
 
 export function claimTask(database: MemoryDatabase, row: TaskRow, session: Id): ClaimedTask {
@@ -92,6 +108,8 @@ export function reviveTask(database: MemoryDatabase, row: TaskRow, dueAt: number
   Object.assign(row, {
     ...dueAnew(row, dueAt),
     ...(row.attempt > 0 ? { startBy: null } : {}),
+    finishBy: finishBy({ policy: row.policy, dueAt }),
+    raiseAt: firstRiseAt({ policy: row.policy, dueAt }),
     state: "pending",
     session: null,
     failures: 0,
@@ -190,6 +208,7 @@ function addLive(database: MemoryDatabase, row: TaskRow): void {
   if (row.uniqueKey !== null) database.uniqueKeys.set(nameKey(row.namespace, row.uniqueKey), row.id);
   if (row.scheduleId !== null) setOf(database.scheduled, row.scheduleId).add(row.id);
   if (row.startBy !== null) database.hurried.add(row.id);
+  if (row.finishBy !== null) database.limited.add(row.id);
   place(database, row);
 }
 
@@ -199,6 +218,7 @@ function removeLive(database: MemoryDatabase, row: TaskRow): void {
   if (row.uniqueKey !== null) database.uniqueKeys.delete(nameKey(row.namespace, row.uniqueKey));
   if (row.scheduleId !== null) database.scheduled.get(row.scheduleId)?.delete(row.id);
   database.hurried.delete(row.id);
+  database.limited.delete(row.id);
 }
 
 function place(database: MemoryDatabase, row: TaskRow): void {

@@ -3,6 +3,7 @@ import { CarillonError, type Id, isFinal } from "@carillon/core";
 import type { TaskPatch, TaskRecord, VerbAnswer } from "../store.ts";
 import { internLane, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
 import { lookAtGateOf } from "./gates.ts";
+import { progressOf } from "./progress.ts";
 import { changeTask, dueAnew, finalAttempt, finishTask, reviveTask, scheduleNameOf } from "./rows.ts";
 
 export function getTask(database: MemoryDatabase, namespace: string, id: Id): TaskRecord | null {
@@ -83,6 +84,7 @@ export function deleteTask(database: MemoryDatabase, namespace: string, id: Id):
   const task = taskRecord(database, row);
   database.archive.delete(id);
   database.logs.delete(id);
+  database.progress.delete(id);
   return { kind: "done", task };
 }
 
@@ -110,6 +112,7 @@ export function taskRecord(database: MemoryDatabase, row: TaskRow): TaskRecord {
     payload: row.payload,
     result: row.result,
     error: row.error,
+    progress: progressOf(database, row),
     policy: row.policy,
     trigger: row.trigger,
     scheduleId: row.scheduleId,

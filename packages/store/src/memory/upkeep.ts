@@ -45,6 +45,9 @@ export function maintain(
     log.lines = log.lines.filter((line) => line.at >= now - logRetentionMs);
     if (log.lines.length === 0) database.logs.delete(id);
   }
+  for (const [id, { at }] of database.progress) {
+    if (at < oldest && idCreatedAt(id) < oldest) database.progress.delete(id);
+  }
   for (const fires of database.fires.values()) {
     const keptFrom = now - FIRE_RETENTIONS * retentionMs;
     for (const { fireAt, backfilled, taskId } of fires.values()) {
@@ -60,6 +63,9 @@ export function maintain(
   database.zoneChanges = database.zoneChanges.filter(({ at }) => at >= now - FIRE_RETENTIONS * retentionMs);
   for (const [key, row] of database.idempotency) {
     if (row.expiresAt <= now) database.idempotency.delete(key);
+  }
+  for (const [key, { expiresAt }] of database.windows) {
+    if (expiresAt <= now) database.windows.delete(key);
   }
   for (const [key, { at }] of database.lateness) {
     if (at < now - LATENESS_KEPT_MS) database.lateness.delete(key);

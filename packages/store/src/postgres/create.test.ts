@@ -195,6 +195,32 @@ test("somebody's open transaction that holds a unique key delays only callers of
   expect(await waiting).toMatchObject({ tasks: [{ created: true }] });
 });
 
+test("a request whose idempotency key another one holds is told that it is in progress, and later gets its answer", async () => {
+  await using t = await setup();
+  const idempotency = {
+    namespace: "default",
+    key: "order-1",
+    requestHash: "a",
+    response: () => "first",
+    expiresAt: NOON + 60_000,
+  };
+  const other = await t.connect();
+  await other.query("begin");
+  await other.query(`
+    insert into idempotency (namespace, key, request_hash, response, expires_at)
+    values ('default', 'order-1', 'a', 'the answer', '2100-01-01')`);
+  // With a unique key too: the idempotency key comes first.
+  for (const uniqueKey of [null, "k"]) {
+    const again = t.store.createTasks([t.newTask({ uniqueKey })], { ...options, idempotency });
+    await expect(again).rejects.toMatchObject({ code: "idempotency_in_progress", retryAfterMs: 1_000 });
+  }
+  await other.query("commit");
+  expect(await t.store.createTasks([t.newTask()], { ...options, idempotency })).toEqual({
+    kind: "replayed",
+    response: "the answer",
+  });
+});
+
 test("a key that is held does not slow down callers of other keys that come all the time", async () => {
   await using t = await setup();
   const other = await t.connect();

@@ -1,5 +1,5 @@
 /** What creates have in common, whichever way they go: who claims at once, the answer, and what to do when it was lost. */
-import { CarillonError, type Id, idCreatedAt } from "@carillon/core";
+import { CarillonError, finishBy, type Id, idCreatedAt } from "@carillon/core";
 import type { ClaimedTask, CreateAnswer, CreateOptions, NewTask } from "../store.ts";
 import { int8Array } from "./arrays.ts";
 import { isUnknown, type Pools } from "./db.ts";
@@ -65,7 +65,7 @@ export async function claimedTasks(catalog: Catalog, tasks: NewTask[]): Promise<
     scheduleId: task.scheduleId,
     scheduleName: task.scheduleId === null ? null : learned.scheduleName(task.scheduleId),
     fireAt: task.fireAt,
-    finishBy: null,
+    finishBy: finishBy(task),
     startedAt: null,
   }));
 }

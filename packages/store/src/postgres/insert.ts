@@ -1,6 +1,6 @@
 /** The one place where rows of `task` begin: one statement for any number of tasks, made of what they need. */
 import { Buffer } from "node:buffer";
-import { type Id, startBy } from "@carillon/core";
+import { finishBy, firstRiseAt, type Id, startBy } from "@carillon/core";
 import { bandOf, type NewTask } from "../store.ts";
 import { float8Array, int2Array, int4Array, int8Array, textArray } from "./arrays.ts";
 import type { Db, Statement } from "./db.ts";
@@ -43,6 +43,7 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
   const uniform = isUniform(tasks, numbers);
   const rare = tasks.some(hasRareFields);
   const hurried = tasks.some(({ policy }) => policy.startWithinMs !== undefined);
+  const limited = tasks.some(({ policy }) => policy.finishWithinMs !== undefined);
   const gated = rare && tasks.some(({ gateId }) => gateId);
   const large = tasks.filter((task) => isLarge(task.payload));
 
@@ -87,6 +88,10 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
     each("extra", "text", textArray(tasks.map(extraOf)), "x.extra::jsonb");
   }
   if (hurried) each("start_by", "float8", float8Array(tasks.map(startBy)), "to_timestamp(x.start_by / 1000)");
+  if (limited) {
+    each("finish_by", "float8", float8Array(tasks.map(finishBy)), "to_timestamp(x.finish_by / 1000)");
+    each("raise_at", "float8", float8Array(tasks.map(firstRiseAt)), "to_timestamp(x.raise_at / 1000)");
+  }
   if (sessions) {
     each("session", "int8", int8Array(sessions), "held.session");
     computed("state", "case when held.session is null then 'pending' else 'claimed' end::task_state");
@@ -127,7 +132,10 @@ stored as (
   const wanted = skipTakenKeys ? "" : answers ? "where claimed" : "where false";
   const text = parts.length > 0 ? `with ${parts.join(",")}\nselect id, claimed from inserted ${wanted}` : insert;
   return {
-    statement: { name: `insert_tasks_${flags}${hurried ? "_start_by" : ""}${gated ? "_gated" : ""}`, text },
+    statement: {
+      name: `insert_tasks_${flags}${hurried ? "_start_by" : ""}${limited ? "_finish_by" : ""}${gated ? "_gated" : ""}`,
+      text,
+    },
     values,
   };
 }

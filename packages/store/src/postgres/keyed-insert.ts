@@ -1,12 +1,14 @@
-/** Creates with keys, as one transaction: idempotency keys first, then tasks in the order of their unique keys. */
+/** Creates with keys, as one transaction: idempotency keys first, then windows of unique keys, then tasks in the order of those keys. */
 import { CarillonError, type Id } from "@carillon/core";
 import { bandOf, type CreateAnswer, type NewTask, uniquePolicyOf } from "../store.ts";
 import { type CreateCall, claimedTasks, sessionsOf } from "./created.ts";
 import type { Db } from "./db.ts";
+import { finishByWhenDue } from "./finish-within.ts";
 import { type InsertedRow, insertOf, isLarge } from "./insert.ts";
 import type { Catalog } from "./lanes.ts";
 import { instant } from "./records.ts";
 import { startByWhenDue } from "./start-within.ts";
+import { type Holder, opensWindow, openWindows, takenWindows, uniqueName } from "./unique-window.ts";
 
 /** Thrown to roll back, when a call that flies alone meets a key that it was told not to share. */
 class Conflict extends Error {
@@ -30,7 +32,7 @@ export async function insertKeyed(
     return await db.transaction(async (tx) => {
       // Travels with the next statement, which fails with it.
       tx.query(setLockTimeout, [`${patienceMs}ms`]).catch(() => {});
-      const answers = await replayedAnswers(tx, calls);
+      const answers = await replayedAnswers(tx, calls).catch(noteIdempotencyKey);
       const fresh = calls.filter((call) => !answers.has(call));
       if (fresh.length > 0) await insertFresh(tx, catalog, fresh, answers);
       return calls.map((call) => answers.get(call)!);
@@ -40,6 +42,18 @@ export async function insertKeyed(
     throw error;
   }
 }
+
+/** Of transactions that failed when they took their idempotency keys. */
+const atIdempotencyKey = new WeakSet<object>();
+
+function noteIdempotencyKey(error: unknown): never {
+  if (typeof error === "object" && error !== null) atIdempotencyKey.add(error);
+  throw error;
+}
+
+/** Whether it failed before it had its idempotency key. */
+export const metIdempotencyKey = (error: unknown) =>
+  typeof error === "object" && error !== null && atIdempotencyKey.has(error);
 
 /** Takes the idempotency keys; answers the calls whose key was used before. An expired key is as good as new. */
 async function replayedAnswers(tx: Db, calls: CreateCall[]): Promise<Map<CreateCall, CreateAnswer>> {
@@ -77,12 +91,15 @@ async function insertFresh(
   calls: CreateCall[],
   answers: Map<CreateCall, CreateAnswer>,
 ): Promise<void> {
-  const { inserted, holders } = await insertOrFind(tx, catalog, calls);
+  const windows = await takenWindows(tx, calls);
+  const { inserted, holders } = await insertOrFind(tx, catalog, calls, windows);
+  const holderOf = (task: NewTask) =>
+    (opensWindow(task) && windows.get(uniqueName(task))) || holders.get(uniqueName(task));
   const replacements = new Map<Id, NewTask>();
   for (const call of calls) {
     const { tasks, options } = call;
     const found = tasks.flatMap((task) => {
-      const holder = inserted.has(task.id) ? undefined : holders.get(uniqueName(task));
+      const holder = inserted.has(task.id) ? undefined : holderOf(task);
       if (holder === undefined || inserted.has(holder.id)) return [];
       return { task, id: holder.id, policy: uniquePolicyOf(options, task), sameType: holder.type === task.type };
     });
@@ -97,7 +114,7 @@ async function insertFresh(
     for (const { task, id, policy } of found)
       if (policy === "replace" && !replacements.has(id)) replacements.set(id, task);
     const created = tasks.map((task) =>
-      inserted.has(task.id) ? asCreated(task) : { id: holders.get(uniqueName(task))!.id, created: false },
+      inserted.has(task.id) ? asCreated(task) : { id: holderOf(task)!.id, created: false },
     );
     if (options.idempotency && hasUniqueKey(call)) {
       const { namespace, key, response } = options.idempotency;
@@ -109,6 +126,10 @@ async function insertFresh(
     );
     answers.set(call, { kind: "created", tasks: created, claimed });
   }
+  const opened = calls.flatMap(({ tasks, options: { now } }) =>
+    tasks.filter((task) => opensWindow(task) && inserted.has(task.id)).map((task) => ({ task, now })),
+  );
+  await openWindows(tx, opened);
   // In the order in which everybody locks tasks.
   const ordered = [...replacements].sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [holder, task] of ordered) await replaceTask(tx, holder, task);
@@ -116,16 +137,15 @@ async function insertFresh(
 
 const INSERT_TIMES = 5;
 
-interface Holder {
-  id: Id;
-  type: string;
-}
-
-/** By id, whether it was claimed; by unique key, the task that holds it, where it is not the one that was sent. */
+/**
+ * By id, whether it was claimed; by unique key, the task that holds it, where it is not the one that was sent. Those whose key's window is
+ * taken are left out.
+ */
 async function insertOrFind(
   tx: Db,
   catalog: Catalog,
   calls: CreateCall[],
+  windows: ReadonlyMap<string, Holder>,
 ): Promise<{ inserted: Map<Id, boolean>; holders: Map<string, Holder> }> {
   const inserted = new Map<Id, boolean>();
   const holders = new Map<string, Holder>();
@@ -133,7 +153,9 @@ async function insertOrFind(
   const tasks = calls
     .flatMap((call) => call.tasks)
     .map((task, index) => ({ task, session: sessions?.[index] ?? null }));
-  const ordered = tasks.map((entry) => ({ ...entry, name: uniqueName(entry.task) }));
+  const ordered = tasks
+    .map((entry) => ({ ...entry, name: uniqueName(entry.task) }))
+    .filter(({ task, name }) => !opensWindow(task) || !windows.has(name));
   let left = ordered.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   for (let times = 1; left.length > 0; times++) {
     // The holder of a key may have become final between the insert that met it and the look that did not.
@@ -162,9 +184,6 @@ async function replaceTask(tx: Db, id: Id, { payload, dueAt, priority }: NewTask
   const large = isLarge(payload);
   await tx.query(replace, [id, large ? null : payload, dueAt, priority, bandOf(priority), large ? payload : null]);
 }
-
-export const uniqueName = (task: { namespace: string; uniqueKey: string | null }) =>
-  `${task.namespace}\0${task.uniqueKey}`;
 
 const asCreated = (task: NewTask) => ({ id: task.id, created: true });
 const hasUniqueKey = (call: CreateCall) => call.tasks.some((task) => task.uniqueKey !== null);
@@ -226,7 +245,8 @@ const replace = {
 with changed as (
   update task
      set payload = $2, due_at = to_timestamp($3::float8 / 1000), priority = $4, band = $5,
-         blobs = ($6::text is not null)::int, start_by = ${startByWhenDue(instant("$3"))}
+         blobs = ($6::text is not null)::int, start_by = ${startByWhenDue(instant("$3"))},
+         ${finishByWhenDue(instant("$3"))}
    where id = $1 and state::text = 'pending'
   returning id),
 stored as (

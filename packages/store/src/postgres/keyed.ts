@@ -1,17 +1,19 @@
 /**
  * Creates with a unique or an idempotency key. A key may be held by somebody else's open transaction, for as long as that pleases; then
  * only callers of that key may wait. So small groups try with a short patience; a group that fails to get its locks is tried again in
- * tenths; a call that fails alone waits for its key on connections apart, up to 500 ms in all, and its caller gets `unavailable`.
- * Everybody locks idempotency keys first, then unique keys, each in order; 40P01, which then takes a foreign transaction, is tried again.
+ * tenths; a call that fails alone waits for its key on connections apart, up to 500 ms in all, and its caller gets `unavailable`, or
+ * `idempotency_in_progress` where it is an idempotency key.
+ * Everybody locks idempotency keys first, then windows, then unique keys, each in order; 40P01, which then takes a foreign transaction, is tried again.
  */
 import { CarillonError } from "@carillon/core";
 import type { CreateAnswer } from "../store.ts";
 import { type CreateCall, FLIGHT_BYTES, recover, sizeOfCreate, waitingCreates } from "./created.ts";
 import { type Db, isLockTimeout, type Pools } from "./db.ts";
 import { createGroup, type Entry, rejectAll, settle } from "./group-commit.ts";
-import { insertKeyed, uniqueName } from "./keyed-insert.ts";
+import { insertKeyed, metIdempotencyKey } from "./keyed-insert.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
+import { uniqueName } from "./unique-window.ts";
 
 /** What a call costs others at most, once, when its key turns out to be held. */
 const GROUP_PATIENCE_MS = 25;
@@ -77,14 +79,14 @@ export function createKeyedLane(pools: Pools, catalog: Catalog): (call: CreateCa
     waiting.set(key, queue);
     for (let entry = queue.shift(); entry; entry = queue.shift()) {
       const leftMs = Math.ceil(PATIENCE_MS - (monotonic() - entry.call.calledAt));
-      if (leftMs <= 0) entry.reject(keyIsHeld());
+      if (leftMs <= 0) entry.reject(key.startsWith(IDEMPOTENCY) ? inProgress() : keyIsHeld());
       else await settle([entry], (calls) => insert(pools.blocked, calls, leftMs), refuseWaiting);
     }
     waiting.delete(key);
   }
 
   async function refuseWaiting(entries: KeyedEntry[], error: unknown): Promise<void> {
-    if (isLockTimeout(error)) rejectAll(entries, keyIsHeld());
+    if (isLockTimeout(error)) rejectAll(entries, metIdempotencyKey(error) ? inProgress() : keyIsHeld());
     else await recover(pools, catalog, entries, error);
   }
 
@@ -99,11 +101,21 @@ function tenths<T>(items: T[]): T[][] {
   );
 }
 
+const IDEMPOTENCY = "idempotency ";
+
 /** In the order in which they are locked. */
 function keysOf({ tasks, options: { idempotency } }: CreateCall): string[] {
   const unique = tasks.flatMap((task) => (task.uniqueKey === null ? [] : `unique ${uniqueName(task)}`));
   const keys = [...new Set(unique)].sort();
-  return idempotency ? [`idempotency ${idempotency.namespace}\0${idempotency.key}`, ...keys] : keys;
+  return idempotency ? [`${IDEMPOTENCY}${idempotency.namespace}\0${idempotency.key}`, ...keys] : keys;
+}
+
+/** Whether the first request of this idempotency key succeeds is not known yet. */
+function inProgress(): CarillonError {
+  return new CarillonError("idempotency_in_progress", {
+    detail: "A request with this idempotency key is under way.",
+    retryAfterMs: 1_000,
+  });
 }
 
 function keyIsHeld(): CarillonError {

@@ -147,12 +147,13 @@ function laneKey({ namespace, queue, type }: { namespace: string; queue: string;
 }
 
 /** The same text for equal policies, whatever the order of their properties. */
-export function policyBody({ retry, timeoutMs, startWithinMs }: TaskPolicy): string {
+export function policyBody({ retry, timeoutMs, startWithinMs, finishWithinMs }: TaskPolicy): string {
   const { kind, initialMs, factor, maxMs, jitter } = retry.backoff;
   return JSON.stringify({
     retry: { maxAttempts: retry.maxAttempts, backoff: { kind, initialMs, factor, maxMs, jitter } },
     timeoutMs,
     startWithinMs,
+    finishWithinMs,
   });
 }
 

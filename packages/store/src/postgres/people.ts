@@ -6,6 +6,7 @@ import { CarillonError, type Id, isFinal, limits, type StoredState } from "@cari
 import type { TaskPatch, VerbAnswer } from "../store.ts";
 import { type Db, type Statement, sqlState } from "./db.ts";
 import { insertIntoArchive } from "./final.ts";
+import { finishByAnew, finishByWhenDue } from "./finish-within.ts";
 import { lookAtGateOf } from "./gates.ts";
 import { isLarge } from "./insert.ts";
 import { withPartitions } from "./partitions.ts";
@@ -169,6 +170,7 @@ changed as (
          band = (coalesce($3::smallint, task.priority) + 2) / 3,
          due_at = coalesce(${instant("$4")}, task.due_at),
          start_by = ${startByWhenDue(`coalesce(${instant("$4")}, task.due_at)`)},
+         ${finishByWhenDue(`coalesce(${instant("$4")}, task.due_at)`)},
          lane_id = coalesce(
            (select other.id
               from lane join lane other using (namespace, type, requires)
@@ -195,7 +197,8 @@ const hasten: Statement = {
   text: `
 with ${held},
 changed as (
-  update task set due_at = ${instant("$3")}, start_by = ${startByWhenDue(instant("$3"))}
+  update task set due_at = ${instant("$3")}, start_by = ${startByWhenDue(instant("$3"))},
+         ${finishByWhenDue(instant("$3"))}
     from held
    where task.id = $2 and task.id = held.id and ${waits} and task.due_at > ${instant("$3")})
 select state, session from held`,
@@ -215,10 +218,11 @@ with gone as (
 dropped as (
   delete from blob using gone where task_id = $2 and kind = 2)
 insert into task (id, due_at, token, lane_id, policy_id, attempt, state, band, priority, blobs, trigger, namespace,
-                  schedule_id, fire_at, unique_key, payload, error, attempts, tags, extra, start_by)
+                  schedule_id, fire_at, unique_key, payload, error, attempts, tags, extra, start_by, finish_by, raise_at)
 select id, ${instant("$4")}, token, lane_id, policy_id, attempt, 'pending', (priority + 2) / 3, priority, blobs & 1, trigger,
        namespace, schedule_id, fire_at, unique_key, payload, error, $5::jsonb, tags, extra,
-       case when attempt = 0 then ${startByWhenDue(instant("$4"), "gone")} end
+       case when attempt = 0 then ${startByWhenDue(instant("$4"), "gone")} end,
+       ${finishByAnew(instant("$4"), "gone")}
   from gone
 returning id`,
 };
@@ -231,6 +235,8 @@ with gone as (
 blobs as (
   delete from blob using gone where task_id = $2),
 lines as (
-  delete from log_line using gone where task_id = $2)
+  delete from log_line using gone where task_id = $2),
+reported as (
+  delete from progress using gone where task_id = $2)
 select id from gone`,
 };

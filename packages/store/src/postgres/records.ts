@@ -11,7 +11,7 @@ export const createdSlackMs = 60_000;
 export const instant = (parameter: string) => `to_timestamp(${parameter}::float8 / 1000)`;
 export const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
 
-const shared = `id, namespace, lane_id, policy_id, state, reason, priority, due_at, started_at, session, attempt, failures,
+const shared = `id, namespace, lane_id, policy_id, state, reason, priority, due_at, started_at, session, token, attempt, failures,
   lost, blobs, trigger, schedule_id, fire_at, cancel_at, worker, unique_key, payload, error, attempts, tags, extra`;
 /** The same columns of both tables, so that they can be merged. */
 export const liveRows = `select ${shared}, null::timestamptz as finished_at, null::text as result from task`;
@@ -44,6 +44,8 @@ const columns = {
   cancelRequestedAt: ms("t.cancel_at"),
   attempts: "t.attempts",
   node: "session.node",
+  fraction: "progress.fraction",
+  message: "progress.message",
 };
 
 /** `rows` are some of `liveRows` and `finalRows`; `payload` and `result` are expressions over them, as `t`. */
@@ -54,7 +56,9 @@ export function selectRecords(rows: string, { payload, result }: { payload: stri
       join lane on lane.id = t.lane_id
       join policy on policy.id = t.policy_id
       left join schedule on schedule.id = t.schedule_id
-      left join session on session.id = t.session`;
+      left join session on session.id = t.session
+      left join lateral (
+        select fraction, message from progress where task_id = t.id and token = t.token limit 1) progress on true`;
 }
 
 const names = [...Object.keys(columns), "payload", "result"];
@@ -67,14 +71,16 @@ interface Texts {
   replayOf: string | null;
   attempts: string | null;
 }
-type Fields = Texts & Omit<TaskRecord, keyof Texts> & { node: string | null };
+type Fields = Texts &
+  Omit<TaskRecord, keyof Texts | "progress"> & { node: string | null; fraction: number | null; message: string | null };
 
 export function toRecord(row: unknown[]): TaskRecord {
   const named: unknown = Object.fromEntries(names.map((name, index) => [name, row[index]]));
-  const { node, ...fields } = named as Fields;
+  const { node, fraction, message, ...fields } = named as Fields;
   const record: TaskRecord = {
     ...fields,
     error: fields.error === null ? null : JSON.parse(fields.error),
+    progress: fraction === null ? null : { fraction, message },
     policy: JSON.parse(fields.policy),
     tags: fields.tags ?? [],
     replayOf: fields.replayOf === null ? null : BigInt(fields.replayOf),

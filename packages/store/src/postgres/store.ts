@@ -10,6 +10,7 @@ import { openPools } from "./db.ts";
 import { depths } from "./depths.ts";
 import { downtimes, recordDowntime } from "./downtime.ts";
 import { created, nodeFigures, recordFigures } from "./figures.ts";
+import { watchDeadlines } from "./finish-within.ts";
 import { latestFires, listFires } from "./fires.ts";
 import { gates } from "./gates.ts";
 import { createHints } from "./hints.ts";
@@ -30,6 +31,7 @@ import {
 import { createRecordOutcomes } from "./outcomes.ts";
 import { cancelTask, deleteTask, patchTask, retryTask, runTaskNow } from "./people.ts";
 import { planSchedules } from "./plan.ts";
+import { recordProgress } from "./progress.ts";
 import { getTask } from "./records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import { closeSession, markSessionDead, openSession, renewSession, sessionStarted, sessions } from "./sessions.ts";
@@ -93,7 +95,9 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     adopt: (session, namespace, tasks) => adopt(outcomes, catalog, session, namespace, tasks),
     leases: (session) => leases(pools.sessions, session),
     skipUnstarted: (request) => skipUnstarted(pools, catalog, request),
+    watchDeadlines: (request) => watchDeadlines(pools, catalog, request),
     appendLogs: createAppendLogs(pools),
+    recordProgress: (reports, now) => recordProgress(pools, reports, now),
 
     getTask: (namespace, id) => getTask(reads, namespace, id),
     listTasks: (namespace, query) => listTasks(reads, namespace, query),

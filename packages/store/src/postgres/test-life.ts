@@ -60,6 +60,10 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
     for (const uniquePolicy of ["keep", "replace"] as const) {
       await step(1, () => store.createTasks(t.newTasks(1, { uniqueKey: "own" }), { now, uniquePolicy }));
     }
+    const window = { uniqueKey: `window-${t.newTask().id}`, uniqueForMs: 60_000 };
+    for (let calls = 0; calls < 2; calls++) {
+      await step(1, () => store.createTasks(t.newTasks(1, window), { now }));
+    }
     const keyed = t.newTasks(20).map((task, index) => ({ ...task, uniqueKey: `own-${index}` }));
     await step(20, () => Promise.all(keyed.map((task) => store.createTasks([task], { now }))));
     const idempotency = { namespace: "default", key: "own", requestHash, response: () => "{}", expiresAt };
@@ -93,6 +97,8 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
     ({ id, token, attempt }) => ({ id, token, attempt, at: now, level: "info", message: "x" }) as const,
   );
   await step(BATCH, () => store.appendLogs(lines));
+  const reports = tasks.map(({ id, token }) => ({ id, token, fraction: 0.5, message: "half" }));
+  for (let times = 0; times < 2; times++) await step(BATCH, () => store.recordProgress(reports, now));
   const again = await claimed(BATCH);
   const outcomes = again.map((task, index) =>
     succeeded(task, {
@@ -116,6 +122,17 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
   await create(BATCH, hurried);
   expect(await step(BATCH, () => store.skipUnstarted({ now, limit: BATCH }))).toHaveLength(BATCH);
   await step(1, () => store.skipUnstarted({ now, limit: BATCH }));
+
+  const limited = (finishWithinMs: number, dueAt: number) => ({
+    dueAt,
+    policy: { ...defaultPolicy, finishWithinMs },
+  });
+  await create(BATCH, limited(5, now - 10));
+  const rising = await create(BATCH, limited(60_000, now - 40_000));
+  const watch = () => store.watchDeadlines({ now, limit: 2 * BATCH });
+  expect(await step(2 * BATCH, watch)).toMatchObject({ failed: { length: BATCH }, raised: { length: BATCH } });
+  await step(1, watch);
+  for (const { id } of rising) await store.cancelTask("default", id, { reason: null, now });
 
   // Leases.
   await step(1, () => store.giveBack(session, [held!]));

@@ -48,7 +48,10 @@ async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest)
   await makePartitionsAhead(pools.control, request.now);
   await dropOldPartitions(pools, drop, request);
   await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
+  await deleteInBatches(pools.control, deleteEndedWindows, request.now);
   await deleteInBatches(pools.control, deleteOldLateness, request.now - LATENESS_KEPT_MS);
+  const oldest = request.now - request.retentionMs;
+  await deleteInBatches(pools.control, deleteOldProgress, oldest, [firstIdAt(oldest)]);
   await deleteInBatches(pools.control, deleteOldOperations, request.now - request.retentionMs);
   await deleteInBatches(pools.control, deleteOldZoneChanges, request.now - FIRE_RETENTIONS * request.retentionMs);
   await deleteInBatches(pools.control, deleteQuietTargets, request.now - TARGETS_KEPT_MS);
@@ -132,9 +135,14 @@ function dayOfName(name: string): number | null {
 }
 
 /** Batches, so that no transaction is long. */
-async function deleteInBatches(db: Db, statement: { name: string; text: string }, until: number): Promise<void> {
+async function deleteInBatches(
+  db: Db,
+  statement: { name: string; text: string },
+  until: number,
+  more: unknown[] = [],
+): Promise<void> {
   for (;;) {
-    const deleted = await db.query(statement, [until, BATCH]);
+    const deleted = await db.query(statement, [until, BATCH, ...more]);
     if (deleted.length < BATCH) return;
   }
 }
@@ -194,6 +202,19 @@ delete from idempotency
 returning 1`,
 };
 
+const deleteEndedWindows = {
+  name: "delete_ended_windows",
+  text: `
+delete from unique_window
+ where (namespace, unique_key) in (
+   select namespace, unique_key from unique_window
+    where expires_at <= to_timestamp($1::float8 / 1000)
+    order by expires_at
+    limit $2
+      for update skip locked)
+returning 1`,
+};
+
 const deleteOldLateness = {
   name: "delete_old_lateness",
   text: `
@@ -202,6 +223,20 @@ delete from lateness
    select namespace, at, queue, writer from lateness
     where at < to_timestamp($1::float8 / 1000)
     order by at
+    limit $2
+      for update skip locked)
+returning 1`,
+};
+
+/** `$3`: the first id that a task created then would have; what reports for longer than tasks are kept is passed over. */
+const deleteOldProgress = {
+  name: "delete_old_progress",
+  text: `
+delete from progress
+ where task_id in (
+   select task_id from progress
+    where task_id < $3 and at < to_timestamp($1::float8 / 1000)
+    order by task_id
     limit $2
       for update skip locked)
 returning 1`,

@@ -152,13 +152,16 @@ export interface TaskGiven {
   dueInMs: number;
   maxAttempts: number;
   startWithinMs: number | null;
+  finishWithinMs: number | null;
   payload: string | null;
   uniqueKey: string | null;
+  uniqueForMs: number | null;
   tags: string[];
 }
 
 export function newTask(world: World, given: TaskGiven): NewTask {
-  const { type, queue, priority, payload, uniqueKey, tags, maxAttempts, startWithinMs } = given;
+  const { type, queue, priority, payload, uniqueKey, tags, maxAttempts, startWithinMs, finishWithinMs, uniqueForMs } =
+    given;
   const task: NewTask = {
     id: world.newId(),
     namespace: world.namespaces[given.namespace]!,
@@ -170,12 +173,14 @@ export function newTask(world: World, given: TaskGiven): NewTask {
       ...defaultPolicy,
       retry: { ...defaultPolicy.retry, maxAttempts },
       ...(startWithinMs === null ? {} : { startWithinMs }),
+      ...(finishWithinMs === null ? {} : { finishWithinMs }),
     },
     payload,
     trigger: "api",
     scheduleId: null,
     fireAt: null,
     uniqueKey,
+    ...(uniqueForMs === null ? {} : { uniqueForMs }),
     tags,
     replayOf: null,
   };

@@ -2,6 +2,22 @@ import { expect } from "vitest";
 import type { Promises } from "./world.ts";
 
 export const claiming: Promises = {
+  "a changed priority counts for the very next claim": async (t) => {
+    const tasks = [await t.create({ priority: 9 }), await t.create({ priority: 9 }), await t.create({ priority: 9 })];
+    const [first, second, third] = tasks.map(({ id }) => id) as [bigint, bigint, bigint];
+    await t.store.patchTask(t.namespace, third, { priority: 1 }, t.now);
+    const lane = (await t.store.lanes()).find(({ namespace }) => namespace === t.namespace)!;
+    const claim = async (band: 1 | 3) => {
+      const targets = [{ laneId: lane.id, band, limit: 10 }];
+      const claimed = await t.store.claim({ session: t.session, targets, until: t.now, limit: 10, now: t.now });
+      return claimed.map(({ id, priority }) => [id, priority]);
+    };
+    expect(await claim(1)).toEqual([[third, 1]]);
+    expect(await claim(3)).toEqual([
+      [first, 9],
+      [second, 9],
+    ]);
+  },
   "the earliest due is claimed first, and nothing that is not due": async (t) => {
     const late = await t.create({ dueAt: t.now - 1 });
     const early = await t.create({ dueAt: t.now - 2 });

@@ -128,6 +128,77 @@ export const creating: Promises = {
     expect(new Set(found.map((task) => task!.id)).size).toBe(1);
     expect(found.filter((task) => task!.created)).toHaveLength(1);
   },
+  "within its window a key is taken by its task, also once that is final; then it is free again": async (t) => {
+    const window = { uniqueKey: "k", uniqueForMs: 60_000 };
+    const first = await t.claimOne(window);
+    expect((await t.create(window)).answer).toMatchObject({ tasks: [{ id: first.id, created: false }] });
+    await t.record(first, final("succeeded"));
+    t.now += 59_999;
+    const second = await t.create(window);
+    expect(second.answer).toMatchObject({ tasks: [{ id: first.id, created: false }] });
+    expect(await t.store.getTask(t.namespace, second.id)).toBeNull();
+    t.now += 1;
+    const third = await t.create(window);
+    expect(third.answer).toMatchObject({ tasks: [{ id: third.id, created: true }] });
+    const [claimed] = await t.claim();
+    await t.record(claimed!, final("failed"));
+    expect((await t.create(window)).answer).toMatchObject({ tasks: [{ id: third.id, created: false }] });
+  },
+  "a window counts for those who ask for one, and only tasks that were created with one have it": async (t) => {
+    const window = { uniqueKey: "k", uniqueForMs: 60_000 };
+    const without = await t.claimOne({ uniqueKey: "k" });
+    expect((await t.create(window)).answer).toMatchObject({ tasks: [{ id: without.id, created: false }] });
+    await t.record(without, final("succeeded"));
+    const first = await t.claimOne(window);
+    await t.record(first, final("succeeded"));
+    const free = await t.create({ uniqueKey: "k" });
+    expect(free.answer).toMatchObject({ tasks: [{ id: free.id, created: true }] });
+    expect((await t.create(window)).answer).toMatchObject({ tasks: [{ id: first.id, created: false }] });
+    expect((await t.create({ ...window, uniqueKey: "other" })).answer).toMatchObject({ tasks: [{ created: true }] });
+  },
+  "a taken window: reject is refused, replace changes what waits and nothing that is final": async (t) => {
+    const window = { uniqueKey: "k", uniqueForMs: 60_000 };
+    const first = await t.create({ ...window, payload: '"old"' });
+    const replace = { uniquePolicy: "replace" } as const;
+    await t.create({ ...window, payload: '"new"', dueAt: t.now + 5 }, replace);
+    expect(await t.task(first.id)).toMatchObject({ payload: '"new"', dueAt: t.now + 5 });
+    t.now += 5;
+    const [claimed] = await t.claim();
+    await t.record(claimed!, final("succeeded"));
+    const late = await t.create({ ...window, payload: '"late"' }, replace);
+    expect(late.answer).toMatchObject({ tasks: [{ id: first.id, created: false }] });
+    expect(await t.task(first.id)).toMatchObject({ state: "succeeded", payload: '"new"' });
+    expect((await t.create(window, { uniquePolicy: "reject" })).answer).toEqual({
+      kind: "unique_conflict",
+      id: first.id,
+      uniqueKey: "k",
+      sameType: true,
+    });
+  },
+  "a window is over when its task is forgotten": async (t) => {
+    const window = { uniqueKey: "k", uniqueForMs: 60_000 };
+    const first = await t.claimOne(window);
+    await t.record(first, final("succeeded"));
+    await t.store.deleteTask(t.namespace, first.id);
+    expect((await t.create(window)).answer).toMatchObject({ tasks: [{ created: true }] });
+  },
+  "a key twice in a batch with a window makes one task, and so do callers of the same moment": async (t) => {
+    const window = { uniqueKey: "k", uniqueForMs: 60_000 };
+    const tasks = [t.newTask(window), t.newTask(window)];
+    const { id } = tasks[0]!;
+    expect(await t.store.createTasks(tasks, { now: t.now })).toMatchObject({
+      tasks: [
+        { id, created: true },
+        { id, created: false },
+      ],
+    });
+    const other = { ...window, uniqueKey: "other" };
+    const answers = await Promise.all(Array.from({ length: 5 }, () => t.create(other)));
+    const found = answers.flatMap(({ answer }) => (answer.kind === "created" ? answer.tasks : []));
+    expect(new Set(found.map((task) => task.id)).size).toBe(1);
+    expect(found.filter(({ created }) => created)).toHaveLength(1);
+  },
+
   "an idempotency key answers the same request with the first answer, another one not at all": async (t) => {
     const idempotency = (requestHash: string, response: string, ttlMs = 1_000) => ({
       idempotency: {

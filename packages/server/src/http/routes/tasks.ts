@@ -50,7 +50,7 @@ export function taskRoutes(app: App, deps: RouteDeps): void {
         operationId: "createTask",
         summary: "Create a task",
         description:
-          "202: committed to disk. 200: a task with this unique key is there and is not final; that one is the answer. `replace` changes a waiting task of the same type.",
+          "202: committed to disk. 200: a task with this unique key is there and is not final, or was created within the window of `uniqueFor`; that one is the answer. `replace` changes a waiting task of the same type.",
         headers: idempotencyHeader,
         body: createTaskBody,
         response: answers({ 202: taskAnswer, 200: taskAnswer }),

@@ -106,7 +106,19 @@ export const startWithin = duration(limits.startWithinMs, "5m").meta({
   examples: ["5m"],
 });
 
+export const finishWithin = duration(limits.finishWithinMs, "1h").meta({
+  description:
+    "Aborted and failed unless it is final so long after it was first due; the nearer that is, the more urgent it becomes while it waits. 1ms to 366d.",
+  examples: ["1h"],
+});
+
 export const uniqueKey = z.string().min(1).max(limits.uniqueKeyLength);
+
+export const uniqueFor = duration(limits.uniqueForMs, "1h").meta({
+  description:
+    "So long after its creation the key stays taken for creates that give a window too, also once the task is final. 1ms to 366d.",
+  examples: ["1h"],
+});
 
 /** Query text: what people type into a search box. */
 export const queryText = (most: number) =>

@@ -6,6 +6,7 @@ import { calendarContent } from "./calendars.ts";
 import {
   duration,
   durationAnswer,
+  finishWithin,
   instant,
   instantAnswer,
   name,
@@ -133,6 +134,7 @@ const scheduledTask = z
     retry: retry.optional(),
     timeout: timeout.optional(),
     startWithin: startWithin.optional(),
+    finishWithin: finishWithin.optional(),
     tags: tags.optional(),
   })
   .superRefine(checkBuiltinPayload);
@@ -276,7 +278,7 @@ export const scheduleAnswer = z
       retry: retryAnswer.nullable(),
       timeout: durationAnswer.nullable(),
       startWithin: durationAnswer.nullable(),
-      finishWithin: z.null(),
+      finishWithin: durationAnswer.nullable(),
       concurrencyKey: z.null(),
       tags: z.array(z.string()),
       requires: z.strictObject({}),

@@ -5,6 +5,7 @@ import { checkBuiltinPayload } from "./builtin.ts";
 import {
   duration,
   durationAnswer,
+  finishWithin,
   instant,
   instantAnswer,
   name,
@@ -22,6 +23,7 @@ import {
   startWithin,
   tags,
   timeout,
+  uniqueFor,
   uniqueKey,
 } from "./common.ts";
 
@@ -36,9 +38,11 @@ export const createTaskBody = z
     priority: priority.optional(),
     uniqueKey: uniqueKey.optional(),
     uniquePolicy: z.enum(["keep", "replace", "reject"]).optional(),
+    uniqueFor: uniqueFor.optional(),
     retry: retry.optional(),
     timeout: timeout.optional(),
     startWithin: startWithin.optional(),
+    finishWithin: finishWithin.optional(),
     tags: tags.optional(),
   })
   .superRefine((task, context) => {
@@ -47,6 +51,9 @@ export const createTaskBody = z
     }
     if (task.uniquePolicy !== undefined && task.uniqueKey === undefined) {
       problem(context, "required", "A unique policy needs a unique key.", ["uniqueKey"]);
+    }
+    if (task.uniqueFor !== undefined && task.uniqueKey === undefined) {
+      problem(context, "required", "A window needs a unique key.", ["uniqueKey"]);
     }
     checkBuiltinPayload(task, context);
   })
@@ -135,11 +142,14 @@ const taskFields = {
   attempt: z.int(),
   maxAttempts: z.int(),
   lost: z.int(),
-  progress: z.null(),
+  progress: z
+    .strictObject({ fraction: z.number(), message: z.string().nullable() })
+    .nullable()
+    .meta({ description: "What the handler of the latest attempt said last, from 0 to 1." }),
   retry: retryAnswer,
   timeout: durationAnswer,
   startWithin: durationAnswer.nullable(),
-  finishWithin: z.null(),
+  finishWithin: durationAnswer.nullable(),
   trigger: z.enum(["api", "sql", "schedule", "backfill", "manual", "workflow"]),
   schedule: z.string().nullable(),
   fireAt: instantAnswer.nullable(),

@@ -19,8 +19,10 @@ const task = (uniqueKey: fc.Arbitrary<string | null>): fc.Arbitrary<TaskGiven> =
     dueInMs: fc.constantFrom(-1_000, 0, 0, 1, 300, 5_000, 60_000),
     maxAttempts: fc.integer({ min: 1, max: 3 }),
     startWithinMs: fc.constantFrom(null, null, 1, 2_000, 30_000),
+    finishWithinMs: fc.constantFrom(null, null, 2, 2_000, 40_000),
     payload,
     uniqueKey,
+    uniqueForMs: fc.constantFrom(null, null, 1_000, 30_000),
     tags: fc.subarray(["red", "blue"]),
   });
 

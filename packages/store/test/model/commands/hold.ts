@@ -227,11 +227,29 @@ const appendLogs = command("appendLogs", which, async (world, given) => {
   await same(world, (store) => store.appendLogs(lines));
 });
 
+const recordProgress = command("recordProgress", which, async (world, given) => {
+  const { refs } = await choose(world, given);
+  const reports = refs.map((ref, index) => ({
+    ...ref,
+    fraction: index / 8,
+    message: index % 2 ? `step ${world.step}` : null,
+  }));
+  await same(world, (store) => store.recordProgress(reports, world.now));
+});
+
 const times = <Item>(count: number, item: Item): Item[] => Array.from({ length: count }, () => item);
 
 /** What moves tasks on comes more often than what only looks at them. */
 const skipUnstarted = command("skipUnstarted", fc.constantFrom(1, 100), async (world, limit) => {
   await same(world, (store) => store.skipUnstarted({ now: world.now, limit }));
+});
+
+const watchDeadlines = command("watchDeadlines", fc.constantFrom(1, 100), async (world, limit) => {
+  await same(
+    world,
+    (store) => store.watchDeadlines({ now: world.now, limit }),
+    (answer, side) => ({ ...answer, raised: unordered(side, answer.raised) }),
+  );
 });
 
 export const holdCommands = [
@@ -246,5 +264,7 @@ export const holdCommands = [
   ...times(8, recordOutcomes),
   ...times(3, recordAgain),
   ...times(2, skipUnstarted),
+  ...times(2, watchDeadlines),
   appendLogs,
+  recordProgress,
 ];

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file carillon/v1/worker_service.proto.
  */
 export const file_carillon_v1_worker_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBjYXJpbGxvbi92MS93b3JrZXJfc2VydmljZS5wcm90bxILY2FyaWxsb24udjEiggIKC1dvcmtSZXF1ZXN0EiMKBWhlbGxvGAEgASgLMhIuY2FyaWxsb24udjEuSGVsbG9IABIpCghjYXBhY2l0eRgCIAEoCzIVLmNhcmlsbG9uLnYxLkNhcGFjaXR5SAASKQoIb3V0Y29tZXMYAyABKAsyFS5jYXJpbGxvbi52MS5PdXRjb21lc0gAEiEKBGxvZ3MYBCABKAsyES5jYXJpbGxvbi52MS5Mb2dzSAASIQoEcGluZxgFIAEoCzIRLmNhcmlsbG9uLnYxLlBpbmdIABInCgdsZWF2aW5nGAYgASgLMhQuY2FyaWxsb24udjEuTGVhdmluZ0gAQgkKB21lc3NhZ2UiswIKDFdvcmtSZXNwb25zZRInCgd3ZWxjb21lGAEgASgLMhQuY2FyaWxsb24udjEuV2VsY29tZUgAEiMKBXRhc2tzGAIgASgLMhIuY2FyaWxsb24udjEuVGFza3NIABIpCghyZWNvcmRlZBgDIAEoCzIVLmNhcmlsbG9uLnYxLlJlY29yZGVkSAASJwoHY2FuY2VscxgEIAEoCzIULmNhcmlsbG9uLnYxLkNhbmNlbHNIABIhCgRwb25nGAUgASgLMhEuY2FyaWxsb24udjEuUG9uZ0gAEiEKBGxvc3QYBiABKAsyES5jYXJpbGxvbi52MS5Mb3N0SAASMAoMZ29fZWxzZXdoZXJlGAcgASgLMhguY2FyaWxsb24udjEuR29FbHNld2hlcmVIAEIJCgdtZXNzYWdlIvABCgVIZWxsbxIOCgZ3b3JrZXIYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIkCgV0eXBlcxgDIAMoCzIVLmNhcmlsbG9uLnYxLlRhc2tUeXBlEg4KBnF1ZXVlcxgEIAMoCRIuCgZsYWJlbHMYBSADKAsyHi5jYXJpbGxvbi52MS5IZWxsby5MYWJlbHNFbnRyeRINCgVzbG90cxgGIAEoBRIiCgRoZWxkGAcgAygLMhQuY2FyaWxsb24udjEuVGFza1JlZhotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkoKCFRhc2tUeXBlEgwKBHR5cGUYASABKAkSDQoFcXVldWUYAiABKAkSDQoFcmV0cnkYAyABKAkSEgoKdGltZW91dF9tcxgEIAEoAyIkCgdUYXNrUmVmEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDIhkKCENhcGFjaXR5Eg0KBXNsb3RzGAEgASgFIikKBVRhc2tzEiAKBXRhc2tzGAEgAygLMhEuY2FyaWxsb24udjEuVGFzayK6AQoEVGFzaxIKCgJpZBgBIAEoAxINCgV0b2tlbhgCIAEoAxIMCgR0eXBlGAMgASgJEg0KBXF1ZXVlGAQgASgJEg8KB3BheWxvYWQYBSABKAkSDwoHYXR0ZW1wdBgGIAEoBRIOCgZkdWVfYXQYByABKAESDwoHZmlyZV9hdBgIIAEoARISCgp0aW1lb3V0X21zGAkgASgDEhEKCW5hbWVzcGFjZRgKIAEoCRIQCghzY2hlZHVsZRgLIAEoCSIyCghPdXRjb21lcxImCghvdXRjb21lcxgBIAMoCzIULmNhcmlsbG9uLnYxLk91dGNvbWUi5AIKB091dGNvbWUSCgoCaWQYASABKAMSDQoFdG9rZW4YAiABKAMSEQoJd2FpdGVkX21zGAMgASgBEg4KBnJhbl9tcxgEIAEoARIPCgdrZXB0X21zGAsgASgBEisKCXN1Y2NlZWRlZBgFIAEoCzIWLmNhcmlsbG9uLnYxLlN1Y2NlZWRlZEgAEiUKBmZhaWxlZBgGIAEoCzITLmNhcmlsbG9uLnYxLkZhaWxlZEgAEicKB3Nub296ZWQYByABKAsyFC5jYXJpbGxvbi52MS5Tbm9vemVkSAASKwoJZGlzY2FyZGVkGAggASgLMhYuY2FyaWxsb24udjEuRGlzY2FyZGVkSAASKwoJY2FuY2VsbGVkGAkgASgLMhYuY2FyaWxsb24udjEuQ2FuY2VsbGVkSAASKQoIcmVsZWFzZWQYCiABKAsyFS5jYXJpbGxvbi52MS5SZWxlYXNlZEgAQggKBnJlcG9ydCIbCglTdWNjZWVkZWQSDgoGcmVzdWx0GAEgASgJIocBCgZGYWlsZWQSDAoEY29kZRgBIAEoCRIMCgRuYW1lGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDQoFc3RhY2sYBCABKAkSEQoJcmV0cnlhYmxlGAUgASgIEhsKDnJldHJ5X2FmdGVyX21zGAYgASgDSACIAQFCEQoPX3JldHJ5X2FmdGVyX21zIhsKB1Nub296ZWQSEAoIZGVsYXlfbXMYASABKAMiGwoJRGlzY2FyZGVkEg4KBnJlYXNvbhgBIAEoCSILCglDYW5jZWxsZWQiCgoIUmVsZWFzZWQiOgoIUmVjb3JkZWQSLgoIb3V0Y29tZXMYASADKAsyHC5jYXJpbGxvbi52MS5SZWNvcmRlZE91dGNvbWUiPgoPUmVjb3JkZWRPdXRjb21lEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEhAKCGFjY2VwdGVkGAMgASgIIi8KB0NhbmNlbHMSJAoHY2FuY2VscxgBIAMoCzITLmNhcmlsbG9uLnYxLkNhbmNlbCIzCgZDYW5jZWwSCgoCaWQYASABKAMSDQoFdG9rZW4YAiABKAMSDgoGcmVhc29uGAMgASgJIisKBExvZ3MSIwoFbGluZXMYASADKAsyFC5jYXJpbGxvbi52MS5Mb2dMaW5lImEKB0xvZ0xpbmUSCgoCaWQYASABKAMSDQoFdG9rZW4YAiABKAMSCgoCYXQYAyABKAESDQoFbGV2ZWwYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRIPCgdhdHRlbXB0GAYgASgFIgYKBFBpbmciBgoEUG9uZyIJCgdMZWF2aW5nIisKBExvc3QSIwoFdGFza3MYASADKAsyFC5jYXJpbGxvbi52MS5UYXNrUmVmIjMKB1dlbGNvbWUSDAoEbm9kZRgBIAEoCRINCgVub2RlcxgCIAMoCRILCgNub3cYAyABKAEiHAoLR29FbHNld2hlcmUSDQoFbm9kZXMYASADKAkyUAoNV29ya2VyU2VydmljZRI/CgRXb3JrEhguY2FyaWxsb24udjEuV29ya1JlcXVlc3QaGS5jYXJpbGxvbi52MS5Xb3JrUmVzcG9uc2UoATABYgZwcm90bzM");
+  fileDesc("CiBjYXJpbGxvbi92MS93b3JrZXJfc2VydmljZS5wcm90bxILY2FyaWxsb24udjEitAIKC1dvcmtSZXF1ZXN0EiMKBWhlbGxvGAEgASgLMhIuY2FyaWxsb24udjEuSGVsbG9IABIpCghjYXBhY2l0eRgCIAEoCzIVLmNhcmlsbG9uLnYxLkNhcGFjaXR5SAASKQoIb3V0Y29tZXMYAyABKAsyFS5jYXJpbGxvbi52MS5PdXRjb21lc0gAEiEKBGxvZ3MYBCABKAsyES5jYXJpbGxvbi52MS5Mb2dzSAASIQoEcGluZxgFIAEoCzIRLmNhcmlsbG9uLnYxLlBpbmdIABInCgdsZWF2aW5nGAYgASgLMhQuY2FyaWxsb24udjEuTGVhdmluZ0gAEjAKCHByb2dyZXNzGAggASgLMhwuY2FyaWxsb24udjEuUHJvZ3Jlc3NSZXBvcnRzSABCCQoHbWVzc2FnZSKzAgoMV29ya1Jlc3BvbnNlEicKB3dlbGNvbWUYASABKAsyFC5jYXJpbGxvbi52MS5XZWxjb21lSAASIwoFdGFza3MYAiABKAsyEi5jYXJpbGxvbi52MS5UYXNrc0gAEikKCHJlY29yZGVkGAMgASgLMhUuY2FyaWxsb24udjEuUmVjb3JkZWRIABInCgdjYW5jZWxzGAQgASgLMhQuY2FyaWxsb24udjEuQ2FuY2Vsc0gAEiEKBHBvbmcYBSABKAsyES5jYXJpbGxvbi52MS5Qb25nSAASIQoEbG9zdBgGIAEoCzIRLmNhcmlsbG9uLnYxLkxvc3RIABIwCgxnb19lbHNld2hlcmUYByABKAsyGC5jYXJpbGxvbi52MS5Hb0Vsc2V3aGVyZUgAQgkKB21lc3NhZ2Ui8AEKBUhlbGxvEg4KBndvcmtlchgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBXR5cGVzGAMgAygLMhUuY2FyaWxsb24udjEuVGFza1R5cGUSDgoGcXVldWVzGAQgAygJEi4KBmxhYmVscxgFIAMoCzIeLmNhcmlsbG9uLnYxLkhlbGxvLkxhYmVsc0VudHJ5Eg0KBXNsb3RzGAYgASgFEiIKBGhlbGQYByADKAsyFC5jYXJpbGxvbi52MS5UYXNrUmVmGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSgoIVGFza1R5cGUSDAoEdHlwZRgBIAEoCRINCgVxdWV1ZRgCIAEoCRINCgVyZXRyeRgDIAEoCRISCgp0aW1lb3V0X21zGAQgASgDIiQKB1Rhc2tSZWYSCgoCaWQYASABKAMSDQoFdG9rZW4YAiABKAMiGQoIQ2FwYWNpdHkSDQoFc2xvdHMYASABKAUiKQoFVGFza3MSIAoFdGFza3MYASADKAsyES5jYXJpbGxvbi52MS5UYXNrIroBCgRUYXNrEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEgwKBHR5cGUYAyABKAkSDQoFcXVldWUYBCABKAkSDwoHcGF5bG9hZBgFIAEoCRIPCgdhdHRlbXB0GAYgASgFEg4KBmR1ZV9hdBgHIAEoARIPCgdmaXJlX2F0GAggASgBEhIKCnRpbWVvdXRfbXMYCSABKAMSEQoJbmFtZXNwYWNlGAogASgJEhAKCHNjaGVkdWxlGAsgASgJIjIKCE91dGNvbWVzEiYKCG91dGNvbWVzGAEgAygLMhQuY2FyaWxsb24udjEuT3V0Y29tZSLkAgoHT3V0Y29tZRIKCgJpZBgBIAEoAxINCgV0b2tlbhgCIAEoAxIRCgl3YWl0ZWRfbXMYAyABKAESDgoGcmFuX21zGAQgASgBEg8KB2tlcHRfbXMYCyABKAESKwoJc3VjY2VlZGVkGAUgASgLMhYuY2FyaWxsb24udjEuU3VjY2VlZGVkSAASJQoGZmFpbGVkGAYgASgLMhMuY2FyaWxsb24udjEuRmFpbGVkSAASJwoHc25vb3plZBgHIAEoCzIULmNhcmlsbG9uLnYxLlNub296ZWRIABIrCglkaXNjYXJkZWQYCCABKAsyFi5jYXJpbGxvbi52MS5EaXNjYXJkZWRIABIrCgljYW5jZWxsZWQYCSABKAsyFi5jYXJpbGxvbi52MS5DYW5jZWxsZWRIABIpCghyZWxlYXNlZBgKIAEoCzIVLmNhcmlsbG9uLnYxLlJlbGVhc2VkSABCCAoGcmVwb3J0IhsKCVN1Y2NlZWRlZBIOCgZyZXN1bHQYASABKAkihwEKBkZhaWxlZBIMCgRjb2RlGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRINCgVzdGFjaxgEIAEoCRIRCglyZXRyeWFibGUYBSABKAgSGwoOcmV0cnlfYWZ0ZXJfbXMYBiABKANIAIgBAUIRCg9fcmV0cnlfYWZ0ZXJfbXMiGwoHU25vb3plZBIQCghkZWxheV9tcxgBIAEoAyIbCglEaXNjYXJkZWQSDgoGcmVhc29uGAEgASgJIgsKCUNhbmNlbGxlZCIKCghSZWxlYXNlZCI6CghSZWNvcmRlZBIuCghvdXRjb21lcxgBIAMoCzIcLmNhcmlsbG9uLnYxLlJlY29yZGVkT3V0Y29tZSI+Cg9SZWNvcmRlZE91dGNvbWUSCgoCaWQYASABKAMSDQoFdG9rZW4YAiABKAMSEAoIYWNjZXB0ZWQYAyABKAgiLwoHQ2FuY2VscxIkCgdjYW5jZWxzGAEgAygLMhMuY2FyaWxsb24udjEuQ2FuY2VsIjMKBkNhbmNlbBIKCgJpZBgBIAEoAxINCgV0b2tlbhgCIAEoAxIOCgZyZWFzb24YAyABKAkiKwoETG9ncxIjCgVsaW5lcxgBIAMoCzIULmNhcmlsbG9uLnYxLkxvZ0xpbmUiYQoHTG9nTGluZRIKCgJpZBgBIAEoAxINCgV0b2tlbhgCIAEoAxIKCgJhdBgDIAEoARINCgVsZXZlbBgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEg8KB2F0dGVtcHQYBiABKAUiOQoPUHJvZ3Jlc3NSZXBvcnRzEiYKB3JlcG9ydHMYASADKAsyFS5jYXJpbGxvbi52MS5Qcm9ncmVzcyJICghQcm9ncmVzcxIKCgJpZBgBIAEoAxINCgV0b2tlbhgCIAEoAxIQCghmcmFjdGlvbhgDIAEoARIPCgdtZXNzYWdlGAQgASgJIgYKBFBpbmciBgoEUG9uZyIJCgdMZWF2aW5nIisKBExvc3QSIwoFdGFza3MYASADKAsyFC5jYXJpbGxvbi52MS5UYXNrUmVmIjMKB1dlbGNvbWUSDAoEbm9kZRgBIAEoCRINCgVub2RlcxgCIAMoCRILCgNub3cYAyABKAEiHAoLR29FbHNld2hlcmUSDQoFbm9kZXMYASADKAkyUAoNV29ya2VyU2VydmljZRI/CgRXb3JrEhguY2FyaWxsb24udjEuV29ya1JlcXVlc3QaGS5jYXJpbGxvbi52MS5Xb3JrUmVzcG9uc2UoATABYgZwcm90bzM");
 
 /**
  * What a worker says.
@@ -63,6 +63,14 @@ export type WorkRequest = Message<"carillon.v1.WorkRequest"> & {
      */
     value: Leaving;
     case: "leaving";
+  } | {
+    /**
+     * How far tasks have come: the latest of each, at most about one a second of a task.
+     *
+     * @generated from field: carillon.v1.ProgressReports progress = 8;
+     */
+    value: ProgressReports;
+    case: "progress";
   } | { case: undefined; value?: undefined };
 };
 
@@ -744,6 +752,59 @@ export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
   messageDesc(file_carillon_v1_worker_service, 21);
 
 /**
+ * @generated from message carillon.v1.ProgressReports
+ */
+export type ProgressReports = Message<"carillon.v1.ProgressReports"> & {
+  /**
+   * @generated from field: repeated carillon.v1.Progress reports = 1;
+   */
+  reports: Progress[];
+};
+
+/**
+ * Describes the message carillon.v1.ProgressReports.
+ * Use `create(ProgressReportsSchema)` to create a new message.
+ */
+export const ProgressReportsSchema: GenMessage<ProgressReports> = /*@__PURE__*/
+  messageDesc(file_carillon_v1_worker_service, 22);
+
+/**
+ * @generated from message carillon.v1.Progress
+ */
+export type Progress = Message<"carillon.v1.Progress"> & {
+  /**
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: int64 token = 2;
+   */
+  token: bigint;
+
+  /**
+   * 0 to 1.
+   *
+   * @generated from field: double fraction = 3;
+   */
+  fraction: number;
+
+  /**
+   * Empty: none.
+   *
+   * @generated from field: string message = 4;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message carillon.v1.Progress.
+ * Use `create(ProgressSchema)` to create a new message.
+ */
+export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
+  messageDesc(file_carillon_v1_worker_service, 23);
+
+/**
  * @generated from message carillon.v1.Ping
  */
 export type Ping = Message<"carillon.v1.Ping"> & {
@@ -754,7 +815,7 @@ export type Ping = Message<"carillon.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 22);
+  messageDesc(file_carillon_v1_worker_service, 24);
 
 /**
  * @generated from message carillon.v1.Pong
@@ -767,7 +828,7 @@ export type Pong = Message<"carillon.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 23);
+  messageDesc(file_carillon_v1_worker_service, 25);
 
 /**
  * @generated from message carillon.v1.Leaving
@@ -780,7 +841,7 @@ export type Leaving = Message<"carillon.v1.Leaving"> & {
  * Use `create(LeavingSchema)` to create a new message.
  */
 export const LeavingSchema: GenMessage<Leaving> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 24);
+  messageDesc(file_carillon_v1_worker_service, 26);
 
 /**
  * @generated from message carillon.v1.Lost
@@ -797,7 +858,7 @@ export type Lost = Message<"carillon.v1.Lost"> & {
  * Use `create(LostSchema)` to create a new message.
  */
 export const LostSchema: GenMessage<Lost> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 25);
+  messageDesc(file_carillon_v1_worker_service, 27);
 
 /**
  * @generated from message carillon.v1.Welcome
@@ -830,7 +891,7 @@ export type Welcome = Message<"carillon.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 26);
+  messageDesc(file_carillon_v1_worker_service, 28);
 
 /**
  * @generated from message carillon.v1.GoElsewhere
@@ -847,7 +908,7 @@ export type GoElsewhere = Message<"carillon.v1.GoElsewhere"> & {
  * Use `create(GoElsewhereSchema)` to create a new message.
  */
 export const GoElsewhereSchema: GenMessage<GoElsewhere> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 27);
+  messageDesc(file_carillon_v1_worker_service, 29);
 
 /**
  * Workers pull: a worker opens one stream to any node, says what it runs and how much it can hold, receives tasks and sends outcomes.
