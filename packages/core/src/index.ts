@@ -33,6 +33,7 @@ export * from "./schedule.ts";
 export * from "./start-within.ts";
 export * from "./states.ts";
 export * from "./suggest.ts";
+export * from "./token-bucket.ts";
 export * from "./wall-rule.ts";
 export * from "./words.ts";
 export * from "./zone.ts";

@@ -23,6 +23,7 @@ import {
   takeOperations,
 } from "./operations.ts";
 import { recordOutcomes } from "./outcomes.ts";
+import { allQueues, getQueue, listQueues, putQueue, setQueuePaused } from "./queues.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import {
   closeSession,
@@ -106,6 +107,11 @@ export function createMemoryStore(database: MemoryDatabase): Store {
 
     gates: verb(gates),
     judgeGates: verb(judgeGates),
+    getQueue: verb(getQueue),
+    putQueue: verb(putQueue),
+    setQueuePaused: verb(setQueuePaused),
+    listQueues: verb(listQueues),
+    allQueues: verb(allQueues),
     createOperation: verb(createOperation),
     getOperation: verb(getOperation),
     listOperations: verb(listOperations),

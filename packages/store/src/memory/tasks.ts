@@ -116,6 +116,7 @@ export function taskRecord(database: MemoryDatabase, row: TaskRow): TaskRecord {
     scheduleName: scheduleNameOf(database, row),
     fireAt: row.fireAt,
     uniqueKey: row.uniqueKey,
+    concurrencyKey: row.concurrencyKey,
     tags: [...row.tags],
     replayOf: row.replayOf,
     worker: row.worker,

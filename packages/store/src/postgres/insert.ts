@@ -153,7 +153,8 @@ function hasRareFields(task: NewTask): boolean {
     task.fireAt !== null ||
     task.uniqueKey !== null ||
     task.tags.length > 0 ||
-    task.replayOf !== null
+    task.replayOf !== null ||
+    (task.concurrencyKey ?? null) !== null
   );
 }
 
@@ -163,8 +164,9 @@ export function isLarge(json: string | null): boolean {
 }
 
 /** What few tasks have. */
-function extraOf({ replayOf }: NewTask): string | null {
-  return replayOf === null ? null : `{"replayOf":"${replayOf}"}`;
+function extraOf({ replayOf, concurrencyKey = null }: NewTask): string | null {
+  if (concurrencyKey === null) return replayOf === null ? null : `{"replayOf":"${replayOf}"}`;
+  return JSON.stringify({ concurrencyKey, ...(replayOf !== null && { replayOf: String(replayOf) }) });
 }
 
 function tagsLiteral(tags: string[]): string | null {

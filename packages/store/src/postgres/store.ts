@@ -30,6 +30,7 @@ import {
 import { createRecordOutcomes } from "./outcomes.ts";
 import { cancelTask, deleteTask, patchTask, retryTask, runTaskNow } from "./people.ts";
 import { planSchedules } from "./plan.ts";
+import { allQueues, getQueue, listQueues, putQueue, setQueuePaused } from "./queues.ts";
 import { getTask } from "./records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import { closeSession, markSessionDead, openSession, renewSession, sessionStarted, sessions } from "./sessions.ts";
@@ -121,6 +122,11 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
 
     gates: (query) => gates(control, query),
     judgeGates: (request) => judgeGates(pools, catalog, request),
+    getQueue: (namespace, name) => getQueue(reads, namespace, name),
+    putQueue: (request) => putQueue(control, request),
+    setQueuePaused: (namespace, name, request) => setQueuePaused(control, namespace, name, request),
+    listQueues: (namespace, query) => listQueues(reads, namespace, query),
+    allQueues: () => allQueues(control),
     createOperation: (operation, now) => createOperation(control, operation, now),
     getOperation: (namespace, id) => getOperation(reads, namespace, id),
     listOperations: (namespace, query) => listOperations(reads, namespace, query),
