@@ -60,4 +60,7 @@ const tables = [
   "task_type",
   "lateness",
   "zone_change",
+  "queue",
+  "key_gate",
+  "key_rate",
 ];
