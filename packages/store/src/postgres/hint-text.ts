@@ -8,13 +8,15 @@ export interface MergedHints {
   recall: Set<Id>;
   tasks: Set<Id>;
   schedules: Set<string>;
+  queues: Set<string>;
   more: boolean;
   typesChanged: boolean;
   schedulesChanged: boolean;
+  queuesChanged: boolean;
 }
 
-/** What fits for certain: 45 bytes each, 22, 22, and 150 for a schedule's name. */
-const most = { due: 60, recall: 80, tasks: 80, schedules: 10 };
+/** What fits for certain: 45 bytes each, 22, 22, and 150 for the name of a schedule or queue. */
+const most = { due: 60, recall: 80, tasks: 80, schedules: 7, queues: 3 };
 
 /** Into `merged`, or, when that is null, alone. */
 export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
@@ -23,9 +25,11 @@ export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
     recall: new Set(),
     tasks: new Set(),
     schedules: new Set(),
+    queues: new Set(),
     more: false,
     typesChanged: false,
     schedulesChanged: false,
+    queuesChanged: false,
   };
   for (const due of hint.due ?? []) {
     const key = `${due.laneId}/${due.band}`;
@@ -35,12 +39,13 @@ export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
   for (const session of hint.recall ?? []) into.recall.add(session);
   for (const task of hint.changed?.tasks ?? []) into.tasks.add(task);
   for (const schedule of hint.changed?.schedules ?? []) into.schedules.add(schedule);
+  for (const queue of hint.changed?.queues ?? []) into.queues.add(queue);
   into.more ||= hint.changed?.more ?? false;
   into.typesChanged ||= hint.types ?? false;
   into.schedulesChanged ||= hint.schedules ?? false;
+  into.queuesChanged ||= hint.queues ?? false;
   // For screens only; nobody needs to know of each of ten thousand tasks.
-  const cut = [keepFirst(into.tasks, most.tasks), keepFirst(into.schedules, most.schedules)];
-  into.more ||= cut.includes(true);
+  for (const of of ["tasks", "schedules", "queues"] as const) if (keepFirst(into[of], most[of])) into.more = true;
   return into;
 }
 
@@ -55,9 +60,10 @@ interface Payload {
   from: string;
   due?: [laneId: number, band: Band, dueAt: number][];
   recall?: string[];
-  changed?: { tasks: string[]; schedules: string[]; more: boolean };
+  changed?: { tasks: string[]; schedules: string[]; queues?: string[]; more: boolean };
   types?: true;
   schedules?: true;
+  queues?: true;
 }
 
 /** What fits into one payload, and the rest. */
@@ -67,15 +73,17 @@ export function takeText(merged: MergedHints, sender: string): { text: string; l
   const payload: Payload = { from: sender };
   if (due.length > 0) payload.due = due.map(([, { laneId, band, dueAt }]) => [laneId, band, Math.floor(dueAt)]);
   if (recall.length > 0) payload.recall = recall.map(String);
-  if (merged.tasks.size > 0 || merged.schedules.size > 0 || merged.more) {
+  if (merged.tasks.size > 0 || merged.schedules.size > 0 || merged.queues.size > 0 || merged.more) {
     payload.changed = {
       tasks: [...merged.tasks].map(String),
       schedules: [...merged.schedules],
+      ...(merged.queues.size > 0 && { queues: [...merged.queues] }),
       more: merged.more,
     };
   }
   if (merged.typesChanged) payload.types = true;
   if (merged.schedulesChanged) payload.schedules = true;
+  if (merged.queuesChanged) payload.queues = true;
   for (const [key] of due) merged.due.delete(key);
   for (const session of recall) merged.recall.delete(session);
   const rest: Hint = { due: [...merged.due.values()], recall: [...merged.recall] };
@@ -98,5 +106,6 @@ export function parseHint(text: string, sender: string): Hint | null {
     ...(payload.changed && { changed: { ...payload.changed, tasks: payload.changed.tasks.map(BigInt) } }),
     ...(payload.types && { types: true }),
     ...(payload.schedules && { schedules: true }),
+    ...(payload.queues && { queues: true }),
   };
 }
