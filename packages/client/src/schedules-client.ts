@@ -50,6 +50,8 @@ export interface ScheduleTask {
   timeout?: string;
   /** A task that has not started so long after it was due is skipped. */
   startWithin?: string;
+  /** Its queue may limit how many tasks of one key run at once, and how many start. */
+  concurrencyKey?: string;
   tags?: string[];
 }
 

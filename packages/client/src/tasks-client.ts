@@ -33,6 +33,8 @@ export interface CreateOptions {
   /** At most one task that is not final per key. */
   uniqueKey?: string;
   uniquePolicy?: "keep" | "replace" | "reject";
+  /** Its queue may limit how many tasks of one key run at once, and how many start. */
+  concurrencyKey?: string;
   retry?: RetryOptions;
   timeout?: string;
   /** Skipped unless it has started so long after it was first due, such as `5m`. Default: it waits. */

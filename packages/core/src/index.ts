@@ -1,4 +1,5 @@
 export * from "./backfill.ts";
+export * from "./backlog.ts";
 export * from "./calendar.ts";
 export * from "./catch-up.ts";
 export * from "./clock.ts";
@@ -9,6 +10,7 @@ export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./exclusion.ts";
 export * from "./explain-fire.ts";
+export type { ExplainedQueue } from "./explain-queue.ts";
 export { explainTask, type ServingPool } from "./explain-task.ts";
 export { type Explanation, reasonCodes } from "./explanation.ts";
 export * from "./failures.ts";

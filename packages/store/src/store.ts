@@ -286,6 +286,7 @@ export interface ScheduleDefinition {
     timeoutMs: number | null;
     /** Absent when there is none. */
     startWithinMs?: number;
+    concurrencyKey?: string;
     tags: string[];
   };
 }
@@ -581,7 +582,7 @@ export interface Hint {
   /** Sessions that hold a task with a new recall. */
   recall?: Id[];
   /** For people's screens: what changed. `more` when there was more than fits. */
-  changed?: { tasks: Id[]; schedules: string[]; more: boolean };
+  changed?: { tasks: Id[]; schedules: string[]; queues?: string[]; more: boolean };
   /** A type was declared anew, or a schedule changed: planners and caches look again. */
   types?: boolean;
   schedules?: boolean;
@@ -640,6 +641,12 @@ export interface Store {
   // The hot path
   /** With an idempotency key and no tasks it only remembers the key. */
   createTasks(tasks: NewTask[], options: CreateOptions): Promise<CreateAnswer>;
+  /** What is kept under an idempotency key, if it has not expired. */
+  rememberedAnswer(
+    namespace: string,
+    key: string,
+    now: number,
+  ): Promise<{ requestHash: string; response: string } | null>;
   /** All lanes of all namespaces known so far. */
   lanes(): Promise<Lane[]>;
   /** The earliest due instant of pending tasks by lane and band, for these lanes. */
@@ -895,6 +902,8 @@ export interface Store {
    * `from` is later.
    */
   created(request: { from: number; cap: number } & LaneFilter): Promise<CreatedCounts>;
+  /** How many tasks of each of these queues are not final, counted up to its `cap`; in their order. */
+  countBacklogs(queues: { namespace: string; queue: string; cap: number }[]): Promise<number[]>;
   /** What a living node says about itself, in place of what it said before. */
   recordFigures(session: Id, figures: NodeFigures): Promise<void>;
   /** Of the living nodes, those that have yet to say something too. */

@@ -27,6 +27,7 @@ interface PutFlags extends RuleFlags {
   queue?: string;
   priority?: number;
   startWithin?: string;
+  concurrencyKey?: string;
   overlap?: OverlapPolicy;
   pauseAfterFailures?: number;
 }
@@ -41,6 +42,7 @@ export function schedulesCommand(program: Command): void {
     .option("--queue <name>", "where the tasks wait")
     .option("--priority <n>", "1 urgent to 9 idle", wholeNumber(1, 9))
     .option("--start-within <duration>", "skip a task that has not started so long after it was due", duration)
+    .option("--concurrency-key <key>", "of its tasks; their queue may limit how many of one key run at once")
     .addOption(
       new Option(
         "--overlap <policy>",
@@ -246,6 +248,7 @@ function definition({
   queue,
   priority,
   startWithin,
+  concurrencyKey,
   overlap,
   pauseAfterFailures,
   ...flags
@@ -260,6 +263,7 @@ function definition({
       ...(queue === undefined ? {} : { queue }),
       ...(priority === undefined ? {} : { priority }),
       ...(startWithin === undefined ? {} : { startWithin }),
+      ...(concurrencyKey === undefined ? {} : { concurrencyKey }),
     },
   };
 }

@@ -21,6 +21,7 @@ export function tasksCommand(program: Command): void {
     .option("--priority <n>", "1 urgent to 9 idle", wholeNumber(1, 9))
     .option("--start-within <duration>", "skip it unless it has started so long after it was due", duration)
     .option("--unique-key <key>", "at most one task that is not final has this key")
+    .option("--concurrency-key <key>", "its queue may limit how many tasks of one key run at once")
     .option("--tag <tag>", "for people to find it by, several by repeating it", collect)
     .option("--wait", "wait until it is final and print its result; exit code 1 when it did not succeed")
     .option("--wait-timeout <duration>", "wait no longer than this (exit code 7)", duration)
@@ -158,6 +159,7 @@ interface CreateFlags {
   priority?: number;
   startWithin?: string;
   uniqueKey?: string;
+  concurrencyKey?: string;
   tag?: string[];
   wait?: boolean;
   waitTimeout?: string;

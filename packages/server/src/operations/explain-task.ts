@@ -1,5 +1,13 @@
 /** Why a task does not run, or what became of it. */
-import { explainTask as explain, formatId, idCreatedAt, limits, publicState } from "@carillon/core";
+import {
+  type ExplainedQueue,
+  explainTask as explain,
+  formatId,
+  type Id,
+  idCreatedAt,
+  limits,
+  publicState,
+} from "@carillon/core";
 import type { TaskRecord } from "@carillon/store";
 import type { ExplanationAnswer } from "../http/schemas/outlook.ts";
 import type { Deps } from "./deps.ts";
@@ -24,6 +32,7 @@ export async function explainTask(deps: Deps, namespace: string, text: string): 
       pools: (await deps.store.nodeFigures()).flatMap(({ pools }) =>
         pools.filter((pool) => pool.namespace === namespace),
       ),
+      queue: await queueOf(deps, record, now),
       due: task.state === "queued" ? await dueBeside(deps, record, now) : { count: 0, capped: false },
     }),
   );
@@ -51,6 +60,24 @@ async function whatItWaitsFor({ store }: Deps, record: TaskRecord, now: number) 
     .filter((task) => task.id !== id && task.scheduleId === scheduleId && task.dueAt <= now)
     .slice(0, MOST_NAMED);
   return { overlap: schedule?.definition.overlap ?? null, others: others.map((task) => formatId("task", task.id)) };
+}
+
+/** So many holders are counted, at least as many as are named. */
+const MOST_HOLDERS = 10_000;
+
+/** What its queue allows, and what that is taken up by. */
+async function queueOf({ store }: Deps, record: TaskRecord, now: number): Promise<ExplainedQueue | null> {
+  const { namespace, queue: name, concurrencyKey } = record;
+  const queue = await store.getQueue(namespace, name);
+  if (!queue) return null;
+  const { settings, pause } = queue;
+  const { concurrency = 0, concurrencyPerKey = 0, rateLimit, rateLimitPerKey } = settings;
+  const isLimited = concurrency + concurrencyPerKey > 0 || rateLimit !== undefined || rateLimitPerKey !== undefined;
+  if (!isLimited) return { pause, settings, concurrencyKey, facts: null };
+  const limit = Math.min(MOST_HOLDERS, Math.max(MOST_NAMED, concurrency, concurrencyPerKey));
+  const { held, keyHeld, ...tokens } = await store.limitFacts(namespace, name, { concurrencyKey, now, limit });
+  const named = (ids: readonly Id[]) => ids.map((id) => formatId("task", id));
+  return { pause, settings, concurrencyKey, facts: { ...tokens, held: named(held), keyHeld: named(keyHeld) } };
 }
 
 /** Tasks of its queue that may start now. */

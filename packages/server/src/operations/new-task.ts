@@ -89,6 +89,7 @@ export function newTask(
     scheduleId: null,
     fireAt: null,
     uniqueKey: input.uniqueKey ?? null,
+    ...(input.concurrencyKey === undefined ? {} : { concurrencyKey: input.concurrencyKey }),
     tags: input.tags ?? [],
     replayOf: null,
   };

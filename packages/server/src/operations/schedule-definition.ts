@@ -104,6 +104,7 @@ export function toDefinition(input: PutSchedule, name: string): ScheduleDefiniti
       retry: task.retry ? completeRetry(task.retry, defaultPolicyOf(task.type).retry) : null,
       timeoutMs: task.timeout ?? null,
       ...(task.startWithin === undefined ? {} : { startWithinMs: task.startWithin }),
+      ...(task.concurrencyKey === undefined ? {} : { concurrencyKey: task.concurrencyKey }),
       tags: task.tags ?? [],
     },
   };
@@ -146,6 +147,7 @@ export function toPutBody({
       },
       timeout: task.timeoutMs === null ? null : formatDuration(task.timeoutMs),
       startWithin: task.startWithinMs === undefined ? null : formatDuration(task.startWithinMs),
+      concurrencyKey: task.concurrencyKey ?? null,
       tags: task.tags,
     }),
   });

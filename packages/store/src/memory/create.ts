@@ -51,6 +51,16 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
   return { kind: "created", tasks: answers, claimed };
 }
 
+export function rememberedAnswer(
+  database: MemoryDatabase,
+  namespace: string,
+  key: string,
+  now: number,
+): { requestHash: string; response: string } | null {
+  const kept = database.idempotency.get(nameKey(namespace, key));
+  return kept && kept.expiresAt > now ? { requestHash: kept.requestHash, response: kept.response } : null;
+}
+
 function keyHolder(database: MemoryDatabase, task: NewTask): TaskRow | null {
   if (task.uniqueKey === null) return null;
   const id = database.uniqueKeys.get(nameKey(task.namespace, task.uniqueKey));

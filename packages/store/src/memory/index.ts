@@ -6,7 +6,7 @@ import type { Store } from "../store.ts";
 import { deleteCalendar, putCalendar } from "./calendar-edits.ts";
 import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { adopt, claim, giveBack, lanes, leases, markRunning, nextDue } from "./claims.ts";
-import { createTasks } from "./create.ts";
+import { createTasks, rememberedAnswer } from "./create.ts";
 import type { MemoryDatabase } from "./database.ts";
 import { created, nodeFigures, recordFigures } from "./figures.ts";
 import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from "./fires.ts";
@@ -40,7 +40,7 @@ import { countTasks, listTasks } from "./task-list.ts";
 import { appendLogs, taskLogs } from "./task-logs.ts";
 import { cancelTask, deleteTask, getTask, patchTask, retryTask, runTaskNow } from "./tasks.ts";
 import { declareTypes, types } from "./types.ts";
-import { depths, maintain } from "./upkeep.ts";
+import { countBacklogs, depths, maintain } from "./upkeep.ts";
 import { adoptZoneData, zoneChanges } from "./zone-data.ts";
 
 export { createMemoryDatabase, type MemoryDatabase } from "./database.ts";
@@ -70,6 +70,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     downtimes: verb(downtimes),
 
     createTasks: verb(createTasks),
+    rememberedAnswer: verb(rememberedAnswer),
     lanes: verb(lanes),
     nextDue: verb(nextDue),
     claim: verb(claim),
@@ -134,6 +135,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     lateness: verb(lateness),
     depths: verb(depths),
     created: verb(created),
+    countBacklogs: verb(countBacklogs),
     recordFigures: verb(recordFigures),
     nodeFigures: verb(nodeFigures),
     maintain: verb(maintain),

@@ -8,6 +8,7 @@ export interface MergedHints {
   recall: Set<Id>;
   tasks: Set<Id>;
   schedules: Set<string>;
+  queues: Set<string>;
   more: boolean;
   typesChanged: boolean;
   schedulesChanged: boolean;
@@ -16,8 +17,8 @@ export interface MergedHints {
   room: Set<number>;
 }
 
-/** What fits for certain: 45 bytes each, 22, 22, 12, and 150 for a schedule's name. */
-const most = { due: 60, recall: 60, tasks: 60, room: 60, schedules: 10 };
+/** What fits for certain: 45 bytes each, 22, 22, 12, and 150 for the name of a schedule or queue. */
+const most = { due: 60, recall: 60, tasks: 60, room: 60, schedules: 7, queues: 3 };
 
 /** Into `merged`, or, when that is null, alone. */
 export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
@@ -26,6 +27,7 @@ export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
     recall: new Set(),
     tasks: new Set(),
     schedules: new Set(),
+    queues: new Set(),
     more: false,
     typesChanged: false,
     schedulesChanged: false,
@@ -40,14 +42,14 @@ export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
   for (const session of hint.recall ?? []) into.recall.add(session);
   for (const task of hint.changed?.tasks ?? []) into.tasks.add(task);
   for (const schedule of hint.changed?.schedules ?? []) into.schedules.add(schedule);
+  for (const queue of hint.changed?.queues ?? []) into.queues.add(queue);
   into.more ||= hint.changed?.more ?? false;
   into.typesChanged ||= hint.types ?? false;
   into.schedulesChanged ||= hint.schedules ?? false;
   into.queuesChanged ||= hint.queues ?? false;
   for (const lane of hint.room ?? []) into.room.add(lane);
   // For screens only; nobody needs to know of each of ten thousand tasks.
-  const cut = [keepFirst(into.tasks, most.tasks), keepFirst(into.schedules, most.schedules)];
-  into.more ||= cut.includes(true);
+  for (const of of ["tasks", "schedules", "queues"] as const) if (keepFirst(into[of], most[of])) into.more = true;
   return into;
 }
 
@@ -62,7 +64,7 @@ interface Payload {
   from: string;
   due?: [laneId: number, band: Band, dueAt: number][];
   recall?: string[];
-  changed?: { tasks: string[]; schedules: string[]; more: boolean };
+  changed?: { tasks: string[]; schedules: string[]; queues?: string[]; more: boolean };
   types?: true;
   schedules?: true;
   queues?: true;
@@ -76,10 +78,11 @@ export function takeText(merged: MergedHints, sender: string): { text: string; l
   const payload: Payload = { from: sender };
   if (due.length > 0) payload.due = due.map(([, { laneId, band, dueAt }]) => [laneId, band, Math.floor(dueAt)]);
   if (recall.length > 0) payload.recall = recall.map(String);
-  if (merged.tasks.size > 0 || merged.schedules.size > 0 || merged.more) {
+  if (merged.tasks.size > 0 || merged.schedules.size > 0 || merged.queues.size > 0 || merged.more) {
     payload.changed = {
       tasks: [...merged.tasks].map(String),
       schedules: [...merged.schedules],
+      ...(merged.queues.size > 0 && { queues: [...merged.queues] }),
       more: merged.more,
     };
   }

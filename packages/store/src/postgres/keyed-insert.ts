@@ -72,6 +72,17 @@ async function replayedAnswers(tx: Db, calls: CreateCall[]): Promise<Map<CreateC
   return answers;
 }
 
+/** What is kept under a key, for who does not want to take it. */
+export async function rememberedAnswer(
+  db: Db,
+  namespace: string,
+  key: string,
+  now: number,
+): Promise<{ requestHash: string; response: string } | null> {
+  const [row] = await db.query<[requestHash: string, response: string]>(selectRemembered, [namespace, key, now]);
+  return row ? { requestHash: row[0], response: row[1] } : null;
+}
+
 async function insertFresh(
   tx: Db,
   catalog: Catalog,
@@ -203,6 +214,13 @@ select i.*
    select namespace, key, request_hash, response from idempotency
     where namespace = x.namespace and key = x.key
     limit 1) i`,
+};
+
+const selectRemembered = {
+  name: "select_remembered_answer",
+  text: `
+select request_hash, response from idempotency
+ where namespace = $1 and key = $2 and expires_at > ${instant("$3")}`,
 };
 
 const putResponse = {

@@ -1,6 +1,7 @@
 /** The store in PostgreSQL: what Carillon runs on. One function per verb, each in the file of its noun; here they meet. */
 import type { Store } from "../store.ts";
 import { stepBackfills } from "./backfill.ts";
+import { countBacklogs } from "./backlogs.ts";
 import { deleteCalendar, putCalendar } from "./calendar-edits.ts";
 import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { claim, nextDue } from "./claim.ts";
@@ -14,6 +15,7 @@ import { latestFires, listFires } from "./fires.ts";
 import { gates } from "./gates.ts";
 import { createHints } from "./hints.ts";
 import { judgeGates } from "./judge-gates.ts";
+import { rememberedAnswer } from "./keyed-insert.ts";
 import { createCatalog } from "./lanes.ts";
 import { lateness, recordLateness } from "./lateness.ts";
 import { adopt, giveBack, leases, markRunning, takeBack } from "./leases.ts";
@@ -85,6 +87,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     downtimes: (since) => downtimes(control, since),
 
     createTasks: createCreateTasks(pools, catalog),
+    rememberedAnswer: (namespace, key, now) => rememberedAnswer(reads, namespace, key, now),
     lanes: () => catalog.lanes(),
     nextDue: (laneIds) => nextDue(claims, laneIds),
     claim: (request) => claim(claims, catalog, request),
@@ -149,6 +152,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     lateness: (namespace, range) => lateness(reads, namespace, range),
     depths: (request) => depths(reads, catalog, request),
     created: (request) => created(reads, catalog, request),
+    countBacklogs: (queues) => countBacklogs(reads, queues),
     recordFigures: (session, figures) => recordFigures(pools.sessions, session, figures),
     nodeFigures: () => nodeFigures(reads),
     maintain: (request) => maintain(pools, request),

@@ -108,6 +108,15 @@ export const startWithin = duration(limits.startWithinMs, "5m").meta({
 
 export const uniqueKey = z.string().min(1).max(limits.uniqueKeyLength);
 
+export const concurrencyKey = z
+  .string()
+  .min(1)
+  .max(limits.concurrencyKeyLength)
+  .meta({
+    description: "Its queue may limit how many tasks of one key run at once (`concurrencyPerKey`), and how many start.",
+    examples: ["customer-42"],
+  });
+
 /** Query text: what people type into a search box. */
 export const queryText = (most: number) =>
   z

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { checkBuiltinPayload } from "./builtin.ts";
 import { calendarContent } from "./calendars.ts";
 import {
+  concurrencyKey,
   duration,
   durationAnswer,
   instant,
@@ -133,6 +134,7 @@ const scheduledTask = z
     retry: retry.optional(),
     timeout: timeout.optional(),
     startWithin: startWithin.optional(),
+    concurrencyKey: concurrencyKey.optional(),
     tags: tags.optional(),
   })
   .superRefine(checkBuiltinPayload);
@@ -277,7 +279,7 @@ export const scheduleAnswer = z
       timeout: durationAnswer.nullable(),
       startWithin: durationAnswer.nullable(),
       finishWithin: z.null(),
-      concurrencyKey: z.null(),
+      concurrencyKey: z.string().nullable(),
       tags: z.array(z.string()),
       requires: z.strictObject({}),
     }),
