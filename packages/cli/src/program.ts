@@ -13,6 +13,7 @@ import { eventsCommand } from "./commands/events.ts";
 import { importCommand } from "./commands/import.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { operationsCommand } from "./commands/operations.ts";
+import { queuesCommand } from "./commands/queues.ts";
 import { schedulesCommand } from "./commands/schedules.ts";
 import { serverCommand } from "./commands/server.ts";
 import { tasksCommand } from "./commands/tasks.ts";
@@ -43,6 +44,7 @@ export function createProgram(): Command {
     doctorCommand,
     tasksCommand,
     schedulesCommand,
+    queuesCommand,
     operationsCommand,
     cronCommand,
     importCommand,

@@ -253,6 +253,30 @@ test("a preview asks the node and creates nothing", async () => {
   expect(await json(["schedules", "preview", "--every", "5m"])).toMatchObject([{ words: "Every 5 minutes" }]);
 });
 
+test("a queue is limited, listed, paused and resumed; what waits in it says so", async () => {
+  const set = ["queues", "set", "letters", "--concurrency", "2", "--rate-limit", "100/1m:20", "--max-backlog", "50"];
+  expect(await one(set)).toMatchObject({
+    name: "letters",
+    version: 1,
+    concurrency: 2,
+    rateLimit: { limit: 100, per: "1m", burst: 20 },
+    maxBacklog: 50,
+  });
+  expect(await one(["queues", "set", "letters", "--rate-limit", "none"])).toMatchObject({
+    version: 2,
+    concurrency: 2,
+    rateLimit: null,
+  });
+  const paused = await run(["queues", "pause", "letters", "--reason", "no stamps"]);
+  expect(paused.stdout).toBe("name\tletters\npaused\ttrue\nreason\tno stamps\n");
+  const task = await one(["tasks", "create", "noop", "--queue", "letters", "--concurrency-key", "ada"]);
+  expect(task.concurrencyKey).toBe("ada");
+  const [listed, explained] = await Promise.all([run(["queues", "ls"]), run(["tasks", "explain", task.id])]);
+  expect(listed.stdout).toContain("letters\tpaused\t2\t\t\t\t50\n");
+  expect(explained.stdout).toMatch(/its queue letters is paused since \S+ \(no stamps\), and starts nothing/);
+  expect((await run(["queues", "resume", "letters"])).stdout).toBe("name\tletters\npaused\tfalse\n");
+});
+
 test("what changes is printed as it happens", async () => {
   const feed = start(["events", "--follow", "--topics", "tasks", "--json"], env);
   await feed.line(/"reset"/);

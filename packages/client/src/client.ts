@@ -69,7 +69,7 @@ export class Carillon {
    * no node could be reached in the first place.
    */
   async *events({
-    topics = ["tasks", "schedules"],
+    topics = ["tasks", "schedules", "queues"],
     signal,
   }: {
     topics?: string[];

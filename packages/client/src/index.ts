@@ -8,6 +8,7 @@ export type { Fetch, LocalCalls } from "./http.ts";
 export type { OperationListQuery } from "./operations-client.ts";
 export { processClock } from "./process-clock.ts";
 export type * from "./protocol.ts";
+export type { QueueListQuery, QueueOptions, RateLimitOptions } from "./queues-client.ts";
 export type { RetryOptions } from "./retry-options.ts";
 export type {
   BackfillOptions,

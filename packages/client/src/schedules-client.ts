@@ -52,6 +52,8 @@ export interface ScheduleTask {
   startWithin?: string;
   /** A task that is not final so long after it was due is aborted and has failed. */
   finishWithin?: string;
+  /** Its queue may limit how many tasks of one key run at once, and how many start. */
+  concurrencyKey?: string;
   tags?: string[];
 }
 

@@ -35,6 +35,8 @@ export interface CreateOptions {
   uniquePolicy?: "keep" | "replace" | "reject";
   /** Also counts one that is final and was created with such a window, such as `1h`, that is not over. */
   uniqueFor?: string;
+  /** Its queue may limit how many tasks of one key run at once, and how many start. */
+  concurrencyKey?: string;
   retry?: RetryOptions;
   timeout?: string;
   /** Skipped unless it has started so long after it was first due, such as `5m`. Default: it waits. */

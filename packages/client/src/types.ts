@@ -268,8 +268,31 @@ interface QueueFigures {
   lateness: Spread & { window: string };
 }
 
-export interface QueueStats extends QueueFigures {
+export interface QueueStats extends QueueFigures, Pick<Queue, "name" | "paused" | "pause"> {}
+
+/** So many may start in that time, evenly; `burst` at once after a pause. */
+export interface RateLimit {
+  limit: number;
+  per: string;
+  burst: number;
+}
+
+/** What a queue allows; null: no limit. */
+export interface Queue {
   name: string;
+  namespace: string;
+  /** 0: nobody has ever set anything. */
+  version: number;
+  concurrency: number | null;
+  concurrencyPerKey: number | null;
+  rateLimit: RateLimit | null;
+  rateLimitPerKey: RateLimit | null;
+  maxBacklog: number | null;
+  paused: boolean;
+  /** `by`: who paused it, where that is known. */
+  pause: { reason: string | null; at: string; by: string | null } | null;
+  createdAt: string | null;
+  updatedAt: string | null;
 }
 
 export interface Stats extends QueueFigures {

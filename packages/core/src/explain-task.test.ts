@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { ExplainedQueue } from "./explain-queue.ts";
 import { explainTask, type TaskToExplain } from "./explain-task.ts";
 
 const now = Date.parse("2026-11-20T10:00:00Z");
@@ -18,7 +19,8 @@ const task: TaskToExplain["task"] = {
 };
 const pool = { queues: ["billing", "default"], types: ["mail"], workers: 2, slots: 10, busy: 10 };
 const due = { count: 1, capped: false };
-const given = { now, task, overlap: null, others: [], pools: [pool], due };
+const given = { now, task, overlap: null, others: [], pools: [pool], queue: null, due };
+const queue: ExplainedQueue = { pause: null, settings: {}, concurrencyKey: null, facts: null };
 const waited = "The task has waited 3s in the queue billing for a worker that runs mail and has a free slot";
 
 test.each<[string, Partial<TaskToExplain>, string[], string]>([
@@ -52,6 +54,57 @@ test.each<[string, Partial<TaskToExplain>, string[], string]>([
     { due: { count: 1_235, capped: false }, pools: [{ ...pool, workers: 1 }] },
     ["task_queued", "no_credit", "backlog"],
     `${waited}; all 10 slots of the one worker that runs it were busy; 1,234 other tasks of the queue billing may start too, the most urgent first.`,
+  ],
+  [
+    "its queue is paused, whatever is free",
+    { queue: { ...queue, pause: { at: now - 60_000, reason: "the bank is down" } }, pools: [{ ...pool, busy: 3 }] },
+    ["task_queued", "queue_paused"],
+    `${waited}; its queue billing is paused since 2026-11-20T09:59:00.000Z (the bank is down), and starts nothing until it is resumed.`,
+  ],
+  [
+    "due later in a paused queue",
+    {
+      task: { ...task, state: "scheduled", dueAt: now + 60_000 },
+      queue: { ...queue, pause: { at: now, reason: null } },
+    },
+    ["due_later", "queue_paused"],
+    "The task is due at 2026-11-20T10:01:00+00:00[UTC]; its queue billing is paused since 2026-11-20T10:00:00.000Z, and starts nothing until it is resumed.",
+  ],
+  [
+    "all slots of its queue are taken, one of its key is too, and the next token comes later",
+    {
+      queue: {
+        pause: null,
+        settings: {
+          concurrency: 4,
+          concurrencyPerKey: 1,
+          rateLimit: { limit: 100, perMs: 60_000, burst: 1 },
+          rateLimitPerKey: { limit: 1, perMs: 3_600_000, burst: 1 },
+        },
+        concurrencyKey: "ada",
+        facts: {
+          held: ["task_2", "task_3", "task_4", "task_5"],
+          tokenAt: now + 600,
+          keyHeld: ["task_3"],
+          keyTokenAt: now + 60_000,
+        },
+      },
+    },
+    ["task_queued", "key_limit", "key_limit", "rate_limit", "rate_limit"],
+    `${waited}; the one slot of the concurrency key ada is taken by task_3; all 4 slots of the queue billing are taken by task_2, task_3, task_4 and 1 other; of the key, 1 may start in 1h, the next at 2026-11-20T10:01:00.000Z; of the queue, 100 may start in 1m, the next at 2026-11-20T10:00:00.600Z.`,
+  ],
+  [
+    "limits that leave room, and a token that is there",
+    {
+      queue: {
+        pause: null,
+        settings: { concurrency: 4, concurrencyPerKey: 2, rateLimit: { limit: 1, perMs: 1_000, burst: 1 } },
+        concurrencyKey: "ada",
+        facts: { held: ["task_2"], tokenAt: now, keyHeld: ["task_2"], keyTokenAt: null },
+      },
+    },
+    ["task_queued", "no_credit"],
+    `${waited}; all 10 slots of the 2 workers that run it were busy.`,
   ],
   [
     "a slot is free",

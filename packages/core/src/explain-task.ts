@@ -3,8 +3,9 @@
 import { BREAKER_OPEN, TARGET_BUSY } from "./call-target.ts";
 import { formatDuration } from "./duration.ts";
 import { whyWaiting } from "./explain-overlap.ts";
+import { type ExplainedQueue, whyLimited, whyPaused } from "./explain-queue.ts";
 import { type AwaitedTarget, whyTargetAwaited } from "./explain-target.ts";
-import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
+import { type Explanation, type ExplanationReason, reason, sentence, short } from "./explanation.ts";
 import { formatInstant, formatLocal } from "./instant.ts";
 import type { OverlapPolicy } from "./overlap.ts";
 import { START_WITHIN } from "./start-within.ts";
@@ -47,26 +48,29 @@ export interface TaskToExplain {
   target?: AwaitedTarget | null;
   /** Of its namespace, as nodes knew them some seconds ago. */
   pools: readonly ServingPool[];
+  /** What its queue allows; null: there are no limits, and it is not paused. */
+  queue: ExplainedQueue | null;
   /** How many tasks of its queue may start now, itself included. */
   due: { count: number; capped: boolean };
 }
 
-/** Of what a handler said, so much stands in a sentence. */
-const MESSAGE_LENGTH = 200;
 const ZONE = "UTC";
 
-export function explainTask({ now, task, overlap, others, target, pools, due }: TaskToExplain): Explanation {
+export function explainTask({ now, task, overlap, others, target, pools, queue, due }: TaskToExplain): Explanation {
   if (waitsForTarget(task)) {
     return sentence([whyTargetAwaited({ reason: task.reason!, refs: [task.id] }, target ?? null, now)]);
   }
   const stands = howItStands("The task", task, { now, zone: ZONE, overlap });
   if (stands.code === "overlap") return sentence([{ ...stands, refs: [...others] }]);
+  const paused = queue ? whyPaused(task.queue, queue) : [];
   switch (task.state) {
     case "scheduled":
     case "retrying":
-      return sentence([stands, ...whyUnserved(task, pools)]);
-    case "queued":
-      return sentence([stands, ...whyQueued(task, pools, due)]);
+      return sentence([stands, ...paused, ...whyUnserved(task, pools)]);
+    case "queued": {
+      const held = queue ? [...paused, ...whyLimited(task.queue, queue, now)] : [];
+      return sentence([stands, ...held, ...(held.length > 0 ? whyUnserved(task, pools) : whyQueued(task, pools, due))]);
+    }
     default:
       return sentence([stands]);
   }
@@ -153,10 +157,4 @@ export function howItStands(
 
 function errorOf({ error }: ExplainedTask): string {
   return error === null ? "no error that is known" : `${error.code}: ${short(error.message)}`;
-}
-
-/** On one line. */
-function short(text: string): string {
-  const line = text.replaceAll(/\s+/g, " ").trim().replace(/\.$/, "");
-  return line.length > MESSAGE_LENGTH ? `${line.slice(0, MESSAGE_LENGTH)}…` : line;
 }

@@ -32,6 +32,9 @@ export const reasonCodes = [
   "target_busy",
   "no_credit",
   "backlog",
+  "queue_paused",
+  "key_limit",
+  "rate_limit",
   "starting",
   "task_running",
   "task_succeeded",
@@ -70,6 +73,15 @@ export function reason(
   { until = null, refs = [] }: { until?: number | null; refs?: string[] } = {},
 ): ExplanationReason {
   return { code, message, until, refs };
+}
+
+/** Of what somebody else said, so much stands in a sentence. */
+const MESSAGE_LENGTH = 200;
+
+/** On one line. */
+export function short(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ").trim().replace(/\.$/, "");
+  return line.length > MESSAGE_LENGTH ? `${line.slice(0, MESSAGE_LENGTH)}…` : line;
 }
 
 /** The reasons as one sentence, the first of them in front. */

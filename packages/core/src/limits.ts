@@ -27,6 +27,13 @@ export const limits = {
   jitterMs: [0, 86_400_000],
   uniqueKeyLength: 256,
   uniqueForMs: [1, 366 * 86_400_000],
+  concurrencyKeyLength: 256,
+  /** Tasks at once, starts, tokens at most. */
+  queueLimit: 1_000_000,
+  /** In how long so many may start. */
+  ratePerMs: [1, 31 * 86_400_000],
+  /** Tasks of one queue that are not final. */
+  maxBacklog: 1_000_000,
   idempotencyKeyLength: 255,
   tags: 16,
   tagLength: 64,

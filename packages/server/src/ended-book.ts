@@ -34,6 +34,8 @@ export interface EndedBook {
   series(): Iterable<EndedSeries>;
   /** How many attempts ended with a final state. */
   finished(): Iterable<FinishedCount>;
+  /** The same of one queue; 0 for one that is counted with the others. */
+  finishedIn(namespace: string, queue: string): number;
 }
 
 export function createEndedBook(): EndedBook {
@@ -82,5 +84,6 @@ export function createEndedBook(): EndedBook {
     },
     series: () => series.values(),
     finished: () => finished.values(),
+    finishedIn: (namespace, queue) => finished.get(`${namespace} ${queue}`)?.count ?? 0,
   };
 }

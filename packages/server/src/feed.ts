@@ -6,18 +6,19 @@
 import { type Clock, formatId, formatInstant, type Id, type PublicState, publicState } from "@carillon/core";
 import type { Hint, Store } from "@carillon/store";
 
-export const topics = ["tasks", "schedules"] as const;
+export const topics = ["tasks", "schedules", "queues"] as const;
 export type Topic = (typeof topics)[number];
 
 export interface Change {
   topic: Topic;
-  /** A task's id or a schedule's name. */
+  /** A task's id, or a schedule's or queue's name. */
   id: string;
-  /** Of a schedule: `active`, `paused` or `deleted`. */
+  /** Of a schedule: `active`, `paused` or `deleted`; of a queue `active` or `paused`. */
   state: PublicState | ScheduleState;
   at: string;
 }
 export type ScheduleState = "active" | "paused" | "deleted";
+export type QueueState = "active" | "paused";
 
 export type ChangeListener = (change: Change | "reset") => void;
 
@@ -30,6 +31,8 @@ export interface TaskWatch {
 export interface ChangeFeed {
   taskChanged(id: Id, namespace: string, state: PublicState): void;
   scheduleChanged(name: string, namespace: string, state: ScheduleState): void;
+  /** Its limits, or its pause. */
+  queueChanged(name: string, namespace: string, state: QueueState): void;
   /** Returns how to stop. */
   subscribe(namespace: string, topics: readonly Topic[], listener: ChangeListener): () => void;
   nextChangeOf(task: Id): TaskWatch;
@@ -52,21 +55,22 @@ export function createChangeFeed({
   store,
   clock,
 }: {
-  store: Pick<Store, "hints" | "getTask" | "getSchedule">;
+  store: Pick<Store, "hints" | "getTask" | "getSchedule" | "getQueue">;
   clock: Clock;
 }): ChangeFeed {
   const subscriptions = new Set<Subscription>();
   const watches = new Map<Id, Set<() => void>>();
-  const outgoing = { tasks: new Set<Id>(), schedules: new Set<string>(), more: false };
+  const outgoing = { tasks: new Set<Id>(), schedules: new Set<string>(), queues: new Set<string>(), more: false };
   let cancelPublish: (() => void) | null = null;
 
   function publishSoon(): void {
     cancelPublish ??= clock.after(PUBLISH_INTERVAL_MS, () => {
       cancelPublish = null;
-      const { tasks, schedules, more } = outgoing;
-      store.hints.publish({ changed: { tasks: [...tasks], schedules: [...schedules], more } });
+      const { tasks, schedules, queues, more } = outgoing;
+      store.hints.publish({ changed: { tasks: [...tasks], schedules: [...schedules], queues: [...queues], more } });
       tasks.clear();
       schedules.clear();
+      queues.clear();
       outgoing.more = false;
     });
   }
@@ -90,11 +94,11 @@ export function createChangeFeed({
 
   async function receive({ changed }: Hint): Promise<void> {
     if (!changed) return;
-    const { tasks, schedules, more } = changed;
+    const { tasks, schedules, queues = [], more } = changed;
     if (more) for (const task of watches.keys()) wake(task);
     else for (const task of tasks) wake(task);
     if (subscriptions.size === 0) return;
-    if (more || tasks.length + schedules.length > MAX_LOOKED_UP) {
+    if (more || tasks.length + schedules.length + queues.length > MAX_LOOKED_UP) {
       for (const { listener } of subscriptions) listener("reset");
       return;
     }
@@ -102,6 +106,7 @@ export function createChangeFeed({
       await Promise.all([
         ...tasks.map((id) => lookUpTask(namespace, id)),
         ...schedules.map((name) => lookUpSchedule(namespace, name)),
+        ...queues.map((name) => lookUpQueue(namespace, name)),
       ]);
     }
   }
@@ -116,6 +121,11 @@ export function createChangeFeed({
     const now = clock.now();
     const record = await store.getSchedule(namespace, name, now);
     deliver(namespace, scheduleChange(name, !record ? "deleted" : record.paused ? "paused" : "active", now));
+  }
+
+  async function lookUpQueue(namespace: string, name: string): Promise<void> {
+    const record = await store.getQueue(namespace, name);
+    if (record) deliver(namespace, queueChange(name, record.paused ? "paused" : "active", clock.now()));
   }
 
   const stopHints = store.hints.subscribe((hint) => {
@@ -134,6 +144,10 @@ export function createChangeFeed({
     scheduleChanged(name, namespace, state) {
       send(outgoing.schedules, name);
       if (subscriptions.size > 0) deliver(namespace, scheduleChange(name, state, clock.now()));
+    },
+    queueChanged(name, namespace, state) {
+      send(outgoing.queues, name);
+      if (subscriptions.size > 0) deliver(namespace, queueChange(name, state, clock.now()));
     },
     subscribe(namespace, wanted, listener) {
       const subscription = { namespace, topics: wanted, listener };
@@ -177,4 +191,8 @@ function taskChange(id: Id, state: PublicState, now: number): Change {
 
 function scheduleChange(name: string, state: ScheduleState, now: number): Change {
   return { topic: "schedules", id: name, state, at: formatInstant(now) };
+}
+
+function queueChange(name: string, state: QueueState, now: number): Change {
+  return { topic: "queues", id: name, state, at: formatInstant(now) };
 }

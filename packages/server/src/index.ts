@@ -1,3 +1,4 @@
+export { createBacklog } from "./backlog.ts";
 export { followDatabase } from "./clock.ts";
 export {
   type Config,

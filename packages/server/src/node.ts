@@ -5,6 +5,7 @@ import { type AnyTask, Carillon, processClock, version, Worker } from "@carillon
 import { CarillonError, checkOptions, invalid } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { createPostgresStore, migrate, type Store } from "@carillon/store";
+import { createBacklog } from "./backlog.ts";
 import { followDatabase } from "./clock.ts";
 import { type Config, roles as knownRoles, type Role, unknownRole } from "./config.ts";
 import { type NodeDatabase, openDatabase } from "./database.ts";
@@ -130,6 +131,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     const feed = createChangeFeed({ store, clock });
     undo.push(async () => feed.close());
     const types = createDeclaredTypes({ store, clock });
+    const backlog = createBacklog({ store, clock, ended: endedBook });
     const draining = new AbortController();
 
     const engine = createEngine({
@@ -159,6 +161,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       dispatcher: engine.dispatcher,
       planner: { wake: engine.planSoon },
       feed,
+      backlog,
       types,
       targets: guardOf(options.tasks ?? []),
       log,
@@ -185,18 +188,26 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       session: engine.session,
       workers: () => engine.dispatcher.workers(),
     });
-    const rounds = { lateness: writeLateness, figures: writeFigures, bulk: bulkRound(deps, draining.signal) };
-    const loops = Object.entries(rounds).map(
-      ([name, round]) =>
-        new Loop({
-          name,
-          clock,
-          random: Math.random,
-          round,
-          onRound: (loop) => metrics.loopRan(loop, clock.now() / 1_000),
-          onError: (loop, error) => log.warn({ error, loop }, "a round failed"),
-        }),
-    );
+    const loopOf = (name: string, round: () => Promise<number>) =>
+      new Loop({
+        name,
+        clock,
+        random: Math.random,
+        round,
+        onRound: (loop) => metrics.loopRan(loop, clock.now() / 1_000),
+        onError: (loop, error) => log.warn({ error, loop }, "a round failed"),
+      });
+    const backlogLoop = loopOf("backlog", backlog.look);
+    const loops = [
+      loopOf("lateness", writeLateness),
+      loopOf("figures", writeFigures),
+      loopOf("bulk", bulkRound(deps, draining.signal)),
+      backlogLoop,
+    ];
+    const stopHints = store.hints.subscribe((hint) => {
+      if (hint.queues) backlogLoop.wake();
+    });
+    undo.push(async () => void stopHints());
     const stopLoops = () => Promise.all(loops.map((loop) => loop.stop()));
     await engine.start();
     undo.push(() => engine.stop());
@@ -233,6 +244,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       await port?.close(1_000);
       await app.close();
       feed.close();
+      stopHints();
       await store.close();
       await database.close();
       ended.resolve();

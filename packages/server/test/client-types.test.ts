@@ -11,6 +11,9 @@ import type {
   Fire,
   LogLine,
   Operation,
+  Queue,
+  QueueOptions,
+  QueueStats,
   RetryOptions,
   RuleOptions,
   RuleSource,
@@ -27,7 +30,9 @@ import type { z } from "zod";
 import type * as calendars from "../src/http/schemas/calendars.ts";
 import type * as common from "../src/http/schemas/common.ts";
 import type * as operations from "../src/http/schemas/operations.ts";
+import type * as queues from "../src/http/schemas/queues.ts";
 import * as schedules from "../src/http/schemas/schedules.ts";
+import type * as stats from "../src/http/schemas/stats.ts";
 import * as tasks from "../src/http/schemas/tasks.ts";
 
 /** True when both have the same fields, on every level of objects. */
@@ -56,6 +61,9 @@ test("what the server answers is what the client says", () => {
     | Same<NonNullable<z.output<typeof schedules.fire>["task"]>, NonNullable<Fire["task"]>>
     | Same<z.output<typeof schedules.previewAnswer>, SchedulePreview>
     | Same<z.output<typeof schedules.previewAnswer>["fires"][number], SchedulePreview["fires"][number]>
+    | Same<z.output<typeof queues.queueAnswer>, Queue>
+    | Same<NonNullable<z.output<typeof queues.queueAnswer>["rateLimit"]>, NonNullable<Queue["rateLimit"]>>
+    | Same<z.output<typeof stats.queueStats>, QueueStats>
     | Fits<Task["state"], z.output<typeof common.publicState>>
     | Fits<z.output<typeof common.publicState>, Task["state"]>
     | Fits<Fire["outcome"], z.output<typeof schedules.fireOutcome>>
@@ -74,6 +82,8 @@ test("what the client offers to send is what the server reads", () => {
     | SameFields<Fields<typeof calendars.putCalendarBody>, CalendarOptions & { name: 1 }>
     | Fits<CalendarOptions, z.input<typeof calendars.putCalendarBody>>
     | SameFields<Fields<typeof operations.backfillBody>, BackfillOptions>
+    | SameFields<Fields<typeof queues.putQueueBody>, QueueOptions>
+    | Fits<QueueOptions, z.input<typeof queues.putQueueBody>>
     | SameFields<Fields<typeof common.retry>, RetryOptions>
     | SameFields<NonNullable<z.input<typeof common.retry>["backoff"]>, NonNullable<RetryOptions["backoff"]>>
     | Fits<NonNullable<RetryOptions["backoff"]>, NonNullable<z.input<typeof common.retry>["backoff"]>>
@@ -91,6 +101,7 @@ test("what the client offers to send is what the server reads", () => {
     uniqueKey: "k",
     uniquePolicy: "keep",
     uniqueFor: "1h",
+    concurrencyKey: "customer-42",
     retry: { maxAttempts: 2, backoff: { kind: "fixed", initial: "1s", factor: 1, max: "1m", jitter: "none" } },
     timeout: "1m",
     startWithin: "5m",

@@ -15,6 +15,7 @@ import type {
   OutcomeDecision,
   PreviousFire,
   PublicState,
+  RateLimit,
   ServingPool,
   StoredState,
   TargetState,
@@ -58,6 +59,8 @@ export interface NewTask {
   replayOf: Id | null;
   /** It waits there from its creation on; left out: at none. */
   gateId?: Id | null;
+  /** What the limits of its queue by key count it under; left out: none. */
+  concurrencyKey?: string | null;
 }
 
 /** What a create may carry beside its tasks. */
@@ -118,6 +121,8 @@ export interface ClaimedTask {
   finishBy: number | null;
   /** Set when the task ran already, on adoption. */
   startedAt: number | null;
+  /** Known of those that `claimLimited` took. */
+  concurrencyKey?: string | null;
 }
 
 export interface TaskRef {
@@ -193,6 +198,7 @@ export interface TaskRecord {
   scheduleName: string | null;
   fireAt: number | null;
   uniqueKey: string | null;
+  concurrencyKey: string | null;
   tags: string[];
   replayOf: Id | null;
   worker: string | null;
@@ -304,6 +310,7 @@ export interface ScheduleDefinition {
     /** Absent when there is none. */
     startWithinMs?: number;
     finishWithinMs?: number;
+    concurrencyKey?: string;
     tags: string[];
   };
 }
@@ -498,6 +505,71 @@ export interface ReleasedTask {
   dueAt: number;
 }
 
+// --------------------------------------------------------------------------------------------------------------------- queues
+
+/** What a queue allows. Absent: no limit. */
+export interface QueueSettings {
+  /** Tasks that run at once. */
+  concurrency?: number;
+  /** Tasks of one `concurrencyKey` that run at once; 1: the key is a mutex. */
+  concurrencyPerKey?: number;
+  /** Starts. */
+  rateLimit?: RateLimit;
+  /** Starts of one `concurrencyKey`. */
+  rateLimitPerKey?: RateLimit;
+  /** Tasks that are not final. Nothing in the store goes by it. */
+  maxBacklog?: number;
+}
+
+export interface QueueRecord {
+  namespace: string;
+  name: string;
+  version: number;
+  settings: QueueSettings;
+  paused: boolean;
+  pause: { reason: string | null; at: number; by: string | null } | null;
+  createdAt: number;
+  updatedAt: number;
+}
+
+/**
+ * How the tasks of a queue are claimed. `free`: by `claim`. `limited`: by `claimLimited` alone; a queue whose limits were taken away stays
+ * so until nothing waits for a key any more. `paused`: by neither.
+ */
+export type QueueMode = "free" | "limited" | "paused";
+
+export interface LimitedAnswer {
+  /** How the queue is to be claimed from now on. */
+  mode: QueueMode;
+  /** In the order in which they are due, with their keys. */
+  claimed: ClaimedTask[];
+  /** Somebody else is claiming there, or changing the queue: ask again in a moment. */
+  busy: boolean;
+  /** One call looks at so many tasks; there may be more that could start now. */
+  more: boolean;
+  /** All slots of the queue are taken. */
+  full: boolean;
+  /** The queue has no token, and gets the next one then. */
+  tokenAt: number | null;
+  /** The first key for which tasks of these lanes wait is to be looked at again then; null: when a slot of one is free. */
+  keysAt: number | null;
+  /** The last key that a sweep came to; null: there is none after it. */
+  sweptTo: string | null;
+  /** The earliest due instant by lane and band of what is still pending. */
+  nextDue: { laneId: number; band: Band; dueAt: number }[];
+}
+
+/** What the limits of a queue, and of one of its keys, are taken up by. */
+export interface LimitFacts {
+  /** The tasks that hold a slot; the first of them by id. */
+  held: Id[];
+  /** When the queue's next token comes; null: there is one, or no rate limit. */
+  tokenAt: number | null;
+  /** The same for the key; empty and null without one. */
+  keyHeld: Id[];
+  keyTokenAt: number | null;
+}
+
 // ----------------------------------------------------------------------------------------------------------------- operations
 
 /** What goes on in the background for somebody. `kind` says what `request` (JSON text) and `cursor` mean. */
@@ -572,12 +644,16 @@ export interface Hint {
   /** Sessions that hold a task with a new recall. */
   recall?: Id[];
   /** For people's screens: what changed. `more` when there was more than fits. */
-  changed?: { tasks: Id[]; schedules: string[]; more: boolean };
+  changed?: { tasks: Id[]; schedules: string[]; queues?: string[]; more: boolean };
   /** A type was declared anew, or a schedule changed: planners and caches look again. */
   types?: boolean;
   schedules?: boolean;
   /** A target's breaker has opened or closed. */
   targets?: boolean;
+  /** A queue was set anew, or paused, or resumed. */
+  queues?: boolean;
+  /** In the limited queues of these lanes there is room that the sender cannot use. */
+  room?: number[];
 }
 
 export interface Hints {
@@ -629,11 +705,20 @@ export interface Store {
   // The hot path
   /** With an idempotency key and no tasks it only remembers the key. */
   createTasks(tasks: NewTask[], options: CreateOptions): Promise<CreateAnswer>;
+  /** What is kept under an idempotency key, if it has not expired. */
+  rememberedAnswer(
+    namespace: string,
+    key: string,
+    now: number,
+  ): Promise<{ requestHash: string; response: string } | null>;
   /** All lanes of all namespaces known so far. */
   lanes(): Promise<Lane[]>;
   /** The earliest due instant of pending tasks by lane and band, for these lanes. */
   nextDue(laneIds: number[]): Promise<{ laneId: number; band: Band; dueAt: number }[]>;
-  /** Pending tasks of these lanes and bands that are due until `until`; earliest first within a target. */
+  /**
+   * Pending tasks of these lanes and bands that are due until `until`; earliest first within a target. None of lanes whose queue is limited
+   * or paused.
+   */
   claim(request: {
     session: Id;
     targets: ClaimTarget[];
@@ -785,6 +870,61 @@ export interface Store {
   parkTasks(session: Id, tasks: ParkedTask[], now: number): Promise<Id[]>;
   /** The most urgent `limit` tasks that wait for it may be claimed, due now. */
   releaseParked(request: { target: Id; limit: number; now: number }): Promise<ReleasedTask[]>;
+  // Queues
+  /** Null: nobody has set anything on it. */
+  getQueue(namespace: string, name: string): Promise<QueueRecord | null>;
+  /**
+   * `version` grows by one when anything changes; an equal one changes nothing. It binds from its commit on: nothing starts beyond it, and
+   * what was claimed before and has not started is recalled where it now may not.
+   */
+  putQueue(request: {
+    namespace: string;
+    name: string;
+    settings: QueueSettings;
+    /** Left out: stays as it is, false for a new one. */
+    paused?: boolean;
+    reason?: string | null;
+    by?: string | null;
+    now: number;
+    /** Only if this is its version; 0: only if there is none. */
+    expect?: number;
+  }): Promise<{ kind: "created" | "changed" | "unchanged"; queue: QueueRecord } | { kind: "version_mismatch" }>;
+  /** Makes the row if there is none. To pause what is paused replaces the reason, if one is given. */
+  setQueuePaused(
+    namespace: string,
+    name: string,
+    request: { paused: boolean; reason: string | null; by?: string | null; now: number },
+  ): Promise<QueueRecord>;
+  /** Those on which somebody has set something, by name. */
+  listQueues(namespace: string, query: { pageSize: number; after: string | null }): Promise<Page<QueueRecord>>;
+  /** Of all namespaces, for a node's memory. */
+  allQueues(): Promise<(QueueRecord & { mode: QueueMode })[]>;
+  /**
+   * Claims due tasks of these lanes of a limited queue, as many as its limits allow: one node at a time, so that they hold exactly. Tasks
+   * whose key is full or has no token are put where `claim` and this pass them over, and are found again by their key. In the order in
+   * which they are due, where each band less urgent counts as a minute.
+   */
+  claimLimited(request: {
+    session: Id;
+    namespace: string;
+    queue: string;
+    /** Whose tasks the caller has workers for. */
+    lanes: number[];
+    limit: number;
+    now: number;
+    /** Keys that may have a slot again. */
+    keys: readonly string[];
+    /** Look at all keys after this one for which something waits, not only at those that are named or have a token again. */
+    sweepAfter?: string | null;
+  }): Promise<LimitedAnswer>;
+  /** Which of these lanes have tasks that wait for their keys, and when the first key has a token again, where that is known. */
+  waitingForKeys(laneIds: number[]): Promise<{ laneId: number; tokenAt: number | null }[]>;
+  /** For people: up to `limit` holders each. */
+  limitFacts(
+    namespace: string,
+    queue: string,
+    query: { concurrencyKey: string | null; now: number; limit: number },
+  ): Promise<LimitFacts>;
 
   // Operations
   /** One of this id that is there already is the answer. */
@@ -849,6 +989,8 @@ export interface Store {
    * `from` is later.
    */
   created(request: { from: number; cap: number } & LaneFilter): Promise<CreatedCounts>;
+  /** How many tasks of each of these queues are not final, counted up to its `cap`; in their order. */
+  countBacklogs(queues: { namespace: string; queue: string; cap: number }[]): Promise<number[]>;
   /** What a living node says about itself, in place of what it said before. */
   recordFigures(session: Id, figures: NodeFigures): Promise<void>;
   /** Of the living nodes, those that have yet to say something too. */
@@ -894,4 +1036,4 @@ export interface Depth {
   waitsSince: number | null;
 }
 
-export type { AttemptReport, FinalState };
+export type { AttemptReport, FinalState, RateLimit };

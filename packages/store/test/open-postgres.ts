@@ -31,7 +31,9 @@ export async function openPostgres(
   return {
     store,
     async clear() {
-      await client.query(tables.map((table) => `delete from ${table}`).join(";"));
+      // Lanes stay, since nodes remember them, but nothing is left of what was set on their queues.
+      const statements = [...tables.map((table) => `delete from ${table}`), "update lane set mode = 0 where mode <> 0"];
+      await client.query(statements.join(";"));
     },
     async close() {
       await store.close();
@@ -50,6 +52,9 @@ const tables = [
   "log_line",
   "fire",
   "gate",
+  "queue",
+  "key_gate",
+  "key_rate",
   "operation",
   "target",
   "schedule",
@@ -61,4 +66,7 @@ const tables = [
   "task_type",
   "lateness",
   "zone_change",
+  "queue",
+  "key_gate",
+  "key_rate",
 ];

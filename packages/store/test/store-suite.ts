@@ -6,9 +6,11 @@ import { creating } from "./promises/creating.ts";
 import { figures } from "./promises/figures.ts";
 import { finishWithin } from "./promises/finish-within.ts";
 import { gates } from "./promises/gates.ts";
+import { limits } from "./promises/limits.ts";
 import { operations } from "./promises/operations.ts";
 import { outcomes } from "./promises/outcomes.ts";
 import { progress } from "./promises/progress.ts";
+import { queues } from "./promises/queues.ts";
 import { schedules } from "./promises/schedules.ts";
 import { sessions } from "./promises/sessions.ts";
 import { startWithin } from "./promises/start-within.ts";
@@ -27,6 +29,8 @@ const promises: Record<string, Promises> = {
   "finish-within": finishWithin,
   schedules,
   gates,
+  queues,
+  limits,
   operations,
   calendars,
   figures,

@@ -6,6 +6,7 @@ import { type AnyTask, Carillon, type TaskListQuery, type TaskSummary, version, 
 import { CarillonError, parseDuration } from "@carillon/core";
 import {
   bulkRound,
+  createBacklog,
   createChangeFeed,
   createDeclaredTypes,
   createEngine,
@@ -64,6 +65,7 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
   const store = createMemoryStore(database);
   const feed = createChangeFeed({ store, clock });
   const types = createDeclaredTypes({ store, clock });
+  const backlog = createBacklog({ store, clock });
   const draining = new AbortController();
   const engine = createEngine({
     store,
@@ -87,6 +89,7 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
     dispatcher: engine.dispatcher,
     planner: { wake: engine.planSoon },
     feed,
+    backlog,
     types,
     targets: guardOf(options.tasks),
     log: noLog,
@@ -94,7 +97,9 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
   const onError = (_: string, error: unknown) => {
     throw error;
   };
-  const bulkLoop = new Loop({ name: "bulk", clock, random, round: bulkRound(deps, draining.signal), onError });
+  const loops = Object.entries({ bulk: bulkRound(deps, draining.signal), backlog: backlog.look }).map(
+    ([name, round]) => new Loop({ name, clock, random, round, onError }),
+  );
   const app = createHttpApp({
     ...deps,
     version,
@@ -105,7 +110,7 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
   });
   await app.ready();
   await engine.start();
-  bulkLoop.start();
+  for (const loop of loops) loop.start();
   const worker = new Worker({
     tasks: options.tasks,
     name: "test-worker",
@@ -158,7 +163,7 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
 
   async function close(): Promise<void> {
     draining.abort();
-    const closed = Promise.all([worker.close({ timeout: "1ms" }), bulkLoop.stop(), engine.stop()]);
+    const closed = Promise.all([worker.close({ timeout: "1ms" }), ...loops.map((loop) => loop.stop()), engine.stop()]);
     await clock.advance(5_000);
     await closed;
     feed.close();

@@ -4,7 +4,7 @@ import { usageError } from "../input.ts";
 import { list } from "../options.ts";
 import { print, printJson, say } from "../output.ts";
 
-const topics = ["tasks", "schedules"];
+const topics = ["tasks", "schedules", "queues"];
 
 export function eventsCommand(program: Command): void {
   program
@@ -15,7 +15,7 @@ export function eventsCommand(program: Command): void {
     .action(async (flags: { topics?: string[] }, command: Command) => {
       const wanted = flags.topics ?? topics;
       const unknown = wanted.find((topic) => !topics.includes(topic));
-      if (unknown !== undefined) throw usageError(`no topic "${unknown}"; there are ${topics.join(" and ")}`);
+      if (unknown !== undefined) throw usageError(`no topic "${unknown}"; there are ${topics.join(", ")}`);
       const { carillon, json } = connect(command);
       for await (const change of carillon.events({ topics: wanted })) {
         if (json) printJson(change);

@@ -28,6 +28,7 @@ interface PutFlags extends RuleFlags {
   priority?: number;
   startWithin?: string;
   finishWithin?: string;
+  concurrencyKey?: string;
   overlap?: OverlapPolicy;
   pauseAfterFailures?: number;
 }
@@ -43,6 +44,7 @@ export function schedulesCommand(program: Command): void {
     .option("--priority <n>", "1 urgent to 9 idle", wholeNumber(1, 9))
     .option("--start-within <duration>", "skip a task that has not started so long after it was due", duration)
     .option("--finish-within <duration>", "fail a task that is not final so long after it was due", duration)
+    .option("--concurrency-key <key>", "of its tasks; their queue may limit how many of one key run at once")
     .addOption(
       new Option(
         "--overlap <policy>",
@@ -249,6 +251,7 @@ function definition({
   priority,
   startWithin,
   finishWithin,
+  concurrencyKey,
   overlap,
   pauseAfterFailures,
   ...flags
@@ -264,6 +267,7 @@ function definition({
       ...(priority === undefined ? {} : { priority }),
       ...(startWithin === undefined ? {} : { startWithin }),
       ...(finishWithin === undefined ? {} : { finishWithin }),
+      ...(concurrencyKey === undefined ? {} : { concurrencyKey }),
     },
   };
 }

@@ -29,6 +29,7 @@ export function tasksCommand(program: Command): void {
       ).choices(["keep", "replace", "reject"]),
     )
     .option("--unique-for <duration>", "the key stays taken for so long, also when its task is final before", duration)
+    .option("--concurrency-key <key>", "its queue may limit how many tasks of one key run at once")
     .option("--tag <tag>", "for people to find it by, several by repeating it", collect)
     .option("--wait", "wait until it is final and print its result; exit code 1 when it did not succeed")
     .option("--wait-timeout <duration>", "wait no longer than this (exit code 7)", duration)
@@ -169,6 +170,7 @@ interface CreateFlags {
   uniqueKey?: string;
   uniquePolicy?: "keep" | "replace" | "reject";
   uniqueFor?: string;
+  concurrencyKey?: string;
   tag?: string[];
   wait?: boolean;
   waitTimeout?: string;

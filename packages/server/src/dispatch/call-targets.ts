@@ -79,8 +79,15 @@ export function createCallTargets(
   {
     hand,
     noticeCreated,
+    slotFreed,
     wake,
-  }: { hand: Hand; noticeCreated: (tasks: readonly CreatedTask[]) => void; wake: () => void },
+  }: {
+    hand: Hand;
+    noticeCreated: (tasks: readonly CreatedTask[]) => void;
+    /** A slot of its queue's limits, if it has any. */
+    slotFreed: (held: HeldTask) => void;
+    wake: () => void;
+  },
 ): CallTargets {
   const targets = new Map<string, Target>();
   const called = new WeakMap<HeldTask, Target>();
@@ -142,7 +149,10 @@ export function createCallTargets(
     }));
     try {
       await store.parkTasks(id, tasks, clock.now());
-      for (const { target } of parked) release(target);
+      for (const { held, target } of parked) {
+        slotFreed(held);
+        release(target);
+      }
     } catch (error) {
       // Reconciliation gives them back.
       log.warn({ error, tasks: tasks.length }, "could not let tasks wait for their targets");

@@ -25,6 +25,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { latenessRoutes } from "./routes/lateness.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { outlookRoutes } from "./routes/outlook.ts";
+import { queueRoutes } from "./routes/queues.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { statsRoutes } from "./routes/stats.ts";
 import { targetRoutes } from "./routes/targets.ts";
@@ -109,6 +110,7 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
     failureRoutes(api, routes);
     latenessRoutes(api, routes);
     targetRoutes(api, routes);
+    queueRoutes(api, routes);
     statsRoutes(api, routes);
     typeRoutes(api, routes);
     eventRoutes(api, routes);

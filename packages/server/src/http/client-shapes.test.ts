@@ -3,6 +3,7 @@ import { expectTypeOf, test } from "vitest";
 import type { CalendarAnswer, CalendarSummary } from "./schemas/calendars.ts";
 import type { LatenessAnswer, ScheduleStatsAnswer } from "./schemas/lateness.ts";
 import type { ExplanationAnswer, ScheduleLoadAnswer } from "./schemas/outlook.ts";
+import type { Queue } from "./schemas/queues.ts";
 import type { FireAnswer, PreviewAnswer, Schedule } from "./schemas/schedules.ts";
 import type { QueueStatsAnswer, StatsAnswer } from "./schemas/stats.ts";
 import type { TargetList } from "./schemas/targets.ts";
@@ -26,6 +27,8 @@ test("what the server answers is what the client's types say", () => {
   expectTypeOf<keyof ScheduleLoadAnswer>().toEqualTypeOf<keyof client.ScheduleLoad>();
   expectTypeOf<keyof ScheduleStatsAnswer>().toEqualTypeOf<keyof client.ScheduleStats>();
   expectTypeOf<keyof LatenessAnswer["queues"][0]>().toEqualTypeOf<keyof client.QueueLateness>();
+  expectTypeOf<Queue>().toExtend<client.Queue>();
+  expectTypeOf<keyof Queue>().toEqualTypeOf<keyof client.Queue>();
   expectTypeOf<QueueStatsAnswer>().toExtend<client.QueueStats>();
   expectTypeOf<keyof QueueStatsAnswer>().toEqualTypeOf<keyof client.QueueStats>();
   expectTypeOf<StatsAnswer>().toExtend<client.Stats>();

@@ -20,7 +20,7 @@ export function openApiDocument(version: string): NonNullable<FastifyDynamicSwag
       { name: "schedules", description: "Recurring rules: each fire creates exactly one task." },
       { name: "calendars", description: "Named days and hours that schedules exclude." },
       { name: "operations", description: "What goes on in the background, with its progress." },
-      { name: "queues", description: "The named lines that workers pull from." },
+      { name: "queues", description: "The named lines that workers pull from, and their limits." },
       { name: "targets", description: "What tasks call, and whether it answers." },
       { name: "types", description: "What workers declared that they run." },
       { name: "events", description: "What changes, for screens." },

@@ -223,7 +223,7 @@ function fireTask(
   declaration: TypeDeclaration | null,
   { id, fireAt, dueAt, caughtUp }: { id: bigint; fireAt: number; dueAt: number; caughtUp: boolean },
 ): NewTask {
-  const { type, payload, priority, tags } = schedule.definition.task;
+  const { type, payload, priority, concurrencyKey, tags } = schedule.definition.task;
   return {
     id,
     namespace: schedule.namespace,
@@ -236,6 +236,7 @@ function fireTask(
     scheduleId: schedule.id,
     fireAt,
     uniqueKey: null,
+    ...(concurrencyKey === undefined ? {} : { concurrencyKey }),
     tags,
     replayOf: null,
     ...(schedule.definition.overlap === "allow" ? {} : { gateId: schedule.id }),

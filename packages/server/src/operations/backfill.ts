@@ -18,7 +18,7 @@ import { settle } from "./new-task.ts";
 /** Kept with the operation: later changes of the schedule, of its calendars and of what workers declare leave it as it is. */
 export interface BackfillRequest extends Range {
   version: number;
-  task: Pick<NewTask, "type" | "queue" | "priority" | "payload" | "tags"> & { policy: TaskPolicy };
+  task: Pick<NewTask, "type" | "queue" | "priority" | "payload" | "concurrencyKey" | "tags"> & { policy: TaskPolicy };
 }
 
 export function toBackfillRequest(
@@ -26,8 +26,9 @@ export function toBackfillRequest(
   { from, to }: Backfill,
   declared: Parameters<typeof settle>[1],
 ): BackfillRequest {
-  const { type, priority, payload, tags } = definition.task;
-  const task = { type, ...settle(definition.task, declared), priority, payload, tags };
+  const { type, priority, payload, concurrencyKey, tags } = definition.task;
+  const key = concurrencyKey === undefined ? {} : { concurrencyKey };
+  const task = { type, ...settle(definition.task, declared), priority, payload, ...key, tags };
   return { rule: definition.rule, calendars, from, to, version, task };
 }
 

@@ -2,6 +2,7 @@
 import type { Clock, Id, IdSource } from "@carillon/core";
 import type { ClaimedTask, Store } from "@carillon/store";
 import type { Logger } from "pino";
+import type { Backlog } from "../backlog.ts";
 import type { AddressGuard } from "../egress/address-guard.ts";
 import type { ChangeFeed } from "../feed.ts";
 import type { DeclaredTypes } from "./types.ts";
@@ -24,6 +25,8 @@ export interface TaskDispatcher {
   handOut(claimed: ClaimedTask[]): void;
   /** Tasks that wait in the store: look at their lanes by then. */
   noticeCreated(tasks: readonly (LaneName & { priority: number; dueAt: number })[]): void;
+  /** A queue was set anew, paused or resumed. */
+  queuesChanged(): void;
   /** A task held by this node shall be cancelled, or given back if it has not started. */
   recall(task: { id: Id }, what: "cancel" | "return", reason: string | null): void;
 }
@@ -41,6 +44,8 @@ export interface Deps {
   /** Null on a node that plans nothing. `wake`: a schedule changed, look now. */
   planner: { wake(): void } | null;
   feed: ChangeFeed;
+  /** What queues may still take in. */
+  backlog: Backlog;
   types: DeclaredTypes;
   /** Throws for an address that `http` tasks accepted here may not name. */
   targets: Pick<AddressGuard, "check">;

@@ -1,8 +1,10 @@
 /** Why a task does not run, or what became of it. */
 import {
   callTargetOf,
+  type ExplainedQueue,
   explainTask as explain,
   formatId,
+  type Id,
   idCreatedAt,
   limits,
   publicState,
@@ -33,6 +35,7 @@ export async function explainTask(deps: Deps, namespace: string, text: string): 
       pools: (await deps.store.nodeFigures()).flatMap(({ pools }) =>
         pools.filter((pool) => pool.namespace === namespace),
       ),
+      queue: await queueOf(deps, record, now),
       due: task.state === "queued" ? await dueBeside(deps, record, now) : { count: 0, capped: false },
     }),
   );
@@ -66,6 +69,24 @@ async function awaitedTarget({ store }: Deps, { namespace, type, payload }: Task
   const name = callTargetOf(type, payload);
   const targets = await store.watchedTargets();
   return targets.find((target) => target.namespace === namespace && target.name === name) ?? null;
+}
+
+/** So many holders are counted, at least as many as are named. */
+const MOST_HOLDERS = 10_000;
+
+/** What its queue allows, and what that is taken up by. */
+async function queueOf({ store }: Deps, record: TaskRecord, now: number): Promise<ExplainedQueue | null> {
+  const { namespace, queue: name, concurrencyKey } = record;
+  const queue = await store.getQueue(namespace, name);
+  if (!queue) return null;
+  const { settings, pause } = queue;
+  const { concurrency = 0, concurrencyPerKey = 0, rateLimit, rateLimitPerKey } = settings;
+  const isLimited = concurrency + concurrencyPerKey > 0 || rateLimit !== undefined || rateLimitPerKey !== undefined;
+  if (!isLimited) return { pause, settings, concurrencyKey, facts: null };
+  const limit = Math.min(MOST_HOLDERS, Math.max(MOST_NAMED, concurrency, concurrencyPerKey));
+  const { held, keyHeld, ...tokens } = await store.limitFacts(namespace, name, { concurrencyKey, now, limit });
+  const named = (ids: readonly Id[]) => ids.map((id) => formatId("task", id));
+  return { pause, settings, concurrencyKey, facts: { ...tokens, held: named(held), keyHeld: named(keyHeld) } };
 }
 
 /** Tasks of its queue that may start now. */

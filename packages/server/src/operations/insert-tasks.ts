@@ -10,8 +10,29 @@ type InsertOptions = Omit<CreateOptions, "claim">;
 type Created = Extract<CreateAnswer, { kind: "created" }>;
 export type InsertAnswer = { kind: "created"; tasks: Created["tasks"] } | { kind: "replayed"; response: string };
 
-/** Answers in the order sent. Throws what a client must be told: `unique_conflict`, `idempotency_key_reused`. */
+/** Answers in the order sent. Throws what a client must be told: `backlog_full`, `unique_conflict`, `idempotency_key_reused`. */
 export async function insertTasks(deps: Deps, tasks: NewTask[], options: InsertOptions): Promise<InsertAnswer> {
+  const admission = deps.backlog.admit(tasks);
+  if (admission.kind === "refused") return replayedOr(admission.error, deps, options);
+  let answer: InsertAnswer | null = null;
+  try {
+    answer = await insert(deps, tasks, options);
+    return answer;
+  } finally {
+    admission.settle(answer?.kind === "created" ? answer.tasks : null);
+  }
+}
+
+/** A request that was carried out before is answered as before, however full its queue is by now. */
+async function replayedOr(refusal: CarillonError, { store }: Deps, options: InsertOptions): Promise<InsertAnswer> {
+  const { idempotency, now } = options;
+  const known = idempotency && (await store.rememberedAnswer(idempotency.namespace, idempotency.key, now));
+  if (!known) throw refusal;
+  if (known.requestHash !== idempotency.requestHash) throw keyReused();
+  return { kind: "replayed", response: known.response };
+}
+
+async function insert(deps: Deps, tasks: NewTask[], options: InsertOptions): Promise<InsertAnswer> {
   const reservations = reserve(deps.dispatcher, tasks, options.now);
   const ordered = reservations ? reservations.tasks : tasks;
   let claimed: ClaimedTask[] = [];
@@ -28,11 +49,7 @@ export async function insertTasks(deps: Deps, tasks: NewTask[], options: InsertO
   } finally {
     releaseUnused(deps.dispatcher, reservations, claimed);
   }
-  if (answer.kind === "key_reused") {
-    throw new CarillonError("idempotency_key_reused", {
-      detail: "This idempotency key was used for another request in the last 24 hours.",
-    });
-  }
+  if (answer.kind === "key_reused") throw keyReused();
   if (answer.kind === "unique_conflict") {
     throw new CarillonError("unique_conflict", {
       detail: `Task ${formatId("task", answer.id)} holds the unique key${answer.sameType ? "" : "; it is of another type"}.`,
@@ -42,6 +59,12 @@ export async function insertTasks(deps: Deps, tasks: NewTask[], options: InsertO
   if (claimed.length > 0) deps.dispatcher?.handOut(claimed);
   announce(deps, ordered, answer, claimed, options);
   return { kind: "created", tasks: inOrderSent(tasks, ordered, answer.tasks) };
+}
+
+function keyReused(): CarillonError {
+  return new CarillonError("idempotency_key_reused", {
+    detail: "This idempotency key was used for another request in the last 24 hours.",
+  });
 }
 
 interface Reservations {

@@ -106,6 +106,7 @@ export function newTask(
     fireAt: null,
     uniqueKey: input.uniqueKey ?? null,
     ...(input.uniqueFor === undefined ? {} : { uniqueForMs: input.uniqueFor }),
+    ...(input.concurrencyKey === undefined ? {} : { concurrencyKey: input.concurrencyKey }),
     tags: input.tags ?? [],
     replayOf: null,
   };

@@ -105,6 +105,7 @@ export function toDefinition(input: PutSchedule, name: string): ScheduleDefiniti
       timeoutMs: task.timeout ?? null,
       ...(task.startWithin === undefined ? {} : { startWithinMs: task.startWithin }),
       ...(task.finishWithin === undefined ? {} : { finishWithinMs: task.finishWithin }),
+      ...(task.concurrencyKey === undefined ? {} : { concurrencyKey: task.concurrencyKey }),
       tags: task.tags ?? [],
     },
   };
@@ -148,6 +149,7 @@ export function toPutBody({
       timeout: task.timeoutMs === null ? null : formatDuration(task.timeoutMs),
       startWithin: task.startWithinMs === undefined ? null : formatDuration(task.startWithinMs),
       finishWithin: task.finishWithinMs === undefined ? null : formatDuration(task.finishWithinMs),
+      concurrencyKey: task.concurrencyKey ?? null,
       tags: task.tags,
     }),
   });

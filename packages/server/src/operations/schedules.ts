@@ -310,6 +310,7 @@ export async function triggerSchedule(
     scheduleId,
     fireAt: null,
     uniqueKey: null,
+    ...(template.concurrencyKey === undefined ? {} : { concurrencyKey: template.concurrencyKey }),
     tags: template.tags,
     replayOf: null,
   };

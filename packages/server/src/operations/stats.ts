@@ -1,9 +1,10 @@
 /** What waits, runs and moves, over all nodes. Every figure is bounded: counts are capped, rates are sampled or told by the nodes. */
-import { CarillonError, formatDuration, formatInstant, isName, latenessQuantile } from "@carillon/core";
+import { formatDuration, formatInstant, latenessQuantile } from "@carillon/core";
 import type { Depth, LaneFilter, QueueLateness, ZoneChange } from "@carillon/store";
 import type { QueueStatsAnswer, StatsAnswer } from "../http/schemas/stats.ts";
 import { ownZoneData } from "../zone-data-version.ts";
 import type { Deps } from "./deps.ts";
+import { findQueue, toPause } from "./queues.ts";
 
 /** Of a task type and state; so many are counted. */
 const CAP = 10_000;
@@ -17,14 +18,13 @@ const STEP_MS = 5 * 60_000;
 const LATENESS_MS = 2 * STEP_MS;
 const ZONE_CHANGES = 100;
 
-type Figures = Omit<QueueStatsAnswer, "name">;
+type Figures = Omit<QueueStatsAnswer, "name" | "paused" | "pause">;
 type Reads = Pick<Deps, "store" | "clock">;
 
 /** Zeros for a queue in which there never was anything: queues exist by being used. */
 export async function getQueueStats(deps: Reads, namespace: string, name: string): Promise<QueueStatsAnswer> {
-  if (!isName(name)) throw new CarillonError("not_found", { detail: `There is no queue ${name.slice(0, 128)}.` });
-  const nodes = await deps.store.nodeFigures();
-  return { name, ...(await figuresOf(deps, { namespace, queue: name }, nodes)) };
+  const [{ paused, pause }, nodes] = await Promise.all([findQueue(deps, namespace, name), deps.store.nodeFigures()]);
+  return { name, paused, pause: toPause(pause), ...(await figuresOf(deps, { namespace, queue: name }, nodes)) };
 }
 
 export async function getStats(deps: Reads & { version: string }, namespace: string): Promise<StatsAnswer> {

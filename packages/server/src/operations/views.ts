@@ -74,7 +74,7 @@ function taskFields(record: TaskRecord, now: number): Omit<TaskSummary, "error">
     after: [],
     replayOf: record.replayOf === null ? null : formatId("task", record.replayOf),
     uniqueKey: record.uniqueKey,
-    concurrencyKey: null,
+    concurrencyKey: record.concurrencyKey ?? null,
     tags: record.tags,
     requires: {},
     worker: record.worker,
@@ -86,6 +86,7 @@ function taskFields(record: TaskRecord, now: number): Omit<TaskSummary, "error">
 export function newTaskRecord(task: NewTask, scheduleName: string | null): TaskRecord {
   return {
     ...task,
+    concurrencyKey: task.concurrencyKey ?? null,
     scheduleName,
     state: "pending",
     reason: null,
@@ -161,7 +162,7 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
       timeout: task.timeoutMs === null ? null : formatDuration(task.timeoutMs),
       startWithin: durationOf(task.startWithinMs),
       finishWithin: durationOf(task.finishWithinMs),
-      concurrencyKey: null,
+      concurrencyKey: task.concurrencyKey ?? null,
       tags: task.tags,
       requires: {},
     },

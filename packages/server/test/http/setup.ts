@@ -6,6 +6,7 @@ import pino from "pino";
 import { afterAll, beforeAll, expect } from "vitest";
 import { z } from "zod";
 import { type OpenPostgres, openPostgres } from "../../../store/test/open-postgres.ts";
+import { createBacklog } from "../../src/backlog.ts";
 import { createAddressGuard } from "../../src/egress/address-guard.ts";
 import { createChangeFeed } from "../../src/feed.ts";
 import { createHttpApp } from "../../src/http/app.ts";
@@ -108,6 +109,7 @@ export async function startApp(options: Partial<HttpDeps> & { slot?: number } = 
     dispatcher: null,
     planner: null,
     feed: createChangeFeed({ store, clock }),
+    backlog: createBacklog({ store, clock }),
     types: createDeclaredTypes({ store, clock }),
     targets: createAddressGuard(["10.0.0.0/8"]),
     log,

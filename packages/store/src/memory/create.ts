@@ -1,7 +1,8 @@
 import type { Id } from "@carillon/core";
 import { type ClaimedTask, type CreateAnswer, type CreateOptions, type NewTask, uniquePolicyOf } from "../store.ts";
 import { isLive, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
-import { changeTask, claimTask, dueAnew, insertTask } from "./rows.ts";
+import { queueMode } from "./queues.ts";
+import { changeTask, claimTask, dueAnew, insertTask, isParked, unparked } from "./rows.ts";
 
 export function createTasks(database: MemoryDatabase, tasks: NewTask[], options: CreateOptions): CreateAnswer {
   const { now, idempotency = null, claim = null } = options;
@@ -40,7 +41,8 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
     written.add(row.id);
     openWindow(database, task, now);
     answers.push({ id: row.id, created: true });
-    if (claim && index < claimable && row.uniqueKey === null) claimed.push(claimTask(database, row, claim.session));
+    const open = claim && index < claimable && row.uniqueKey === null && queueMode(database, row.lane) === "free";
+    if (open) claimed.push(claimTask(database, row, claim.session));
   }
   if (idempotency) {
     const { requestHash, expiresAt } = idempotency;
@@ -67,6 +69,16 @@ function openWindow(database: MemoryDatabase, { id, namespace, uniqueKey, unique
   database.windows.set(nameKey(namespace, uniqueKey), { taskId: id, expiresAt: now + uniqueForMs });
 }
 
+export function rememberedAnswer(
+  database: MemoryDatabase,
+  namespace: string,
+  key: string,
+  now: number,
+): { requestHash: string; response: string } | null {
+  const kept = database.idempotency.get(nameKey(namespace, key));
+  return kept && kept.expiresAt > now ? { requestHash: kept.requestHash, response: kept.response } : null;
+}
+
 function keyHolder(database: MemoryDatabase, task: NewTask): TaskRow | null {
   if (task.uniqueKey === null) return null;
   const id = database.uniqueKeys.get(nameKey(task.namespace, task.uniqueKey));
@@ -75,6 +87,6 @@ function keyHolder(database: MemoryDatabase, task: NewTask): TaskRow | null {
 
 /** A held one stays as it is. */
 function replaceTask(database: MemoryDatabase, holder: TaskRow, task: NewTask): void {
-  if (holder.state !== "pending") return;
-  changeTask(database, holder, { payload: task.payload, ...dueAnew(holder, task.dueAt), priority: task.priority });
+  if (holder.state !== "pending" && !isParked(holder)) return;
+  changeTask(database, holder, { ...unparked(holder), payload: task.payload, ...dueAnew(holder, task.dueAt), priority: task.priority });
 }

@@ -11,6 +11,8 @@ import type {
   NodeFigures,
   OperationRecord,
   Progress,
+  QueueMode,
+  QueueRecord,
   ScheduleRecord,
   TargetRecord,
   Trigger,
@@ -53,6 +55,13 @@ export interface MemoryDatabase {
   gates: Map<Id, number>;
   /** Those that had trouble. */
   targets: Map<Id, TargetRecord>;
+  /** Those on which somebody has set something, by namespace and name. */
+  queues: Map<string, QueueRow>;
+  /** Where tasks wait for their concurrency keys, by lane, then by key. */
+  keyGates: Map<number, Map<string, KeyGate>>;
+  lastKeyGate: Id;
+  /** Ids of the tasks that wait there, or for what they call, by gate. */
+  parked: Map<Id, Set<Id>>;
   schedules: Map<Id, ScheduleRow>;
   /** Which schedule that is not deleted has a name of a namespace. */
   scheduleNames: Map<string, Id>;
@@ -106,6 +115,7 @@ export interface TaskRow {
   tags: string[];
   replayOf: Id | null;
   gateId: Id | null;
+  concurrencyKey: string | null;
   /** Where it waits to be claimed; null unless pending. */
   place: Place | null;
 }
@@ -128,6 +138,21 @@ export interface ScheduleRow extends ScheduleRecord {
   past: PastRule[];
   zoneData: string | null;
   deletedAt: number | null;
+}
+
+export interface QueueRow extends QueueRecord {
+  mode: QueueMode;
+  /** When the bucket of its rate limit is full again. */
+  fullAt: number | null;
+  /** The same of its keys, where it is not over. */
+  keyFullAt: Map<string, number>;
+}
+
+export interface KeyGate {
+  /** Negative, as ids of schedules are not. */
+  gateId: Id;
+  /** When its key has a token again; null: it waits for a slot. */
+  lookAt: number | null;
 }
 
 export interface FireRow {
@@ -168,6 +193,10 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     downtimes: [],
     gates: new Map(),
     targets: new Map(),
+    queues: new Map(),
+    keyGates: new Map(),
+    lastKeyGate: 0n,
+    parked: new Map(),
     schedules: new Map(),
     scheduleNames: new Map(),
     calendars: new Map(),

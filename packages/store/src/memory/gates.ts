@@ -11,7 +11,7 @@ import {
 } from "@carillon/core";
 import type { Gate, JudgedGates } from "../store.ts";
 import type { FireRow, MemoryDatabase, ScheduleRow, TaskRow } from "./database.ts";
-import { changeTask, deleteTask, finishTask } from "./rows.ts";
+import { changeTask, deleteTask, finishTask, isParked } from "./rows.ts";
 import { pauseSchedule } from "./schedules.ts";
 
 /** Of each gate; the rest is judged at once afterwards. */
@@ -52,11 +52,11 @@ function judgeGate(database: MemoryDatabase, schedule: ScheduleRow, now: number,
   pauseFailing(database, schedule, now, judged);
   const policy = schedule.definition.overlap;
   const due = tasksOf(database, schedule)
-    .filter((task) => waitsHere(task, schedule) && task.dueAt <= now)
+    .filter((task) => !isBeyond(task) && task.dueAt <= now)
     .sort((a, b) => a.fireAt! - b.fireAt!);
   const more = due.length > JUDGED_TASKS;
   if (policy === "cancel-previous" && due.length > 0) cancelOthers(database, schedule, now, judged);
-  const occupied = tasksOf(database, schedule).some((task) => !waitsHere(task, schedule));
+  const occupied = tasksOf(database, schedule).some(isBeyond);
   const { run, skip, wait } = decideOverlap(policy, { occupied, due: due.slice(0, JUDGED_TASKS), more });
   for (const task of skip) skipFire(database, schedule, task, { policy, now });
   for (const task of wait) changeTask(database, task, { reason: "overlap" });
@@ -65,7 +65,7 @@ function judgeGate(database: MemoryDatabase, schedule: ScheduleRow, now: number,
     changeTask(database, task, { state: "pending", reason: null, dueAt });
     judged.released.push({ lane: task.lane, priority: task.priority, dueAt });
   }
-  const coming = tasksOf(database, schedule).filter((task) => waitsHere(task, schedule) && task.dueAt > now);
+  const coming = tasksOf(database, schedule).filter((task) => !isBeyond(task) && task.dueAt > now);
   const lookAt = Math.min(
     more && policy !== "queue-all" ? now : wait.length > 0 ? now + POLL_MS : Number.POSITIVE_INFINITY,
     watchEnd(database, schedule, now, judged),
@@ -76,6 +76,9 @@ function judgeGate(database: MemoryDatabase, schedule: ScheduleRow, now: number,
   else database.gates.set(schedule.id, lookAt);
   judged.gates.push({ id: schedule.id, lookAt: database.gates.get(schedule.id) ?? null });
 }
+
+/** Past the gate: it may run, or waits for its key or for what it calls. */
+const isBeyond = (task: TaskRow): boolean => task.state !== "waiting" || isParked(task);
 
 /** Where the end has come, the planner goes on from it. When to look again otherwise. */
 function watchEnd(database: MemoryDatabase, schedule: ScheduleRow, now: number, judged: JudgedGates): number {
@@ -127,7 +130,7 @@ function cancelOthers(database: MemoryDatabase, schedule: ScheduleRow, now: numb
   const reason = overlapReason("cancel-previous");
   for (const task of tasksOf(database, schedule)) {
     const { id, namespace, session } = task;
-    if (waitsHere(task, schedule) || task.recall === "cancel") continue;
+    if (!isBeyond(task) || task.recall === "cancel") continue;
     if (session === null) {
       finishTask(database, task, { state: "cancelled", finishedAt: now, cancelAt: now, reason });
       judged.cancelled.push({ id, namespace });
@@ -151,11 +154,6 @@ function skipFire(
   schedule.fires--;
   // A rule that ends after so many tasks goes on for another one.
   if (schedule.definition.rule.maxFires !== null) schedule.plannedUntil = Math.min(schedule.plannedUntil, now);
-}
-
-/** Past it, a task may wait elsewhere. */
-function waitsHere({ state, gateId }: TaskRow, schedule: ScheduleRow): boolean {
-  return state === "waiting" && gateId === schedule.id;
 }
 
 function tasksOf(database: MemoryDatabase, { id }: ScheduleRow): TaskRow[] {

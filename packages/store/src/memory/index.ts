@@ -6,7 +6,7 @@ import type { Store } from "../store.ts";
 import { deleteCalendar, putCalendar } from "./calendar-edits.ts";
 import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { adopt, claim, giveBack, lanes, leases, markRunning, nextDue } from "./claims.ts";
-import { createTasks } from "./create.ts";
+import { createTasks, rememberedAnswer } from "./create.ts";
 import type { MemoryDatabase } from "./database.ts";
 import { created, nodeFigures, recordFigures } from "./figures.ts";
 import { watchDeadlines } from "./finish-within.ts";
@@ -14,6 +14,7 @@ import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from
 import { gates, judgeGates } from "./gates.ts";
 import { createMemoryHints } from "./hints.ts";
 import { lateness, recordLateness } from "./lateness.ts";
+import { claimLimited, limitFacts, waitingForKeys } from "./limited.ts";
 import {
   cancelOperation,
   createOperation,
@@ -25,6 +26,7 @@ import {
 } from "./operations.ts";
 import { recordOutcomes } from "./outcomes.ts";
 import { recordProgress } from "./progress.ts";
+import { allQueues, getQueue, listQueues, putQueue, setQueuePaused } from "./queues.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import {
   closeSession,
@@ -41,7 +43,7 @@ import { countTasks, listTasks } from "./task-list.ts";
 import { appendLogs, taskLogs } from "./task-logs.ts";
 import { cancelTask, deleteTask, getTask, patchTask, retryTask, runTaskNow } from "./tasks.ts";
 import { declareTypes, types } from "./types.ts";
-import { depths, maintain } from "./upkeep.ts";
+import { countBacklogs, depths, maintain } from "./upkeep.ts";
 import { adoptZoneData, zoneChanges } from "./zone-data.ts";
 
 export { createMemoryDatabase, type MemoryDatabase } from "./database.ts";
@@ -71,6 +73,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     downtimes: verb(downtimes),
 
     createTasks: verb(createTasks),
+    rememberedAnswer: verb(rememberedAnswer),
     lanes: verb(lanes),
     nextDue: verb(nextDue),
     claim: verb(claim),
@@ -117,6 +120,14 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     listTargets: verb(listTargets),
     parkTasks: verb(parkTasks),
     releaseParked: verb(releaseParked),
+    getQueue: verb(getQueue),
+    putQueue: verb(putQueue),
+    setQueuePaused: verb(setQueuePaused),
+    listQueues: verb(listQueues),
+    allQueues: verb(allQueues),
+    claimLimited: verb(claimLimited),
+    waitingForKeys: verb(waitingForKeys),
+    limitFacts: verb(limitFacts),
     createOperation: verb(createOperation),
     getOperation: verb(getOperation),
     listOperations: verb(listOperations),
@@ -135,6 +146,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     lateness: verb(lateness),
     depths: verb(depths),
     created: verb(created),
+    countBacklogs: verb(countBacklogs),
     recordFigures: verb(recordFigures),
     nodeFigures: verb(nodeFigures),
     maintain: verb(maintain),

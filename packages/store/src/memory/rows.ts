@@ -47,6 +47,7 @@ export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
     tags: [...task.tags],
     replayOf: task.replayOf,
     gateId: task.gateId ?? null,
+    concurrencyKey: task.concurrencyKey ?? null,
     place: null,
   };
   addLive(database, row);
@@ -224,13 +225,23 @@ function removeLive(database: MemoryDatabase, row: TaskRow): void {
 function place(database: MemoryDatabase, row: TaskRow): void {
   if (row.state === "pending") row.place = enter(pendingQueue(database, row), row.dueAt, row.id);
   if (row.session !== null) setOf(database.leases, row.session).add(row.id);
+  if (isParked(row)) setOf(database.parked, row.gateId!).add(row.id);
 }
 
 function unplace(database: MemoryDatabase, row: TaskRow): void {
   if (row.place) leave(row.place);
   row.place = null;
   if (row.session !== null) database.leases.get(row.session)?.delete(row.id);
+  if (isParked(row)) database.parked.get(row.gateId!)?.delete(row.id);
 }
+
+/** It waits for its concurrency key, or for what it calls. */
+export const isParked = ({ state, gateId, scheduleId }: TaskRow): boolean =>
+  state === "waiting" && gateId !== scheduleId;
+
+/** What is changed while it waits there is looked at anew. */
+export const unparked = (row: TaskRow): Partial<TaskRow> =>
+  isParked(row) ? { state: "pending", gateId: null, reason: null } : {};
 
 function pendingQueue(database: MemoryDatabase, row: TaskRow) {
   const key = pendingKey(row.lane.id, bandOf(row.priority));

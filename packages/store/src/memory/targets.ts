@@ -114,5 +114,5 @@ function targetOf(database: MemoryDatabase, { namespace, name }: { namespace: st
 }
 
 function waitingFor(database: MemoryDatabase, target: Id): TaskRow[] {
-  return [...database.tasks.values()].filter(({ state, gateId }) => state === "waiting" && gateId === target);
+  return [...(database.parked.get(target) ?? [])].map((id) => database.tasks.get(id)!);
 }

@@ -4,7 +4,7 @@ import type { TaskPatch, TaskRecord, VerbAnswer } from "../store.ts";
 import { internLane, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
 import { lookAtGateOf } from "./gates.ts";
 import { progressOf } from "./progress.ts";
-import { changeTask, dueAnew, finalAttempt, finishTask, reviveTask, scheduleNameOf } from "./rows.ts";
+import { changeTask, dueAnew, finalAttempt, finishTask, reviveTask, scheduleNameOf, unparked } from "./rows.ts";
 
 export function getTask(database: MemoryDatabase, namespace: string, id: Id): TaskRecord | null {
   const row = findTask(database, namespace, id);
@@ -45,6 +45,7 @@ export function patchTask(
   }
   lookAtGateOf(database, row, now);
   changeTask(database, row, {
+    ...unparked(row),
     priority: priority ?? row.priority,
     ...dueAnew(row, dueAt ?? row.dueAt),
     payload: payload === undefined ? row.payload : payload,
@@ -119,6 +120,7 @@ export function taskRecord(database: MemoryDatabase, row: TaskRow): TaskRecord {
     scheduleName: scheduleNameOf(database, row),
     fireAt: row.fireAt,
     uniqueKey: row.uniqueKey,
+    concurrencyKey: row.concurrencyKey,
     tags: [...row.tags],
     replayOf: row.replayOf,
     worker: row.worker,

@@ -25,6 +25,17 @@ export function depths(
   return [...counts.values()];
 }
 
+export function countBacklogs(
+  database: MemoryDatabase,
+  queues: { namespace: string; queue: string; cap: number }[],
+): number[] {
+  return queues.map(({ namespace, queue, cap }) => {
+    let count = 0;
+    for (const { lane } of database.tasks.values()) if (isAsked(lane, { namespace, queue })) count++;
+    return Math.min(cap, count);
+  });
+}
+
 /** The ledger of fires outlives the tasks. */
 const FIRE_RETENTIONS = 4;
 

@@ -8,14 +8,18 @@ export interface MergedHints {
   recall: Set<Id>;
   tasks: Set<Id>;
   schedules: Set<string>;
+  queues: Set<string>;
   more: boolean;
   typesChanged: boolean;
   schedulesChanged: boolean;
   targetsChanged: boolean;
+  queuesChanged: boolean;
+  /** Lanes. */
+  room: Set<number>;
 }
 
-/** What fits for certain: 45 bytes each, 22, 22, and 150 for a schedule's name. */
-const most = { due: 60, recall: 80, tasks: 80, schedules: 10 };
+/** What fits for certain: 45 bytes each, 22, 22, 12, and 150 for the name of a schedule or queue. */
+const most = { due: 60, recall: 60, tasks: 60, room: 60, schedules: 7, queues: 3 };
 
 /** Into `merged`, or, when that is null, alone. */
 export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
@@ -24,10 +28,13 @@ export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
     recall: new Set(),
     tasks: new Set(),
     schedules: new Set(),
+    queues: new Set(),
     more: false,
     typesChanged: false,
     schedulesChanged: false,
     targetsChanged: false,
+    queuesChanged: false,
+    room: new Set(),
   };
   for (const due of hint.due ?? []) {
     const key = `${due.laneId}/${due.band}`;
@@ -37,13 +44,15 @@ export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
   for (const session of hint.recall ?? []) into.recall.add(session);
   for (const task of hint.changed?.tasks ?? []) into.tasks.add(task);
   for (const schedule of hint.changed?.schedules ?? []) into.schedules.add(schedule);
+  for (const queue of hint.changed?.queues ?? []) into.queues.add(queue);
   into.more ||= hint.changed?.more ?? false;
   into.typesChanged ||= hint.types ?? false;
   into.schedulesChanged ||= hint.schedules ?? false;
   into.targetsChanged ||= hint.targets ?? false;
+  into.queuesChanged ||= hint.queues ?? false;
+  for (const lane of hint.room ?? []) into.room.add(lane);
   // For screens only; nobody needs to know of each of ten thousand tasks.
-  const cut = [keepFirst(into.tasks, most.tasks), keepFirst(into.schedules, most.schedules)];
-  into.more ||= cut.includes(true);
+  for (const of of ["tasks", "schedules", "queues"] as const) if (keepFirst(into[of], most[of])) into.more = true;
   return into;
 }
 
@@ -58,10 +67,12 @@ interface Payload {
   from: string;
   due?: [laneId: number, band: Band, dueAt: number][];
   recall?: string[];
-  changed?: { tasks: string[]; schedules: string[]; more: boolean };
+  changed?: { tasks: string[]; schedules: string[]; queues?: string[]; more: boolean };
   types?: true;
   schedules?: true;
   targets?: true;
+  queues?: true;
+  room?: number[];
 }
 
 /** What fits into one payload, and the rest. */
@@ -71,20 +82,26 @@ export function takeText(merged: MergedHints, sender: string): { text: string; l
   const payload: Payload = { from: sender };
   if (due.length > 0) payload.due = due.map(([, { laneId, band, dueAt }]) => [laneId, band, Math.floor(dueAt)]);
   if (recall.length > 0) payload.recall = recall.map(String);
-  if (merged.tasks.size > 0 || merged.schedules.size > 0 || merged.more) {
+  if (merged.tasks.size > 0 || merged.schedules.size > 0 || merged.queues.size > 0 || merged.more) {
     payload.changed = {
       tasks: [...merged.tasks].map(String),
       schedules: [...merged.schedules],
+      ...(merged.queues.size > 0 && { queues: [...merged.queues] }),
       more: merged.more,
     };
   }
   if (merged.typesChanged) payload.types = true;
   if (merged.schedulesChanged) payload.schedules = true;
   if (merged.targetsChanged) payload.targets = true;
+  if (merged.queuesChanged) payload.queues = true;
+  const room = [...merged.room].slice(0, most.room);
+  if (room.length > 0) payload.room = room;
   for (const [key] of due) merged.due.delete(key);
   for (const session of recall) merged.recall.delete(session);
-  const rest: Hint = { due: [...merged.due.values()], recall: [...merged.recall] };
-  const left = merged.due.size > 0 || merged.recall.size > 0 ? mergeHint(null, rest) : null;
+  for (const lane of room) merged.room.delete(lane);
+  const rest: Hint = { due: [...merged.due.values()], recall: [...merged.recall], room: [...merged.room] };
+  const isLeft = merged.due.size > 0 || merged.recall.size > 0 || merged.room.size > 0;
+  const left = isLeft ? mergeHint(null, rest) : null;
   return { text: JSON.stringify(payload), left };
 }
 
@@ -104,5 +121,7 @@ export function parseHint(text: string, sender: string): Hint | null {
     ...(payload.types && { types: true }),
     ...(payload.schedules && { schedules: true }),
     ...(payload.targets && { targets: true }),
+    ...(payload.queues && { queues: true }),
+    ...(payload.room && { room: payload.room }),
   };
 }

@@ -37,8 +37,14 @@ test("hints of one moment arrive together at the others, and not at their sender
     types: true,
     changed: { tasks: [1n << 62n], schedules: ["nightly"], more: false },
   });
-  receiver.store.hints.publish({ schedules: true });
-  expect(await sender.next()).toEqual({ schedules: true });
+  receiver.store.hints.publish({
+    queues: true,
+    changed: { tasks: [], schedules: [], queues: ["billing"], more: false },
+  });
+  expect(await sender.next()).toEqual({
+    queues: true,
+    changed: { tasks: [], schedules: [], queues: ["billing"], more: false },
+  });
   expect(receiver.heard).toEqual([]);
 });
 
@@ -51,6 +57,7 @@ test("a listener whose connection was ended listens again, and looks everywhere 
   expect(await receiver.next()).toEqual({
     types: true,
     schedules: true,
+    queues: true,
     changed: { tasks: [], schedules: [], more: true },
   });
   expect(said).toHaveLength(1);
@@ -65,7 +72,12 @@ test("more than fits into one notification goes into several, or is said to be m
   let left = mergeHint(null, {
     due: many.map((_, index) => ({ laneId: 2_000_000_000 + index, band: 3, dueAt: 1_784_116_800_000.5 })),
     recall: many,
-    changed: { tasks: many, schedules: many.map((id) => `schedule-${id}`.padEnd(128, "x")), more: false },
+    changed: {
+      tasks: many,
+      schedules: many.map((id) => `schedule-${id}`.padEnd(128, "x")),
+      queues: many.map((id) => `queue-${id}`.padEnd(128, "x")),
+      more: false,
+    },
   });
   const heard: Hint[] = [];
   for (let next: typeof left | null = left; next; next = left) {

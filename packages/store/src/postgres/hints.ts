@@ -66,7 +66,8 @@ export function createHints(pools: Pools): PostgresHints {
       await client.query(`listen ${CHANNEL}`);
       ping(client);
       // Whatever was said in between: look everywhere.
-      if (heardBefore) tell({ types: true, schedules: true, changed: { tasks: [], schedules: [], more: true } });
+      if (heardBefore)
+        tell({ types: true, schedules: true, queues: true, changed: { tasks: [], schedules: [], more: true } });
       heardBefore = true;
     } catch {
       if (client) await client.end();

@@ -4,7 +4,7 @@ import { finishBy, firstRiseAt, type Id, startBy } from "@carillon/core";
 import { bandOf, type NewTask } from "../store.ts";
 import { float8Array, int2Array, int4Array, int8Array, textArray } from "./arrays.ts";
 import type { Db, Statement } from "./db.ts";
-import type { Catalog, Numbers } from "./lanes.ts";
+import { type Catalog, type Numbers, openLanes } from "./lanes.ts";
 
 /** Payloads and results over this many bytes lie in `blob`. */
 export const INLINE_BYTES = 512;
@@ -104,10 +104,11 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
     computed("state", "'pending'");
   }
 
+  const holder = sessions ? holderOf(tasks, numbers, sessions, expressions[columns.indexOf("lane_id")]!, values) : "";
   const insert = `
 insert into task (${columns.join(", ")})
 select ${expressions.join(", ")}
-  from unnest(${arrays.join(", ")}) as x(${names.join(", ")})${sessions ? aliveHolder : ""}
+  from unnest(${arrays.join(", ")}) as x(${names.join(", ")})${holder}
 ${skipTakenKeys ? "on conflict (namespace, unique_key) where unique_key is not null do nothing" : ""}`;
 
   const parts: string[] = [];
@@ -140,9 +141,20 @@ stored as (
   };
 }
 
-/** A dead session claims nothing: its tasks are inserted as pending. */
-const aliveHolder = `
-  cross join lateral (select case when x.session = any(array(select id from alive)) then x.session end) as held(session)`;
+/** A dead session claims nothing, and nobody does from a lane whose queue is limited or paused: such tasks are inserted as pending. */
+function holderOf(
+  tasks: readonly NewTask[],
+  numbers: Numbers,
+  sessions: (Id | null)[],
+  lane: string,
+  values: unknown[],
+): string {
+  const lanes = new Set(tasks.flatMap((_, index) => (sessions[index] === null ? [] : numbers.lanes[index]!.id)));
+  const open = openLanes(`$${values.push(int4Array([...lanes]))}`);
+  return `
+  cross join lateral (
+    select case when x.session = any(array(select id from alive)) and ${lane} = any(${open}) then x.session end) as held(session)`;
+}
 
 function isUniform(tasks: readonly NewTask[], numbers: Numbers): boolean {
   const [first] = tasks as [NewTask];
@@ -161,7 +173,8 @@ function hasRareFields(task: NewTask): boolean {
     task.fireAt !== null ||
     task.uniqueKey !== null ||
     task.tags.length > 0 ||
-    task.replayOf !== null
+    task.replayOf !== null ||
+    (task.concurrencyKey ?? null) !== null
   );
 }
 
@@ -171,8 +184,9 @@ export function isLarge(json: string | null): boolean {
 }
 
 /** What few tasks have. */
-function extraOf({ replayOf }: NewTask): string | null {
-  return replayOf === null ? null : `{"replayOf":"${replayOf}"}`;
+function extraOf({ replayOf, concurrencyKey = null }: NewTask): string | null {
+  if (concurrencyKey === null) return replayOf === null ? null : `{"replayOf":"${replayOf}"}`;
+  return JSON.stringify({ concurrencyKey, ...(replayOf !== null && { replayOf: String(replayOf) }) });
 }
 
 function tagsLiteral(tags: string[]): string | null {

@@ -203,8 +203,8 @@ select gate.id, due.id, due.fire_at
     order by task.fire_at limit $3) due`,
 };
 
-/** It has been let through; it may wait elsewhere now. */
-const isPast = "(state::text <> 'waiting' or gate_id <> schedule_id)";
+/** Past the gate: it may run, or waits for its key or for what it calls. */
+const isBeyond = "(state::text <> 'waiting' or gate_id <> schedule_id)";
 
 const selectOccupied: Statement = {
   name: "select_occupied_gates",
@@ -212,7 +212,7 @@ const selectOccupied: Statement = {
 select gate.id
   from unnest($1::bigint[]) as gate(id)
  cross join lateral (
-   select id from task where schedule_id = gate.id and ${isPast} limit 1) other`,
+   select id from task where schedule_id = gate.id and ${isBeyond} limit 1) other`,
 };
 
 /** `$2` now, `$3` why. Those that are held already know of it are left alone. */
@@ -222,7 +222,7 @@ const cancelTasks: Statement = {
 with found as materialized (
   select id, session
     from task
-   where schedule_id = any($1::bigint[]) and ${isPast}
+   where schedule_id = any($1::bigint[]) and ${isBeyond}
    order by id + 0 -- Not by the key of the whole table.
      for update),
 gone as (

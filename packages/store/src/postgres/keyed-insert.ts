@@ -6,6 +6,7 @@ import type { Db } from "./db.ts";
 import { finishByWhenDue } from "./finish-within.ts";
 import { type InsertedRow, insertOf, isLarge } from "./insert.ts";
 import type { Catalog } from "./lanes.ts";
+import { isParked, unparked } from "./limited.ts";
 import { instant } from "./records.ts";
 import { startByWhenDue } from "./start-within.ts";
 import { type Holder, opensWindow, openWindows, takenWindows, uniqueName } from "./unique-window.ts";
@@ -83,6 +84,17 @@ async function replayedAnswers(tx: Db, calls: CreateCall[]): Promise<Map<CreateC
     answers.set(call, keptHash === requestHash ? { kind: "replayed", response } : { kind: "key_reused" });
   }
   return answers;
+}
+
+/** What is kept under a key, for who does not want to take it. */
+export async function rememberedAnswer(
+  db: Db,
+  namespace: string,
+  key: string,
+  now: number,
+): Promise<{ requestHash: string; response: string } | null> {
+  const [row] = await db.query<[requestHash: string, response: string]>(selectRemembered, [namespace, key, now]);
+  return row ? { requestHash: row[0], response: row[1] } : null;
 }
 
 async function insertFresh(
@@ -223,6 +235,13 @@ select i.*
     limit 1) i`,
 };
 
+const selectRemembered = {
+  name: "select_remembered_answer",
+  text: `
+select request_hash, response from idempotency
+ where namespace = $1 and key = $2 and expires_at > ${instant("$3")}`,
+};
+
 const putResponse = {
   name: "put_idempotency_response",
   text: "update idempotency set response = $3 where namespace = $1 and key = $2",
@@ -244,10 +263,10 @@ const replace = {
   text: `
 with changed as (
   update task
-     set payload = $2, due_at = to_timestamp($3::float8 / 1000), priority = $4, band = $5,
+     set ${unparked}, payload = $2, due_at = to_timestamp($3::float8 / 1000), priority = $4, band = $5,
          blobs = ($6::text is not null)::int, start_by = ${startByWhenDue(instant("$3"))},
          ${finishByWhenDue(instant("$3"))}
-   where id = $1 and state::text = 'pending'
+   where id = $1 and (state::text = 'pending' or ${isParked})
   returning id),
 stored as (
   insert into blob (task_id, kind, data)

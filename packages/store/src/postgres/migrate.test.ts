@@ -16,6 +16,7 @@ const names = [
   "0007_operations",
   "0009_zone_data",
   "0010_deleted_schedules",
+  "0011_queues",
   "0013_deadlines_windows_progress",
   "0015_targets",
 ];

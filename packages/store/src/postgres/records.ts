@@ -38,6 +38,7 @@ const columns = {
   scheduleName: "schedule.name",
   fireAt: ms("t.fire_at"),
   uniqueKey: "t.unique_key",
+  concurrencyKey: "t.extra ->> 'concurrencyKey'",
   tags: "t.tags",
   replayOf: "t.extra ->> 'replayOf'",
   worker: "t.worker",

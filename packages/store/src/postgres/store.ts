@@ -1,6 +1,7 @@
 /** The store in PostgreSQL: what Carillon runs on. One function per verb, each in the file of its noun; here they meet. */
 import type { Store } from "../store.ts";
 import { stepBackfills } from "./backfill.ts";
+import { countBacklogs } from "./backlogs.ts";
 import { deleteCalendar, putCalendar } from "./calendar-edits.ts";
 import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { claim, nextDue } from "./claim.ts";
@@ -15,11 +16,13 @@ import { latestFires, listFires } from "./fires.ts";
 import { gates } from "./gates.ts";
 import { createHints } from "./hints.ts";
 import { judgeGates } from "./judge-gates.ts";
+import { rememberedAnswer } from "./keyed-insert.ts";
 import { createCatalog } from "./lanes.ts";
 import { lateness, recordLateness } from "./lateness.ts";
 import { adopt, giveBack, leases, markRunning, takeBack } from "./leases.ts";
 import { countTasks, listTasks, taskLogs } from "./list.ts";
 import { createAppendLogs } from "./logs.ts";
+import { claimLimited, limitFacts, waitingForKeys } from "./limited.ts";
 import {
   cancelOperation,
   createOperation,
@@ -32,6 +35,7 @@ import { createRecordOutcomes } from "./outcomes.ts";
 import { cancelTask, deleteTask, patchTask, retryTask, runTaskNow } from "./people.ts";
 import { planSchedules } from "./plan.ts";
 import { recordProgress } from "./progress.ts";
+import { allQueues, getQueue, listQueues, putQueue, setQueuePaused } from "./queues.ts";
 import { getTask } from "./records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
 import { closeSession, markSessionDead, openSession, renewSession, sessionStarted, sessions } from "./sessions.ts";
@@ -86,6 +90,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     downtimes: (since) => downtimes(control, since),
 
     createTasks: createCreateTasks(pools, catalog),
+    rememberedAnswer: (namespace, key, now) => rememberedAnswer(reads, namespace, key, now),
     lanes: () => catalog.lanes(),
     nextDue: (laneIds) => nextDue(claims, laneIds),
     claim: (request) => claim(claims, catalog, request),
@@ -132,6 +137,14 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     listTargets: (namespace, query) => listTargets(reads, namespace, query),
     parkTasks: (session, tasks, now) => parkTasks(pools, session, tasks, now),
     releaseParked: (request) => releaseParked(pools, catalog, request),
+    getQueue: (namespace, name) => getQueue(reads, namespace, name),
+    putQueue: (request) => putQueue(control, request),
+    setQueuePaused: (namespace, name, request) => setQueuePaused(control, namespace, name, request),
+    listQueues: (namespace, query) => listQueues(reads, namespace, query),
+    allQueues: () => allQueues(control),
+    claimLimited: (request) => claimLimited(pools, catalog, request),
+    waitingForKeys: (laneIds) => waitingForKeys(claims, laneIds),
+    limitFacts: (namespace, queue, query) => limitFacts(reads, namespace, queue, query),
     createOperation: (operation, now) => createOperation(control, operation, now),
     getOperation: (namespace, id) => getOperation(reads, namespace, id),
     listOperations: (namespace, query) => listOperations(reads, namespace, query),
@@ -150,6 +163,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     lateness: (namespace, range) => lateness(reads, namespace, range),
     depths: (request) => depths(reads, catalog, request),
     created: (request) => created(reads, catalog, request),
+    countBacklogs: (queues) => countBacklogs(reads, queues),
     recordFigures: (session, figures) => recordFigures(pools.sessions, session, figures),
     nodeFigures: () => nodeFigures(reads),
     maintain: (request) => maintain(pools, request),

@@ -1,6 +1,7 @@
 import { listCalendars } from "./commands/calendars.ts";
 import { listOperations } from "./commands/operations.ts";
 import { everyPage } from "./commands/people.ts";
+import { compareQueues } from "./commands/queues.ts";
 import { listFires } from "./commands/schedules.ts";
 import { listSessions } from "./commands/sessions.ts";
 import { listTargets } from "./commands/targets.ts";
@@ -62,5 +63,6 @@ export async function compareEverything(world: World): Promise<void> {
   );
   await listOperations(world);
   await listTargets(world);
+  await compareQueues(world);
   await same(world, (store) => store.downtimes(0));
 }

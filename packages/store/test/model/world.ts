@@ -156,12 +156,14 @@ export interface TaskGiven {
   payload: string | null;
   uniqueKey: string | null;
   uniqueForMs: number | null;
+  /** Left out: it has none. */
+  concurrencyKey?: string | null;
   tags: string[];
 }
 
 export function newTask(world: World, given: TaskGiven): NewTask {
-  const { type, queue, priority, payload, uniqueKey, tags, maxAttempts, startWithinMs, finishWithinMs, uniqueForMs } =
-    given;
+  const { type, queue, priority, payload, uniqueKey, uniqueForMs, concurrencyKey = null, tags } = given;
+  const { maxAttempts, startWithinMs, finishWithinMs } = given;
   const task: NewTask = {
     id: world.newId(),
     namespace: world.namespaces[given.namespace]!,
@@ -181,6 +183,7 @@ export function newTask(world: World, given: TaskGiven): NewTask {
     fireAt: null,
     uniqueKey,
     ...(uniqueForMs === null ? {} : { uniqueForMs }),
+    concurrencyKey,
     tags,
     replayOf: null,
   };

@@ -53,6 +53,33 @@ export const figures: Promises = {
     expect(await created(2)).toEqual([0, "default 1", "mail 1"]);
     expect(await created(100, { namespace: "somebody else" })).toEqual([60_000]);
   },
+  "a backlog is what is not final in a queue, waiting, held and due later alike, counted up to a cap": async (t) => {
+    const count = async (cap: number, queue = "mail", namespace = t.namespace) =>
+      (await t.store.countBacklogs([{ namespace, queue, cap }]))[0];
+    expect(await count(10)).toBe(0);
+    for (let n = 0; n < 3; n++) await t.create({ queue: "mail" });
+    await t.create({ queue: "mail", type: "other", dueAt: t.now + HOUR_MS });
+    await t.create();
+    const [first, second] = await t.claim({ queue: "mail", limit: 2 });
+    expect(await count(10)).toBe(4);
+    await t.record(first!, final("succeeded"));
+    await t.store.cancelTask(t.namespace, second!.id, { reason: null, now: t.now });
+    expect(await count(10)).toBe(3);
+    expect(await count(2)).toBe(2);
+    expect(await count(10, "mail", "somebody else")).toBe(0);
+    const both = [{ namespace: t.namespace, queue: "default", cap: 5 }];
+    expect(await t.store.countBacklogs([...both, { ...both[0]!, queue: "none" }])).toEqual([1, 0]);
+    expect(await t.store.countBacklogs([])).toEqual([]);
+  },
+  "what is kept under an idempotency key can be read without taking it, until it expires": async (t) => {
+    const read = (key: string, now = t.now) => t.store.rememberedAnswer(t.namespace, key, now);
+    expect(await read("k")).toBeNull();
+    const idempotency = { namespace: t.namespace, key: "k", requestHash: "h", response: () => "told" };
+    await t.create({}, { idempotency: { ...idempotency, expiresAt: t.now + HOUR_MS } });
+    expect(await read("k")).toEqual({ requestHash: "h", response: "told" });
+    expect(await read("k", t.now + HOUR_MS)).toBeNull();
+    expect(await read("other")).toBeNull();
+  },
   "what a node says about itself counts while it lives": async (t) => {
     const other = await t.openSession("node-2");
     const mine = async () => (await t.store.nodeFigures()).filter(({ node }) => node === "node-2");

@@ -23,7 +23,9 @@ export function eventRoutes(app: App, deps: RouteDeps): void {
         description:
           "`change` events hold `{topic, id, state, at}`; `reset` means: read again. The first event is `reset`. A display feed: under load changes of the same thing are merged.",
         querystring: z.strictObject({
-          topics: queryList(z.enum(topics)).meta({ description: "`tasks`, `schedules`; all by default." }).optional(),
+          topics: queryList(z.enum(topics))
+            .meta({ description: "`tasks`, `schedules`, `queues`; all by default." })
+            .optional(),
         }),
         response: answers({ 200: textAnswer("text/event-stream", "Events until either side leaves") }),
       },

@@ -17,6 +17,7 @@ import {
 } from "../../operations/index.ts";
 import type { App, RouteDeps } from "../deps.ts";
 import { readIdempotency } from "../idempotency.ts";
+import { readIfMatch } from "../if-match.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
 import { answers, emptyBody, idempotencyHeader, ifMatchHeader, noContent, optionalBody } from "../openapi.ts";
 import { scheduleStats, scheduleStatsQuery } from "../schemas/lateness.ts";
@@ -270,15 +271,6 @@ export function scheduleRoutes(app: App, deps: RouteDeps): void {
 
 function sendSchedule(reply: FastifyReply, schedule: Schedule): FastifyReply {
   return reply.header("etag", `"${schedule.version}"`).send(schedule);
-}
-
-/** The version that must still be the present one. */
-function readIfMatch(request: FastifyRequest): number | undefined {
-  const header = request.headers["if-match"];
-  if (header === undefined) return undefined;
-  const match = /^"(\d{1,9})"$/.exec(header);
-  if (match) return Number(match[1]);
-  throw invalid("If-Match", "invalid_format", 'An ETag of this schedule, such as "3".');
 }
 
 function readIfNoneMatch(request: FastifyRequest): "create" | undefined {

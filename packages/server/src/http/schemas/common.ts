@@ -119,6 +119,14 @@ export const uniqueFor = duration(limits.uniqueForMs, "1h").meta({
     "So long after its creation the key stays taken for creates that give a window too, also once the task is final. 1ms to 366d.",
   examples: ["1h"],
 });
+export const concurrencyKey = z
+  .string()
+  .min(1)
+  .max(limits.concurrencyKeyLength)
+  .meta({
+    description: "Its queue may limit how many tasks of one key run at once (`concurrencyPerKey`), and how many start.",
+    examples: ["customer-42"],
+  });
 
 /** Query text: what people type into a search box. */
 export const queryText = (most: number) =>

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { checkBuiltinPayload } from "./builtin.ts";
 import { calendarContent } from "./calendars.ts";
 import {
+  concurrencyKey,
   duration,
   durationAnswer,
   finishWithin,
@@ -135,6 +136,7 @@ const scheduledTask = z
     timeout: timeout.optional(),
     startWithin: startWithin.optional(),
     finishWithin: finishWithin.optional(),
+    concurrencyKey: concurrencyKey.optional(),
     tags: tags.optional(),
   })
   .superRefine(checkBuiltinPayload);
@@ -279,7 +281,7 @@ export const scheduleAnswer = z
       timeout: durationAnswer.nullable(),
       startWithin: durationAnswer.nullable(),
       finishWithin: durationAnswer.nullable(),
-      concurrencyKey: z.null(),
+      concurrencyKey: z.string().nullable(),
       tags: z.array(z.string()),
       requires: z.strictObject({}),
     }),

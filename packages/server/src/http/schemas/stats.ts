@@ -1,6 +1,7 @@
 /** What waits, runs and moves: of one queue, and of all. */
 import { z } from "zod";
 import { durationAnswer, instantAnswer } from "./common.ts";
+import { queuePause } from "./queues.ts";
 
 const count = z.int();
 const rate = z.number();
@@ -23,7 +24,9 @@ const figures = {
     .meta({ description: "Of attempts that started in the window; null: none did." }),
 };
 
-export const queueStats = z.strictObject({ name: z.string(), ...figures }).meta({ id: "QueueStats" });
+export const queueStats = z
+  .strictObject({ name: z.string(), paused: z.boolean(), pause: queuePause, ...figures })
+  .meta({ id: "QueueStats" });
 export type QueueStatsAnswer = z.output<typeof queueStats>;
 
 const fires = z.array(instantAnswer);

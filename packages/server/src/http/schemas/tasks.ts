@@ -3,6 +3,7 @@ import { limits } from "@carillon/core";
 import { z } from "zod";
 import { checkBuiltinPayload } from "./builtin.ts";
 import {
+  concurrencyKey,
   duration,
   durationAnswer,
   finishWithin,
@@ -39,6 +40,7 @@ export const createTaskBody = z
     uniqueKey: uniqueKey.optional(),
     uniquePolicy: z.enum(["keep", "replace", "reject"]).optional(),
     uniqueFor: uniqueFor.optional(),
+    concurrencyKey: concurrencyKey.optional(),
     retry: retry.optional(),
     timeout: timeout.optional(),
     startWithin: startWithin.optional(),
@@ -157,7 +159,7 @@ const taskFields = {
   after: z.array(z.string()),
   replayOf: z.string().nullable(),
   uniqueKey: z.string().nullable(),
-  concurrencyKey: z.null(),
+  concurrencyKey: z.string().nullable(),
   tags: z.array(z.string()),
   requires: z.strictObject({}),
   worker: z.string().nullable(),

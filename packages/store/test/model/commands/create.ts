@@ -23,6 +23,7 @@ const task = (uniqueKey: fc.Arbitrary<string | null>): fc.Arbitrary<TaskGiven> =
     payload,
     uniqueKey,
     uniqueForMs: fc.constantFrom(null, null, 1_000, 30_000),
+    concurrencyKey: fc.constantFrom(null, "k-1", "k-1", "k-2"),
     tags: fc.subarray(["red", "blue"]),
   });
 

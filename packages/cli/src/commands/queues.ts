@@ -1,0 +1,94 @@
+import type { Queue, RateLimit } from "@carillon/client";
+import { parseDuration } from "@carillon/core/duration";
+import { type Command, InvalidArgumentError } from "commander";
+import { connect } from "../connect.ts";
+import { usageError } from "../input.ts";
+import { wholeNumber } from "../options.ts";
+import { type Column, printRecord, printRows } from "../output.ts";
+
+const MOST = 1_000_000;
+
+interface SetFlags {
+  concurrency?: number | null;
+  concurrencyPerKey?: number | null;
+  rateLimit?: object | null;
+  rateLimitPerKey?: object | null;
+  maxBacklog?: number | null;
+}
+
+export function queuesCommand(program: Command): void {
+  const queues = program.command("queues").description("See, limit, pause and resume queues");
+
+  queues
+    .command("ls")
+    .description("List queues by name, with what they allow")
+    .action(async (_flags: object, command: Command) => {
+      const { carillon, json } = connect(command);
+      const rows: Queue[] = [];
+      for await (const queue of carillon.queues.listAll({ pageSize: 200 })) rows.push(queue);
+      printRows(rows, queueColumns, json);
+    });
+
+  queues
+    .command("set <name>")
+    .description("Change what a queue allows; what is not given stays, `none` takes a limit away")
+    .option("--concurrency <n>", "tasks that run at once, over all workers", orNone(wholeNumber(1, MOST)))
+    .option(
+      "--concurrency-per-key <n>",
+      "tasks of one concurrency key that run at once; 1 makes the key a mutex",
+      orNone(wholeNumber(1, MOST)),
+    )
+    .option("--rate-limit <rate>", "how fast tasks start: 100/1m, with a burst of 20 100/1m:20", orNone(rate))
+    .option("--rate-limit-per-key <rate>", "how fast tasks of one concurrency key start", orNone(rate))
+    .option("--max-backlog <n>", "tasks that are not final; creates over it are refused", orNone(wholeNumber(1, MOST)))
+    .action(async (name: string, flags: SetFlags, command: Command) => {
+      if (Object.keys(flags).length === 0) throw usageError("nothing to set; see `carillon queues set --help`");
+      const { carillon, json } = connect(command);
+      printRecord(await carillon.queues.patch(name, { ...flags }), json);
+    });
+
+  queues
+    .command("pause <name>")
+    .description("Start nothing in a queue until it is resumed; what runs goes on")
+    .option("--reason <text>", "kept with the queue")
+    .action(async (name: string, flags: { reason?: string }, command: Command) => {
+      const { carillon, json } = connect(command);
+      const queue = await carillon.queues.pause(name, flags);
+      printRecord(json ? queue : { name, paused: queue.paused, reason: queue.pause?.reason ?? null }, json);
+    });
+
+  queues
+    .command("resume <name>")
+    .description("Let a paused queue go on")
+    .action(async (name: string, _flags: object, command: Command) => {
+      const { carillon, json } = connect(command);
+      const queue = await carillon.queues.resume(name);
+      printRecord(json ? queue : { name, paused: queue.paused }, json);
+    });
+}
+
+/** `none` is null, which takes a limit away. */
+function orNone<Value>(read: (text: string) => Value): (text: string) => Value | null {
+  return (text) => (text === "none" ? null : read(text));
+}
+
+/** `100/1m`, or `100/1m:20` with a burst. */
+function rate(text: string): object {
+  const [, limit, per, burst] = /^(\d{1,7})\/([^:]+)(?::(\d{1,7}))?$/.exec(text) ?? [];
+  if (limit === undefined || per === undefined || parseDuration(per) === null)
+    throw new InvalidArgumentError("So many in a time, such as 100/1m, or 100/1m:20 with a burst of 20.");
+  return { limit: Number(limit), per, ...(burst === undefined ? {} : { burst: Number(burst) }) };
+}
+
+const rateText = (rate: RateLimit | null): string | null =>
+  rate && `${rate.limit}/${rate.per}${rate.burst === rate.limit ? "" : `:${rate.burst}`}`;
+
+const queueColumns: Column<Queue>[] = [
+  { title: "NAME", value: ({ name }) => name },
+  { title: "STATE", value: ({ paused }) => (paused ? "paused" : "active") },
+  { title: "CONCURRENCY", value: ({ concurrency }) => concurrency },
+  { title: "PER KEY", value: ({ concurrencyPerKey }) => concurrencyPerKey },
+  { title: "RATE", value: ({ rateLimit }) => rateText(rateLimit) },
+  { title: "RATE PER KEY", value: ({ rateLimitPerKey }) => rateText(rateLimitPerKey) },
+  { title: "MAX BACKLOG", value: ({ maxBacklog }) => maxBacklog },
+];
