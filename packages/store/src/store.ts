@@ -477,16 +477,22 @@ export interface QueueRecord {
 export type QueueMode = "free" | "limited" | "paused";
 
 export interface LimitedAnswer {
+  /** How the queue is to be claimed from now on. */
+  mode: QueueMode;
   /** In the order in which they are due, with their keys. */
   claimed: ClaimedTask[];
   /** Somebody else is claiming there, or changing the queue: ask again in a moment. */
   busy: boolean;
   /** One call looks at so many tasks; there may be more that could start now. */
   more: boolean;
-  /** Room was left that no task of these lanes took: somebody who serves others may use it. */
-  open: boolean;
-  /** From then on a token may let one start; null: none is waited for. */
+  /** All slots of the queue are taken. */
+  full: boolean;
+  /** The queue has no token, and gets the next one then. */
   tokenAt: number | null;
+  /** The first key for which tasks of these lanes wait is to be looked at again then; null: when a slot of one is free. */
+  keysAt: number | null;
+  /** The last key that a sweep came to; null: there is none after it. */
+  sweptTo: string | null;
   /** The earliest due instant by lane and band of what is still pending. */
   nextDue: { laneId: number; band: Band; dueAt: number }[];
 }
@@ -821,8 +827,8 @@ export interface Store {
     now: number;
     /** Keys that may have a slot again. */
     keys: readonly string[];
-    /** Look at all keys for which something waits, not only at those that are named or have a token again. */
-    sweep: boolean;
+    /** Look at all keys after this one for which something waits, not only at those that are named or have a token again. */
+    sweepAfter?: string | null;
   }): Promise<LimitedAnswer>;
   /** Which of these lanes have tasks that wait for their keys, and when the first key has a token again, where that is known. */
   waitingForKeys(laneIds: number[]): Promise<{ laneId: number; tokenAt: number | null }[]>;

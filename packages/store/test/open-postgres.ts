@@ -65,4 +65,7 @@ const tables = [
   "task_type",
   "lateness",
   "zone_change",
+  "queue",
+  "key_gate",
+  "key_rate",
 ];

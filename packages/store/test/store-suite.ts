@@ -5,8 +5,10 @@ import { claiming } from "./promises/claiming.ts";
 import { creating } from "./promises/creating.ts";
 import { figures } from "./promises/figures.ts";
 import { gates } from "./promises/gates.ts";
+import { limits } from "./promises/limits.ts";
 import { operations } from "./promises/operations.ts";
 import { outcomes } from "./promises/outcomes.ts";
+import { queues } from "./promises/queues.ts";
 import { schedules } from "./promises/schedules.ts";
 import { sessions } from "./promises/sessions.ts";
 import { startWithin } from "./promises/start-within.ts";
@@ -23,6 +25,8 @@ const promises: Record<string, Promises> = {
   "start-within": startWithin,
   schedules,
   gates,
+  queues,
+  limits,
   operations,
   calendars,
   figures,

@@ -3,6 +3,7 @@ import type { Id } from "@carillon/core";
 import type { Band, ClaimedTask, ClaimTarget, Lane, TaskRef } from "../store.ts";
 import { isLive, type MemoryDatabase, type TaskRow } from "./database.ts";
 import { first, firstFrom } from "./pending.ts";
+import { queueMode } from "./queues.ts";
 import { changeTask, claimedTask, claimTask, finishTask, heldTask, pendingKey, returnTask } from "./rows.ts";
 
 const bands: Band[] = [1, 2, 3];
@@ -29,6 +30,7 @@ export function claim(
   const claimed: ClaimedTask[] = [];
   if (!isLive(database, request.session)) return claimed;
   for (const target of request.targets) {
+    if (queueMode(database, database.lanes[target.laneId - 1]!) !== "free") continue;
     const queue = database.pending.get(pendingKey(target.laneId, target.band));
     if (!queue) continue;
     for (let taken = 0; taken < target.limit && claimed.length < request.limit; taken++) {

@@ -1,7 +1,8 @@
 import type { Id } from "@carillon/core";
 import { type ClaimedTask, type CreateAnswer, type CreateOptions, type NewTask, uniquePolicyOf } from "../store.ts";
 import { isLive, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
-import { changeTask, claimTask, dueAnew, insertTask } from "./rows.ts";
+import { queueMode } from "./queues.ts";
+import { changeTask, claimTask, dueAnew, insertTask, isParked, unparked } from "./rows.ts";
 
 export function createTasks(database: MemoryDatabase, tasks: NewTask[], options: CreateOptions): CreateAnswer {
   const { now, idempotency = null, claim = null } = options;
@@ -39,7 +40,8 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
     const row = insertTask(database, task);
     written.add(row.id);
     answers.push({ id: row.id, created: true });
-    if (claim && index < claimable && row.uniqueKey === null) claimed.push(claimTask(database, row, claim.session));
+    const open = claim && index < claimable && row.uniqueKey === null && queueMode(database, row.lane) === "free";
+    if (open) claimed.push(claimTask(database, row, claim.session));
   }
   if (idempotency) {
     const { requestHash, expiresAt } = idempotency;
@@ -67,6 +69,6 @@ function keyHolder(database: MemoryDatabase, task: NewTask): TaskRow | null {
 
 /** A held one stays as it is. */
 function replaceTask(database: MemoryDatabase, holder: TaskRow, task: NewTask): void {
-  if (holder.state !== "pending") return;
-  changeTask(database, holder, { payload: task.payload, ...dueAnew(holder, task.dueAt), priority: task.priority });
+  if (holder.state !== "pending" && !isParked(holder)) return;
+  changeTask(database, holder, { ...unparked(holder), payload: task.payload, ...dueAnew(holder, task.dueAt), priority: task.priority });
 }

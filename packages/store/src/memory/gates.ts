@@ -11,7 +11,7 @@ import {
 } from "@carillon/core";
 import type { Gate, JudgedGates } from "../store.ts";
 import type { FireRow, MemoryDatabase, ScheduleRow, TaskRow } from "./database.ts";
-import { changeTask, deleteTask, finishTask } from "./rows.ts";
+import { changeTask, deleteTask, finishTask, isParked } from "./rows.ts";
 import { pauseSchedule } from "./schedules.ts";
 
 /** Of each gate; the rest is judged at once afterwards. */
@@ -56,7 +56,7 @@ function judgeGate(database: MemoryDatabase, schedule: ScheduleRow, now: number,
     .sort((a, b) => a.fireAt! - b.fireAt!);
   const more = due.length > JUDGED_TASKS;
   if (policy === "cancel-previous" && due.length > 0) cancelOthers(database, schedule, now, judged);
-  const occupied = tasksOf(database, schedule).some(({ state }) => state !== "waiting");
+  const occupied = tasksOf(database, schedule).some(isBeyond);
   const { run, skip, wait } = decideOverlap(policy, { occupied, due: due.slice(0, JUDGED_TASKS), more });
   for (const task of skip) skipFire(database, schedule, task, { policy, now });
   for (const task of wait) changeTask(database, task, { reason: "overlap" });
@@ -76,6 +76,9 @@ function judgeGate(database: MemoryDatabase, schedule: ScheduleRow, now: number,
   else database.gates.set(schedule.id, lookAt);
   judged.gates.push({ id: schedule.id, lookAt: database.gates.get(schedule.id) ?? null });
 }
+
+/** Past the gate: it may run, or waits for its key. */
+const isBeyond = (task: TaskRow): boolean => task.state !== "waiting" || isParked(task);
 
 /** Where the end has come, the planner goes on from it. When to look again otherwise. */
 function watchEnd(database: MemoryDatabase, schedule: ScheduleRow, now: number, judged: JudgedGates): number {
@@ -127,7 +130,7 @@ function cancelOthers(database: MemoryDatabase, schedule: ScheduleRow, now: numb
   const reason = overlapReason("cancel-previous");
   for (const task of tasksOf(database, schedule)) {
     const { id, namespace, session } = task;
-    if (task.state === "waiting" || task.recall === "cancel") continue;
+    if (!isBeyond(task) || task.recall === "cancel") continue;
     if (session === null) {
       finishTask(database, task, { state: "cancelled", finishedAt: now, cancelAt: now, reason });
       judged.cancelled.push({ id, namespace });

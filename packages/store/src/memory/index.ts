@@ -13,6 +13,7 @@ import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from
 import { gates, judgeGates } from "./gates.ts";
 import { createMemoryHints } from "./hints.ts";
 import { lateness, recordLateness } from "./lateness.ts";
+import { claimLimited, limitFacts, waitingForKeys } from "./limited.ts";
 import {
   cancelOperation,
   createOperation,
@@ -113,6 +114,9 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     setQueuePaused: verb(setQueuePaused),
     listQueues: verb(listQueues),
     allQueues: verb(allQueues),
+    claimLimited: verb(claimLimited),
+    waitingForKeys: verb(waitingForKeys),
+    limitFacts: verb(limitFacts),
     createOperation: verb(createOperation),
     getOperation: verb(getOperation),
     listOperations: verb(listOperations),

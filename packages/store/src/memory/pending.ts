@@ -56,6 +56,14 @@ export function firstFrom(queue: PendingQueue, dueAt: number): Place | undefined
   return found;
 }
 
+/** The first `count` that are due until then, in order. */
+export function firstOnes(queue: PendingQueue, count: number, until: number): Place[] {
+  return queue.heap
+    .filter((place) => place.waiting && place.dueAt <= until)
+    .sort((a, b) => (before(a, b) ? -1 : 1))
+    .slice(0, count);
+}
+
 function before(a: Place, b: Place): boolean {
   return a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.id < b.id);
 }

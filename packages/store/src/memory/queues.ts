@@ -65,20 +65,36 @@ function writeChange(
   const queue = changedQueue(before ? queueRecord(before) : null, request, request);
   if (!queue) return null;
   const { namespace, name, settings } = queue;
-  const lanes = database.lanes.filter((lane) => lane.namespace === namespace && lane.queue === name);
-  const gates = lanes.flatMap(({ id }) => [...(database.keyGates.get(id)?.values() ?? [])]);
-  const mode = modeOf(
-    queue,
-    gates.some(({ gateId }) => (database.parked.get(gateId)?.size ?? 0) > 0),
-  );
+  const mode = modeOf(queue, waitsForKeys(database, queue));
   const was = before?.settings ?? {};
   const fullAt =
     was.rateLimit && settings.rateLimit ? underRate(before!.fullAt, was.rateLimit, settings.rateLimit, now) : null;
   const keyFullAt = carriedOver(before?.keyFullAt ?? new Map(), was, settings, now);
   database.queues.set(nameKey(namespace, name), { ...queue, mode, fullAt, keyFullAt });
+  if (mode === "free") dropGates(database, queue);
   const wasFree = (before?.mode ?? "free") === "free";
   if (mode === "paused" ? before?.mode !== "paused" : mode === "limited" && wasFree) recallUnstarted(database, queue);
   return structuredClone(queue);
+}
+
+/** Once nothing limits it and nothing waits for a key any more: whoever likes claims from it from now on. */
+export function openQueue(database: MemoryDatabase, row: QueueRow): boolean {
+  if (row.mode !== "limited" || modeOf(row, waitsForKeys(database, row)) !== "free") return false;
+  row.mode = "free";
+  dropGates(database, row);
+  return true;
+}
+
+const lanesOf = (database: MemoryDatabase, { namespace, name }: QueueRecord): number[] =>
+  database.lanes.filter((lane) => lane.namespace === namespace && lane.queue === name).map(({ id }) => id);
+
+function waitsForKeys(database: MemoryDatabase, queue: QueueRecord): boolean {
+  const gates = lanesOf(database, queue).flatMap((lane) => [...(database.keyGates.get(lane)?.values() ?? [])]);
+  return gates.some(({ gateId }) => (database.parked.get(gateId)?.size ?? 0) > 0);
+}
+
+function dropGates(database: MemoryDatabase, queue: QueueRecord): void {
+  for (const lane of lanesOf(database, queue)) database.keyGates.delete(lane);
 }
 
 /** Those whose buckets are not full. */

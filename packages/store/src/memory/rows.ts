@@ -218,6 +218,10 @@ function unplace(database: MemoryDatabase, row: TaskRow): void {
 /** It waits for its concurrency key. */
 export const isParked = ({ state, gateId }: TaskRow): boolean => state === "waiting" && gateId !== null && gateId < 0n;
 
+/** What is changed while it waits for its key is looked at anew. */
+export const unparked = (row: TaskRow): Partial<TaskRow> =>
+  isParked(row) ? { state: "pending", gateId: null, reason: null } : {};
+
 function pendingQueue(database: MemoryDatabase, row: TaskRow) {
   const key = pendingKey(row.lane.id, bandOf(row.priority));
   let queue = database.pending.get(key);

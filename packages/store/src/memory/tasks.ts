@@ -3,7 +3,7 @@ import { CarillonError, type Id, isFinal } from "@carillon/core";
 import type { TaskPatch, TaskRecord, VerbAnswer } from "../store.ts";
 import { internLane, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
 import { lookAtGateOf } from "./gates.ts";
-import { changeTask, dueAnew, finalAttempt, finishTask, reviveTask, scheduleNameOf } from "./rows.ts";
+import { changeTask, dueAnew, finalAttempt, finishTask, reviveTask, scheduleNameOf, unparked } from "./rows.ts";
 
 export function getTask(database: MemoryDatabase, namespace: string, id: Id): TaskRecord | null {
   const row = findTask(database, namespace, id);
@@ -44,6 +44,7 @@ export function patchTask(
   }
   lookAtGateOf(database, row, now);
   changeTask(database, row, {
+    ...unparked(row),
     priority: priority ?? row.priority,
     ...dueAnew(row, dueAt ?? row.dueAt),
     payload: payload === undefined ? row.payload : payload,

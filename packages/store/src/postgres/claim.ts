@@ -1,6 +1,7 @@
 import type { Id } from "@carillon/core";
 import type { Band, ClaimedTask, ClaimTarget } from "../store.ts";
 import { float8Array, int2Array, int4Array } from "./arrays.ts";
+import { openLanes } from "./lanes.ts";
 import { type ClaimedRow, claimedColumns, milliseconds, toClaimedTasks } from "./claimed-rows.ts";
 import type { Db } from "./db.ts";
 import type { Catalog } from "./lanes.ts";
@@ -27,15 +28,21 @@ export async function claim(
 
 export async function nextDue(db: Db, laneIds: number[]): Promise<{ laneId: number; band: Band; dueAt: number }[]> {
   if (laneIds.length === 0) return [];
-  const rows = await db.query<[laneId: number, band: Band, dueAt: number]>(selectNextDue, [int4Array(laneIds)]);
-  return rows.map(([laneId, band, dueAt]) => ({ laneId, band, dueAt: milliseconds(dueAt) }));
+  const rows = await db.query<NextDueRow>(selectNextDue, [int4Array(laneIds)]);
+  return rows.map(toNextDue);
 }
+
+export type NextDueRow = [laneId: number, band: Band, dueAt: number];
+
+export const toNextDue = ([laneId, band, dueAt]: NextDueRow) => ({ laneId, band, dueAt: milliseconds(dueAt) });
 
 /**
  * One walk of the claim index for each target, from where it begins to its last row that is due. Entries of dead rows that somebody's
  * snapshot keeps are walked over one by one (16 ms for 200,000), unless the target begins after them. The ids go through an array so that
  * the update finds each row by its key, whatever the planner believes about the size of the table; asking for the state once more, of
- * rows that are locked already, would offer it a walk of the whole claim index. A dead session claims nothing.
+ * rows that are locked already, would offer it a walk of the whole claim index. A dead session claims nothing. Lanes are held until the
+ * commit, by as many claims as please, so that whoever limits or pauses their queue waits for what is on its way; one that is just being
+ * changed is passed over.
  */
 const claimDue = {
   name: "claim_due",
@@ -47,7 +54,8 @@ update task t
      from unnest($2::int4[], $3::int2[], $4::int4[], $7::float8[]) as target(lane_id, band, most, begin)
     cross join lateral (
       select id from task
-       where lane_id = target.lane_id and band = target.band and state = 'pending'
+       where target.lane_id = any(${openLanes("$2")})
+         and lane_id = target.lane_id and band = target.band and state = 'pending'
          and due_at >= to_timestamp(target.begin / 1000) and due_at <= to_timestamp($5::float8 / 1000)
        order by due_at, id
        limit target.most
@@ -57,7 +65,7 @@ update task t
 returning ${claimedColumns}`,
 };
 
-const selectNextDue = {
+export const selectNextDue = {
   name: "next_due",
   text: `
 select lane.id, band.id, date_part('epoch', first.due_at)

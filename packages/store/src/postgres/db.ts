@@ -19,6 +19,8 @@ const poolSizes = {
   /** The planner, people's writes. */
   control: 4,
   claims: 2,
+  /** Those from limited queues, which take several round trips. */
+  limited: 2,
   outcomes: 2,
   inserts: 4,
   /** Inserts with a unique or idempotency key. */

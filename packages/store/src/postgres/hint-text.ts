@@ -13,10 +13,12 @@ export interface MergedHints {
   typesChanged: boolean;
   schedulesChanged: boolean;
   queuesChanged: boolean;
+  /** Lanes. */
+  room: Set<number>;
 }
 
-/** What fits for certain: 45 bytes each, 22, 22, and 150 for the name of a schedule or queue. */
-const most = { due: 60, recall: 80, tasks: 80, schedules: 7, queues: 3 };
+/** What fits for certain: 45 bytes each, 22, 22, 12, and 150 for the name of a schedule or queue. */
+const most = { due: 60, recall: 60, tasks: 60, room: 60, schedules: 7, queues: 3 };
 
 /** Into `merged`, or, when that is null, alone. */
 export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
@@ -30,6 +32,7 @@ export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
     typesChanged: false,
     schedulesChanged: false,
     queuesChanged: false,
+    room: new Set(),
   };
   for (const due of hint.due ?? []) {
     const key = `${due.laneId}/${due.band}`;
@@ -44,6 +47,7 @@ export function mergeHint(merged: MergedHints | null, hint: Hint): MergedHints {
   into.typesChanged ||= hint.types ?? false;
   into.schedulesChanged ||= hint.schedules ?? false;
   into.queuesChanged ||= hint.queues ?? false;
+  for (const lane of hint.room ?? []) into.room.add(lane);
   // For screens only; nobody needs to know of each of ten thousand tasks.
   for (const of of ["tasks", "schedules", "queues"] as const) if (keepFirst(into[of], most[of])) into.more = true;
   return into;
@@ -64,6 +68,7 @@ interface Payload {
   types?: true;
   schedules?: true;
   queues?: true;
+  room?: number[];
 }
 
 /** What fits into one payload, and the rest. */
@@ -84,10 +89,14 @@ export function takeText(merged: MergedHints, sender: string): { text: string; l
   if (merged.typesChanged) payload.types = true;
   if (merged.schedulesChanged) payload.schedules = true;
   if (merged.queuesChanged) payload.queues = true;
+  const room = [...merged.room].slice(0, most.room);
+  if (room.length > 0) payload.room = room;
   for (const [key] of due) merged.due.delete(key);
   for (const session of recall) merged.recall.delete(session);
-  const rest: Hint = { due: [...merged.due.values()], recall: [...merged.recall] };
-  const left = merged.due.size > 0 || merged.recall.size > 0 ? mergeHint(null, rest) : null;
+  for (const lane of room) merged.room.delete(lane);
+  const rest: Hint = { due: [...merged.due.values()], recall: [...merged.recall], room: [...merged.room] };
+  const isLeft = merged.due.size > 0 || merged.recall.size > 0 || merged.room.size > 0;
+  const left = isLeft ? mergeHint(null, rest) : null;
   return { text: JSON.stringify(payload), left };
 }
 
@@ -107,5 +116,6 @@ export function parseHint(text: string, sender: string): Hint | null {
     ...(payload.types && { types: true }),
     ...(payload.schedules && { schedules: true }),
     ...(payload.queues && { queues: true }),
+    ...(payload.room && { room: payload.room }),
   };
 }

@@ -4,7 +4,7 @@ import { type Id, startBy } from "@carillon/core";
 import { bandOf, type NewTask } from "../store.ts";
 import { float8Array, int2Array, int4Array, int8Array, textArray } from "./arrays.ts";
 import type { Db, Statement } from "./db.ts";
-import type { Catalog, Numbers } from "./lanes.ts";
+import { type Catalog, type Numbers, openLanes } from "./lanes.ts";
 
 /** Payloads and results over this many bytes lie in `blob`. */
 export const INLINE_BYTES = 512;
@@ -99,10 +99,11 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
     computed("state", "'pending'");
   }
 
+  const holder = sessions ? holderOf(tasks, numbers, sessions, expressions[columns.indexOf("lane_id")]!, values) : "";
   const insert = `
 insert into task (${columns.join(", ")})
 select ${expressions.join(", ")}
-  from unnest(${arrays.join(", ")}) as x(${names.join(", ")})${sessions ? aliveHolder : ""}
+  from unnest(${arrays.join(", ")}) as x(${names.join(", ")})${holder}
 ${skipTakenKeys ? "on conflict (namespace, unique_key) where unique_key is not null do nothing" : ""}`;
 
   const parts: string[] = [];
@@ -132,9 +133,20 @@ stored as (
   };
 }
 
-/** A dead session claims nothing: its tasks are inserted as pending. */
-const aliveHolder = `
-  cross join lateral (select case when x.session = any(array(select id from alive)) then x.session end) as held(session)`;
+/** A dead session claims nothing, and nobody does from a lane whose queue is limited or paused: such tasks are inserted as pending. */
+function holderOf(
+  tasks: readonly NewTask[],
+  numbers: Numbers,
+  sessions: (Id | null)[],
+  lane: string,
+  values: unknown[],
+): string {
+  const lanes = new Set(tasks.flatMap((_, index) => (sessions[index] === null ? [] : numbers.lanes[index]!.id)));
+  const open = openLanes(`$${values.push(int4Array([...lanes]))}`);
+  return `
+  cross join lateral (
+    select case when x.session = any(array(select id from alive)) and ${lane} = any(${open}) then x.session end) as held(session)`;
+}
 
 function isUniform(tasks: readonly NewTask[], numbers: Numbers): boolean {
   const [first] = tasks as [NewTask];

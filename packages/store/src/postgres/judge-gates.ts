@@ -203,13 +203,16 @@ select gate.id, due.id, due.fire_at
     order by task.fire_at limit $3) due`,
 };
 
+/** Past the gate: it may run, or waits for its key. */
+const isBeyond = "(state::text <> 'waiting' or gate_id < 0)";
+
 const selectOccupied: Statement = {
   name: "select_occupied_gates",
   text: `
 select gate.id
   from unnest($1::bigint[]) as gate(id)
  cross join lateral (
-   select id from task where schedule_id = gate.id and state::text <> 'waiting' limit 1) other`,
+   select id from task where schedule_id = gate.id and ${isBeyond} limit 1) other`,
 };
 
 /** `$2` now, `$3` why. Those that are held already know of it are left alone. */
@@ -219,7 +222,7 @@ const cancelTasks: Statement = {
 with found as materialized (
   select id, session
     from task
-   where schedule_id = any($1::bigint[]) and state::text <> 'waiting'
+   where schedule_id = any($1::bigint[]) and ${isBeyond}
    order by id + 0 -- Not by the key of the whole table.
      for update),
 gone as (

@@ -5,6 +5,7 @@ import { type CreateCall, claimedTasks, sessionsOf } from "./created.ts";
 import type { Db } from "./db.ts";
 import { type InsertedRow, insertOf, isLarge } from "./insert.ts";
 import type { Catalog } from "./lanes.ts";
+import { unparked } from "./limited.ts";
 import { instant } from "./records.ts";
 import { startByWhenDue } from "./start-within.ts";
 
@@ -243,9 +244,9 @@ const replace = {
   text: `
 with changed as (
   update task
-     set payload = $2, due_at = to_timestamp($3::float8 / 1000), priority = $4, band = $5,
+     set ${unparked}, payload = $2, due_at = to_timestamp($3::float8 / 1000), priority = $4, band = $5,
          blobs = ($6::text is not null)::int, start_by = ${startByWhenDue(instant("$3"))}
-   where id = $1 and state::text = 'pending'
+   where id = $1 and (state::text = 'pending' or state::text = 'waiting' and gate_id < 0)
   returning id),
 stored as (
   insert into blob (task_id, kind, data)

@@ -141,6 +141,10 @@ export function createCatalog(db: Db, { policiesKept = POLICIES_KEPT, schedulesK
   };
 }
 
+/** Those of these lanes from which anybody may claim; held so until the end of the transaction. */
+export const openLanes = (ids: string): string =>
+  `array(select id from lane where id = any(${ids}::int4[]) and mode = 0 order by id for key share skip locked)`;
+
 /** Names hold no NUL. */
 function laneKey({ namespace, queue, type }: { namespace: string; queue: string; type: string }): string {
   return `${namespace}\0${queue}\0${type}`;

@@ -10,6 +10,7 @@ import { lookAtGateOf } from "./gates.ts";
 import { isLarge } from "./insert.ts";
 import { withPartitions } from "./partitions.ts";
 import { getTask, instant } from "./records.ts";
+import { unparked } from "./limited.ts";
 import { startByWhenDue } from "./start-within.ts";
 
 export async function cancelTask(
@@ -165,7 +166,8 @@ const change: Statement = {
 with ${held},
 changed as (
   update task
-     set priority = coalesce($3::smallint, task.priority),
+     set ${unparked},
+         priority = coalesce($3::smallint, task.priority),
          band = (coalesce($3::smallint, task.priority) + 2) / 3,
          due_at = coalesce(${instant("$4")}, task.due_at),
          start_by = ${startByWhenDue(`coalesce(${instant("$4")}, task.due_at)`)},

@@ -66,6 +66,19 @@ export async function setQueuePaused(
   });
 }
 
+/** Once nothing limits it and nothing waits for a key any more: whoever likes claims from it from now on. */
+export async function openQueue(tx: Db, { queue, mode }: LockedQueue): Promise<boolean> {
+  const { namespace, name } = queue;
+  if (mode !== "limited" || modeOf(queue, false) !== "free") return false;
+  const [[waiting]] = (await tx.query<[boolean]>(selectWaiting, [namespace, name])) as [[boolean]];
+  if (waiting) return false;
+  const [[alone]] = (await tx.query<[boolean]>(tryLockName, [namespace, name])) as [[boolean]];
+  if (!alone) return false;
+  await tx.query(setMode, [namespace, name, queueModes.indexOf("free")]);
+  await changeMode(tx, queue, mode, "free");
+  return true;
+}
+
 async function lockQueue(tx: Db, namespace: string, name: string): Promise<LockedQueue | null> {
   await tx.query(lockName, [namespace, name]);
   return lockRow(tx, namespace, name);
@@ -197,6 +210,16 @@ const selectAllQueues: Statement = {
 const lockName: Statement = {
   name: "lock_queue_name",
   text: "select pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2::text, 11))",
+};
+
+const tryLockName: Statement = {
+  name: "try_lock_queue_name",
+  text: "select pg_try_advisory_xact_lock(hashtextextended($1::text || '/' || $2::text, 11))",
+};
+
+const setMode: Statement = {
+  name: "set_queue_mode",
+  text: "update queue set mode = $3 where namespace = $1 and name = $2",
 };
 
 const lockQueueRow: Statement = {

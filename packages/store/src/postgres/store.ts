@@ -21,6 +21,7 @@ import { lateness, recordLateness } from "./lateness.ts";
 import { adopt, giveBack, leases, markRunning, takeBack } from "./leases.ts";
 import { countTasks, listTasks, taskLogs } from "./list.ts";
 import { createAppendLogs } from "./logs.ts";
+import { claimLimited, limitFacts, waitingForKeys } from "./limited.ts";
 import {
   cancelOperation,
   createOperation,
@@ -130,6 +131,9 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     setQueuePaused: (namespace, name, request) => setQueuePaused(control, namespace, name, request),
     listQueues: (namespace, query) => listQueues(reads, namespace, query),
     allQueues: () => allQueues(control),
+    claimLimited: (request) => claimLimited(pools, catalog, request),
+    waitingForKeys: (laneIds) => waitingForKeys(claims, laneIds),
+    limitFacts: (namespace, queue, query) => limitFacts(reads, namespace, queue, query),
     createOperation: (operation, now) => createOperation(control, operation, now),
     getOperation: (namespace, id) => getOperation(reads, namespace, id),
     listOperations: (namespace, query) => listOperations(reads, namespace, query),

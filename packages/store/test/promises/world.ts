@@ -10,6 +10,7 @@ import type {
   ClaimedTask,
   CreateAnswer,
   CreateOptions,
+  LimitedAnswer,
   NewTask,
   Outcome,
   Store,
@@ -68,6 +69,15 @@ export async function setup(store: Store) {
       if (!lane) return [];
       const targets = ([1, 2, 3] as const).map((band) => ({ laneId: lane.id, band, limit }));
       return store.claim({ session, targets, until, limit, now: t.now });
+    },
+    /** The same of the whole queue, as one that is limited. */
+    claimLimited: async (
+      given: { session?: Id; limit?: number; keys?: string[]; sweepAfter?: string } = {},
+    ): Promise<LimitedAnswer> => {
+      const { session = t.session, limit = 10, keys = [], sweepAfter = null } = given;
+      const lanes = (await store.lanes()).filter((one) => one.namespace === namespace && one.queue === "default");
+      const ids = lanes.map(({ id }) => id);
+      return store.claimLimited({ session, namespace, queue: "default", lanes: ids, limit, now: t.now, keys, sweepAfter });
     },
     claimOne: async (task: Partial<NewTask> = {}): Promise<ClaimedTask> => {
       await t.create(task);

@@ -1,0 +1,144 @@
+/**
+ * What may start in a limited queue, and what has to wait for its key. Both stores read what is asked for here under the lock of the
+ * queue, and write what is decided.
+ */
+import { type Id, type RateLimit, takeTokens, tokenAt, tokensIn } from "@carillon/core";
+import { limitsByKey } from "./queue-changes.ts";
+import type { Band, QueueSettings } from "./store.ts";
+
+/** What is looked at beyond the free slots where some may have to wait for their keys: each such task is put aside once. */
+const MORE_FOR_KEYS = 200;
+/** Of a lane and band, where there are so many of them that all cannot be looked at in full. */
+const LEAST_EACH = 16;
+/** Each band less urgent counts as so much waiting: the most urgent go first, and nothing waits for ever. */
+export const BAND_STEP_MS = 60_000;
+/** Keys that one call looks at because they have a token again, and in a sweep. */
+export const KEYS_A_CALL = 500;
+export const KEYS_A_SWEEP = 2_000;
+
+/** How much a call may claim, and how many tasks it looks at for that. */
+export interface Room {
+  /** As far as it depends on tokens and on the caller. */
+  free: number;
+  /** Candidates in all, and of each lane and band. */
+  most: number;
+  each: number;
+}
+
+export function roomFor(
+  settings: QueueSettings,
+  { fullAt, limit, lanes, now }: { fullAt: number | null; limit: number; lanes: number; now: number },
+): Room {
+  const tokens = settings.rateLimit ? tokensIn(fullAt, settings.rateLimit, now) : Number.POSITIVE_INFINITY;
+  const free = Math.min(limit, tokens);
+  const most = free === 0 ? 0 : limitsByKey(settings) ? free + MORE_FOR_KEYS : free;
+  return { free, most, each: Math.min(most, Math.max(LEAST_EACH, Math.ceil((4 * most) / (3 * lanes)))) };
+}
+
+export interface Candidate {
+  id: Id;
+  laneId: number;
+  band: Band;
+  dueAt: number;
+  key: string | null;
+  /** It waits for its key already. */
+  waits: boolean;
+}
+
+export interface KeyState {
+  /** Of its tasks so many are held; those beyond the limit may be left out. */
+  held: number;
+  fullAt: number | null;
+}
+
+export interface LimitedDecision {
+  claim: Candidate[];
+  /** They wait for their keys from now on. */
+  park: Candidate[];
+  /** Buckets as they are after this. */
+  fullAt: number | null;
+  keyFullAt: Map<string, number>;
+  /**
+   * When each key is to be looked at again: once it has a token; null: when a slot of it is free; 0: as soon as the queue has room.
+   */
+  lookAt: Map<string, number | null>;
+  /** The queue has no slot left. */
+  full: boolean;
+  /** The queue has no token left, and gets the next one then. */
+  tokenAt: number | null;
+}
+
+/** `held` tasks of the queue are held now; `candidates` in any order. */
+export function decideLimited(
+  settings: QueueSettings,
+  facts: {
+    held: number;
+    fullAt: number | null;
+    free: number;
+    candidates: readonly Candidate[];
+    keys: ReadonlyMap<string, KeyState>;
+    now: number;
+  },
+): LimitedDecision {
+  const { concurrency = Number.POSITIVE_INFINITY, rateLimit } = settings;
+  const { held, keys, now } = facts;
+  const room = Math.max(0, Math.min(facts.free, concurrency - held));
+  const claim: Candidate[] = [];
+  const park: Candidate[] = [];
+  const taken = new Map<string, number>();
+  for (const candidate of facts.candidates.toSorted(byTurn)) {
+    if (claim.length >= room) break;
+    const { key } = candidate;
+    if (key === null || opening(settings, keys.get(key), taken.get(key) ?? 0, now) === "open") {
+      claim.push(candidate);
+      if (key !== null) taken.set(key, (taken.get(key) ?? 0) + 1);
+    } else if (!candidate.waits) {
+      park.push(candidate);
+    }
+  }
+  const fullAt = rateLimit ? takeTokens(facts.fullAt, rateLimit, claim.length, now) : null;
+  const keyFullAt = new Map<string, number>();
+  const lookAt = new Map<string, number | null>();
+  for (const [key, state] of keys) {
+    const { rateLimitPerKey } = settings;
+    const count = taken.get(key) ?? 0;
+    const bucket = rateLimitPerKey ? takeTokens(state.fullAt, rateLimitPerKey, count, now) : null;
+    if (bucket !== null && count > 0) keyFullAt.set(key, bucket);
+    const after = opening(settings, state, count, now);
+    lookAt.set(key, after === "no_token" ? tokenAt(bucket, rateLimitPerKey!) : after === "no_slot" ? null : 0);
+  }
+  return {
+    claim,
+    park,
+    fullAt,
+    keyFullAt,
+    lookAt,
+    full: held + claim.length >= concurrency,
+    tokenAt: nextToken(fullAt, rateLimit, now),
+  };
+}
+
+/** Whether one more of a key may start, of which so many do already. */
+function opening(
+  { concurrencyPerKey = Number.POSITIVE_INFINITY, rateLimitPerKey }: QueueSettings,
+  { held, fullAt }: KeyState = { held: 0, fullAt: null },
+  taken: number,
+  now: number,
+): "open" | "no_slot" | "no_token" {
+  if (rateLimitPerKey && tokensIn(fullAt, rateLimitPerKey, now) <= taken) return "no_token";
+  return held + taken < concurrencyPerKey ? "open" : "no_slot";
+}
+
+/** When the next token comes, where there is none. */
+export function nextToken(fullAt: number | null, rate: RateLimit | undefined, now: number): number | null {
+  return rate && tokensIn(fullAt, rate, now) < 1 ? tokenAt(fullAt, rate) : null;
+}
+
+const turnOf = ({ dueAt, band }: Candidate): number => dueAt + band * BAND_STEP_MS;
+export const byTurn = (a: Candidate, b: Candidate): number => turnOf(a) - turnOf(b) || (a.id < b.id ? -1 : 1);
+
+/** What one that waits for its key says as its reason. */
+export const KEY_LIMIT = "key_limit";
+export const RATE_LIMIT = "rate_limit";
+export const reasonToWait = (lookAt: number | null | undefined): string =>
+  lookAt === null || lookAt === undefined || lookAt === 0 ? KEY_LIMIT : RATE_LIMIT;
