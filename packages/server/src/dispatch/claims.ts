@@ -169,7 +169,8 @@ function select(demand: Demand, pool: Pool, which: (pair: Pair) => boolean): Pai
   return pairs;
 }
 
-function dueBudget(pool: Pool, at: number): number {
+/** For how many more tasks that are due a pool's workers have slots, or soon will. */
+export function dueBudget(pool: Pool, at: number): number {
   const free = freeCredits(pool);
   const prefetch = Math.max(pool.boost, Math.floor(pool.pace.at(at) * PREFETCH_MS));
   // Small top-ups of what lies ready would cost a statement each.

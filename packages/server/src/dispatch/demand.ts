@@ -5,6 +5,7 @@
  */
 import { type Band, bandOf, type Hint, type Lane, type Store } from "@carillon/store";
 import { type Hand, type Pool, serves } from "./hand.ts";
+import type { ManagedQueue, Queues } from "./queues.ts";
 
 /** How far ahead of its instant a task may be claimed: as long as it takes to claim what is due at one instant and held at most. */
 export const LOOKAHEAD_MS = 1_000;
@@ -19,6 +20,8 @@ export interface Pair {
   readonly lane: Lane;
   readonly band: Band;
   pools: readonly Pool[];
+  /** Its queue, if that is limited or paused: then it is claimed otherwise (`limited.ts`). */
+  queue: ManagedQueue | null;
   /** A pending task is known, or believed, to be due at this instant; Infinity for none. */
   dueAt: number;
   /** Claims have taken everything due until then. */
@@ -40,6 +43,11 @@ export interface CreatedTask {
 export interface Demand {
   readonly pairs: ReadonlyMap<number, Pair>;
   lane(namespace: string, queue: string, type: string): Lane | null;
+  laneOf(id: number): Lane | null;
+  /** Null: no worker here serves the lane. */
+  pairOf(lane: Lane, band: Band): Pair | null;
+  /** Those of a queue that workers here serve. */
+  lanesOf(queue: ManagedQueue): readonly Lane[];
   /** Pools whose workers run tasks of this lane. */
   servedBy(lane: Lane): readonly Pool[];
   /** Something is pending since, or from, this instant. */
@@ -49,6 +57,8 @@ export interface Demand {
   hinted(hint: Hint): void;
   /** Workers came or went. */
   poolsChanged(): void;
+  /** Queues are claimed in other ways than before. */
+  queuesChanged(): void;
   /** Tasks were created in lanes that are not known yet: nobody has been told of them. */
   curious(): boolean;
   /** Reads lanes and due instants from the store. */
@@ -59,7 +69,7 @@ export interface Demand {
 
 /** `changed`: look at the pairs again. `scanSoon`: a lane is not known. `mayHandOut`: whether this node starts anything at present. */
 export function createDemand(
-  { store, hand }: { store: Store; hand: Hand },
+  { store, hand, queues }: { store: Store; hand: Hand; queues: Queues },
   { changed, scanSoon, mayHandOut }: { changed: () => void; scanSoon: () => void; mayHandOut: () => boolean },
 ): Demand {
   const pairs = new Map<number, Pair>();
@@ -67,6 +77,8 @@ export function createDemand(
   const lanesByName = new Map<string, Lane>();
   /** Pools by lane, filled when asked. */
   const poolsOf = new Map<number, Pool[]>();
+  /** The same of the lanes that are served, by queue. */
+  const servedLanes = new Map<ManagedQueue, Lane[]>();
   /** Notices since the scan in progress began: its answer may not have seen them. */
   let noticed: { lane: Lane; band: Band; dueAt: number }[] | null = null;
   let unknown: CreatedTask[] = [];
@@ -90,6 +102,7 @@ export function createDemand(
       lane,
       band,
       pools,
+      queue: queues.of(lane),
       dueAt: Number.POSITIVE_INFINITY,
       exploredUntil: 0,
       unsure: false,
@@ -136,20 +149,29 @@ export function createDemand(
     const waiting = unknown;
     unknown = [];
     try {
-      for (const lane of await store.lanes()) {
+      const [all, changed] = await Promise.all([store.lanes(), queues.read()]);
+      for (const lane of all) {
         if (lanes.has(lane.id)) continue;
         lanes.set(lane.id, lane);
         lanesByName.set(laneName(lane.namespace, lane.queue, lane.type), lane);
+        servedLanes.clear();
       }
+      if (changed) queuesChanged();
       const served = [...lanes.values()].filter((lane) => servedBy(lane).length > 0);
-      const found = served.length > 0 ? await store.nextDue(served.map(({ id }) => id)) : [];
+      const limited = served.filter((lane) => queues.of(lane)?.mode === "limited").map(({ id }) => id);
+      const [found, waiting] = await Promise.all([
+        served.length > 0 ? store.nextDue(served.map(({ id }) => id)) : [],
+        limited.length > 0 ? store.waitingForKeys(limited) : [],
+      ]);
       noticed = null;
+      lookAgain(waiting);
       for (const pair of pairs.values()) {
         pair.dueAt = Number.POSITIVE_INFINITY;
         pair.unsure = pair.claiming;
       }
       for (const { laneId, band, dueAt } of found) notice(lanes.get(laneId)!, band, dueAt);
       for (const { lane, band, dueAt } of since) notice(lane, band, dueAt);
+      for (const pair of pairs.values()) if (pair.queue && pair.dueAt < Number.POSITIVE_INFINITY) pair.queue.full = false;
       for (const [key, pair] of pairs) {
         if (pair.dueAt === Number.POSITIVE_INFINITY && !pair.claiming) pairs.delete(key);
       }
@@ -167,8 +189,44 @@ export function createDemand(
     }
   }
 
+  /** Whatever nobody told of is found within a scan. */
+  function lookAgain(waiting: { laneId: number; tokenAt: number | null }[]): void {
+    for (const { laneId, tokenAt } of waiting) {
+      const queue = queues.of(lanes.get(laneId)!);
+      if (!queue) continue;
+      queue.full = false;
+      queue.sweepAfter ??= "";
+      queue.keysAt = Math.min(queue.keysAt, tokenAt ?? Number.POSITIVE_INFINITY);
+    }
+  }
+
+  function queuesChanged(): void {
+    servedLanes.clear();
+    for (const pair of pairs.values()) {
+      const queue = queues.of(pair.lane);
+      if (queue === pair.queue) continue;
+      pair.queue = queue;
+      // What claims of the other kind came to says nothing.
+      pair.unsure = true;
+    }
+  }
+
   return {
     pairs,
+    pairOf,
+    laneOf: (id) => lanes.get(id) ?? null,
+    lanesOf(queue) {
+      let served = servedLanes.get(queue);
+      if (!served) {
+        const isServed = (lane: Lane) => queues.of(lane) === queue && servedBy(lane).length > 0;
+        servedLanes.set(queue, (served = [...lanes.values()].filter(isServed)));
+      }
+      return served;
+    },
+    queuesChanged() {
+      queuesChanged();
+      changed();
+    },
     lane: (namespace, queue, type) => lanesByName.get(laneName(namespace, queue, type)) ?? null,
     servedBy,
     notice,
@@ -182,6 +240,7 @@ export function createDemand(
     },
     poolsChanged() {
       poolsOf.clear();
+      servedLanes.clear();
       for (const [key, pair] of pairs) {
         pair.pools = servedBy(pair.lane);
         if (pair.pools.length === 0 && !pair.claiming) pairs.delete(key);
@@ -193,7 +252,7 @@ export function createDemand(
     nextAt(now) {
       let at = Number.POSITIVE_INFINITY;
       for (const pair of pairs.values()) {
-        if (pair.claiming) continue;
+        if (pair.claiming || pair.queue) continue;
         // What could be claimed already waits for a slot, not for a time.
         const claimAt = pair.dueAt - LOOKAHEAD_MS;
         if (pair.dueAt > now) at = Math.min(at, claimAt > now ? claimAt : pair.dueAt);
@@ -206,11 +265,11 @@ export function createDemand(
 }
 
 /** Due now: worth a slot. */
-export const isDue = (pair: Pair, now: number): boolean => !pair.claiming && pair.dueAt <= now;
+export const isDue = (pair: Pair, now: number): boolean => !pair.claiming && !pair.queue && pair.dueAt <= now;
 
 /** Something may come due within the lookahead, and nothing is due already. */
 export function isComing(pair: Pair, now: number): boolean {
-  if (pair.claiming || pair.dueAt <= now) return false;
+  if (pair.claiming || pair.queue || pair.dueAt <= now) return false;
   return pair.dueAt <= now + LOOKAHEAD_MS || (pair.unsure && pair.exploredUntil <= now + EXPLORE_AGAIN_MS);
 }
 

@@ -16,9 +16,11 @@ import { createEndings } from "./endings.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { createHand, findHeld, type HeldTask, type Pool } from "./hand.ts";
 import { createHandOut } from "./hand-out.ts";
+import { createLimited, type Limited } from "./limited.ts";
 import { createLogs } from "./logs.ts";
 import type { DispatcherOptions } from "./options.ts";
 import { createOutcomes } from "./outcomes.ts";
+import { createQueues } from "./queues.ts";
 import { createRecall, type RecallTask } from "./recalls.ts";
 import { createReconciliation } from "./reconcile.ts";
 import { createReservations, type LaneName } from "./reservations.ts";
@@ -65,11 +67,13 @@ export interface Dispatcher extends WorkerGate {
   sessionOpened(): void;
   /** Another part made tasks pending; look soon. */
   lookSoon(): void;
+  /** A queue was set anew, paused or resumed by this process. */
+  queuesChanged(): void;
   workers(): WorkerView[];
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { store, clock, random, metrics, log, session, peers } = options;
+  const { store, clock, random, metrics, log, session, peers, renewSoon } = options;
   const hand = createHand();
   let draining = false;
   let stopped = false;
@@ -79,12 +83,21 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let scanAsked = false;
   let reopenedAt = Number.NEGATIVE_INFINITY;
 
-  const demand = createDemand({ store, hand }, { changed, scanSoon, mayHandOut });
-  const returns = createReturns(options, { hand, demand });
+  const queues = createQueues(store);
+  const demand = createDemand({ store, hand, queues }, { changed, scanSoon, mayHandOut });
+  const slotFreed = (held: HeldTask) => limited.ended(held);
+  const returns = createReturns(options, { hand, demand, slotFreed });
   const handOut = createHandOut(options, { hand, returns, tooLate: (held) => endings.unstarted(held) });
   const claims = createClaims(options, { hand, demand, returns, changed });
+  const limited: Limited = createLimited(options, { hand, demand, queues, claims, returns, changed });
   const logs = createLogs(options);
-  const outcomes = createOutcomes(options, { hand, demand, logs, undecided: (held) => gate.undecided(held) });
+  const outcomes = createOutcomes(options, {
+    hand,
+    demand,
+    logs,
+    undecided: (held) => gate.undecided(held),
+    slotFreed,
+  });
   const endings = createEndings(options, { outcomes, changed });
   const adoption = createAdoption(options, { hand, endings, changed });
   const gate: Gate = createGate(options, { hand, demand, endings, adoption, logs, returnAll, changed });
@@ -139,6 +152,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
     for (const pool of hand.pools.values()) handOut.returnUnserved(pool);
     if (!open) return;
+    limited.pump(now);
     claims.pump(now);
     arm(now);
   }
@@ -149,7 +163,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function arm(now: number): void {
     const first = hand.ahead.peek()?.claimed.dueAt ?? Number.POSITIVE_INFINITY;
-    const at = Math.min(first, demand.nextAt(now), now + handOut.nextReturnInMs());
+    const at = Math.min(first, demand.nextAt(now), limited.nextAt(now), now + handOut.nextReturnInMs());
     if (at === Number.POSITIVE_INFINITY || (timer && timer.at <= at)) return;
     timer?.cancel();
     const cancel = clock.after(Math.min(SCAN_MS, Math.max(0, at - now)), () => {
@@ -184,7 +198,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     accept: (link, namespace) => gate.accept(link, namespace),
     start() {
-      unsubscribe = store.hints.subscribe((hint: Hint) => demand.hinted(hint));
+      unsubscribe = store.hints.subscribe((hint: Hint) => {
+        demand.hinted(hint);
+        if (hint.room) limited.room(hint.room);
+        if (hint.queues) scanSoon();
+      });
       for (const each of loops) each.start();
     },
     startTelling: () => scanLoop.start(),
@@ -196,7 +214,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (nodes.length > 0) {
         for (const worker of hand.workers) worker.link.send({ kind: "go-elsewhere", nodes });
       }
-      await within(clock, CLAIM_ANSWER_MS, claims.idle());
+      await within(clock, CLAIM_ANSWER_MS, Promise.all([claims.idle(), limited.idle()]));
       returnAll(null);
       while (hand.tasks.size > 0 && clock.monotonic() < until) {
         await delay(clock, 20);
@@ -216,7 +234,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return mayHandOut() ? session.id : null;
     },
     reserve(laneName, count) {
-      const lane = mayHandOut() ? demand.lane(laneName.namespace, laneName.queue, laneName.type) : null;
+      const may = mayHandOut() && queues.of(laneName) === null;
+      const lane = may ? demand.lane(laneName.namespace, laneName.queue, laneName.type) : null;
       return lane ? reservations.take(lane, demand.servedBy(lane), count) : 0;
     },
     release(lane, count) {
@@ -243,6 +262,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       changed();
     },
     lookSoon: scanSoon,
+    queuesChanged() {
+      scanSoon();
+      renewSoon?.();
+    },
     workers: () =>
       [...hand.workers]
         .filter((worker) => worker.state === "open" || worker.state === "leaving")

@@ -43,6 +43,8 @@ export interface DispatcherOptions {
   node: string;
   /** Addresses of the other living nodes. */
   peers: () => string[];
+  /** There may be recalls for this node: renew its session now. */
+  renewSoon?: () => void;
   /** A task of this schedule is final. */
   scheduledEnded?: (schedule: Id) => void;
   /** Keeps what a worker declares. Left out: in the store, and other nodes are told. */

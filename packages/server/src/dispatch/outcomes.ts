@@ -30,7 +30,19 @@ export interface Outcomes {
 
 export function createOutcomes(
   { store, clock, metrics, log, feed, scheduledEnded }: DispatcherOptions,
-  { hand, demand, logs, undecided }: { hand: Hand; demand: Demand; logs: Logs; undecided: (held: HeldTask) => void },
+  {
+    hand,
+    demand,
+    logs,
+    undecided,
+    slotFreed,
+  }: {
+    hand: Hand;
+    demand: Demand;
+    logs: Logs;
+    undecided: (held: HeldTask) => void;
+    slotFreed: (held: HeldTask) => void;
+  },
 ): Outcomes {
   const waiting: HeldTask[] = [];
   const flights = new Set<Promise<void>>();
@@ -104,6 +116,7 @@ export function createOutcomes(
       const { id, token } = held.claimed;
       const wasAccepted = accepted[index] === true;
       forget(hand, held);
+      slotFreed(held);
       if (held.worker) {
         const list = answers.get(held.worker);
         if (list) list.push({ id, token, accepted: wasAccepted });

@@ -13,7 +13,7 @@ export interface Returns {
 
 export function createReturns(
   { store, clock, feed, log, session, scheduledEnded }: DispatcherOptions,
-  { hand, demand }: { hand: Hand; demand: Demand },
+  { hand, demand, slotFreed }: { hand: Hand; demand: Demand; slotFreed: (held: HeldTask) => void },
 ): Returns {
   return {
     async giveBack(tasks) {
@@ -29,6 +29,7 @@ export function createReturns(
         log.warn({ error, tasks: refs.length }, "could not give tasks back yet");
         return;
       }
+      for (const held of returned) slotFreed(held);
       const pending = returned.filter(({ claimed, cancel }) => given.has(claimed.id) && !cancel);
       for (const { claimed } of pending) demand.notice(claimed.lane, bandOf(claimed.priority), claimed.dueAt);
       demand.created(

@@ -17,7 +17,7 @@ import { createSession, type NodeSession } from "./session.ts";
 import { startWithinRound } from "./start-within.ts";
 import type { NoticeZoneChanges } from "./zone-data.ts";
 
-export interface EngineOptions extends Omit<DispatcherOptions, "session" | "peers"> {
+export interface EngineOptions extends Omit<DispatcherOptions, "session" | "peers" | "renewSoon"> {
   /** Where workers reach this node; null when they cannot. */
   url: string | null;
   cell?: number;
@@ -78,6 +78,7 @@ export function createEngine(options: EngineOptions): Engine {
       else await store.declareTypes(namespace, types, clock.now());
       planner.forgetTypes();
     },
+    renewSoon: () => sessionLoop.wake(),
     scheduledEnded(schedule) {
       if (gates.ended(schedule)) gateLoop.wake();
     },
@@ -135,7 +136,8 @@ export function createEngine(options: EngineOptions): Engine {
   let stopped = false;
 
   const unsubscribe = store.hints.subscribe((hint) => {
-    if (session.id !== null && hint.recall?.includes(session.id)) sessionLoop.wake();
+    // Whoever pauses or limits a queue recalls what has not started, wherever it is.
+    if (session.id !== null && (hint.queues || hint.recall?.includes(session.id))) sessionLoop.wake();
     if (hint.types) planner.forgetTypes();
     if (hint.schedules) planLoop.wake();
   });

@@ -25,6 +25,8 @@ export interface TaskDispatcher {
   handOut(claimed: ClaimedTask[]): void;
   /** Tasks that wait in the store: look at their lanes by then. */
   noticeCreated(tasks: readonly (LaneName & { priority: number; dueAt: number })[]): void;
+  /** A queue was set anew, paused or resumed. */
+  queuesChanged(): void;
   /** A task held by this node shall be cancelled, or given back if it has not started. */
   recall(task: { id: Id }, what: "cancel" | "return", reason: string | null): void;
 }

@@ -1,0 +1,92 @@
+/** Which queues are limited or paused, as this node last read it, and what it knows of each. The store decides; this tells what to ask it for. */
+import type { Lane, QueueMode, Store } from "@carillon/store";
+
+export interface ManagedQueue {
+  readonly namespace: string;
+  readonly name: string;
+  mode: Exclude<QueueMode, "free">;
+  /** One claim at a time. */
+  claiming: boolean;
+  /** All slots were taken, and as far as is known here none is free again. */
+  full: boolean;
+  /** Nothing starts before this instant: it has no token. */
+  tokenAt: number;
+  /** A key for which tasks wait is to be looked at then; Infinity: none is. */
+  keysAt: number;
+  /** Keys of tasks that have ended here since the last claim. */
+  readonly freed: Set<string>;
+  /** A slot was freed: somebody may have work for it that is not known here. */
+  ended: boolean;
+  /** All keys after this one for which something waits are to be looked at; null: they are not. */
+  sweepAfter: string | null;
+  /** Not to be asked before this instant: somebody else was at it. */
+  askAt: number;
+}
+
+/** Beyond so many all keys are looked at instead. */
+const KEYS_KNOWN = 500;
+
+export interface Queues {
+  /** Null: whoever likes may claim from the lane's queue. */
+  of(lane: Pick<Lane, "namespace" | "queue">): ManagedQueue | null;
+  all(): Iterable<ManagedQueue>;
+  /** Reads them from the store. True: some are claimed in another way than before. */
+  read(): Promise<boolean>;
+  /** What a claim was told. */
+  setMode(queue: ManagedQueue, mode: QueueMode): void;
+}
+
+export function createQueues({ allQueues }: Pick<Store, "allQueues">): Queues {
+  const known = new Map<string, ManagedQueue>();
+  return {
+    of: ({ namespace, queue }) => (known.size === 0 ? null : (known.get(queueKey(namespace, queue)) ?? null)),
+    all: () => known.values(),
+    async read() {
+      const found = new Set<string>();
+      let changed = false;
+      for (const { namespace, name, mode } of await allQueues()) {
+        if (mode === "free") continue;
+        const key = queueKey(namespace, name);
+        found.add(key);
+        const queue = known.get(key);
+        changed ||= queue?.mode !== mode;
+        if (queue) Object.assign(queue, { mode });
+        else known.set(key, managed(namespace, name, mode));
+      }
+      for (const key of known.keys()) if (!found.has(key)) changed = known.delete(key) || changed;
+      return changed;
+    },
+    setMode(queue, mode) {
+      if (mode === "free") known.delete(queueKey(queue.namespace, queue.name));
+      else queue.mode = mode;
+    },
+  };
+}
+
+/** A slot of it is free again; `key`: of that key; undefined: that is not known. */
+export function noteEnd(queue: ManagedQueue, key: string | null | undefined): void {
+  queue.full = false;
+  queue.ended = true;
+  if (key === null) return;
+  if (key === undefined || queue.freed.size >= KEYS_KNOWN) queue.sweepAfter ??= "";
+  else queue.freed.add(key);
+}
+
+function managed(namespace: string, name: string, mode: ManagedQueue["mode"]): ManagedQueue {
+  return {
+    namespace,
+    name,
+    mode,
+    claiming: false,
+    full: false,
+    tokenAt: 0,
+    keysAt: Number.POSITIVE_INFINITY,
+    freed: new Set(),
+    ended: false,
+    sweepAfter: null,
+    askAt: 0,
+  };
+}
+
+/** No name contains a space. */
+const queueKey = (namespace: string, name: string): string => `${namespace} ${name}`;
