@@ -2,6 +2,7 @@
  * What must hold of any history, whatever died on the way. Each checker returns its findings, one line each that names the task or fire;
  * none means that the promise was kept. Linear in the length of the journal.
  */
+import { checkLimits } from "./check-limits.ts";
 import type { History, JournalLine } from "./history.ts";
 
 export interface CheckOptions {
@@ -21,6 +22,7 @@ export function checkHistory(history: History, options: CheckOptions = {}): stri
     ...checkFires(history),
     ...checkStarts(history, options),
     ...checkAlone(history),
+    ...checkLimits(history),
   ];
 }
 

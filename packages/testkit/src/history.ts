@@ -1,3 +1,5 @@
+import type { RateLimit } from "@carillon/core";
+
 /**
  * What happened, line by line, as nodes, workers and clients saw it, and what the store holds at the end. Plain JSON: real processes write
  * the same lines into their journals. Ids and tokens are decimal text, instants epoch milliseconds.
@@ -11,6 +13,12 @@ export type JournalLine =
   | { kind: "claimed"; task: string; token: string; at: number }
   | { kind: "started"; task: string; token: string; worker: string; dueAt: number; at: number }
   | { kind: "ended"; task: string; token: string; worker: string; at: number }
+  /** Its handler came to no end: it failed, or gave up when it was asked to. */
+  | { kind: "left"; task: string; token: string; worker: string; at: number }
+  /** A worker's process is gone, with all that it ran. */
+  | { kind: "died"; worker: string; at: number }
+  /** The store took the attempt from whoever held it: what it still does counts for nothing. */
+  | { kind: "freed"; task: string; token: string; at: number }
   /** The store took this outcome for final. */
   | { kind: "recorded"; task: string; token: string; state: string; at: number };
 
@@ -24,6 +32,9 @@ export interface StoredTask {
   fireAt: number | null;
   /** Where it is known. */
   finishedAt?: number | null;
+  /** Where they matter. */
+  queue?: string;
+  concurrencyKey?: string | null;
 }
 
 export interface StoredFire {
@@ -52,6 +63,18 @@ export interface History {
   expectedFires: readonly ExpectedOfSchedule[];
   /** Schedules whose tasks never overlap. */
   alone?: readonly string[];
+  /** Limits that were in force all the time. */
+  limits?: readonly QueueLimits[];
+}
+
+export interface QueueLimits {
+  queue: string;
+  concurrency?: number;
+  concurrencyPerKey?: number;
+  rateLimit?: RateLimit;
+  rateLimitPerKey?: RateLimit;
+  /** How long a start may come after its claim was asked for. Default 0. */
+  slackMs?: number;
 }
 
 /** One line per event, for journals in files. */

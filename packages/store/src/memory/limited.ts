@@ -65,14 +65,14 @@ export function claimLimited(database: MemoryDatabase, request: Request): Limite
     return { ...claimTask(database, row, session), concurrencyKey: row.concurrencyKey };
   });
   claimed.sort((a, b) => a.dueAt - b.dueAt || (a.id < b.id ? -1 : 1));
+  for (const { laneId, key, gate, waits } of keys.gates) {
+    if (!waits) dropGate(database, laneId, key);
+    else gate.lookAt = lookAt.get(key) ?? null;
+  }
   for (const { id, laneId, key } of park) {
     const at = lookAt.get(key!) ?? null;
     const { gateId } = gateOf(database, laneId, key!, at);
     changeTask(database, database.tasks.get(id)!, { state: "waiting", gateId, reason: reasonToWait(at) });
-  }
-  for (const { laneId, key, gate, waits } of keys.gates) {
-    if (!waits) dropGate(database, laneId, key);
-    else gate.lookAt = lookAt.get(key) ?? null;
   }
   queue.fullAt = decision.fullAt;
   for (const [key, fullAt] of decision.keyFullAt) queue.keyFullAt.set(key, fullAt);

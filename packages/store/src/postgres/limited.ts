@@ -219,6 +219,9 @@ async function write(
   const { claim, park, fullAt, keyFullAt, lookAt } = decision;
   const writes: Promise<unknown>[] = [];
   const claimed = claim.length > 0 ? tx.query<ClaimedKeyRow>(claimThese, [session, sortedIds(claim)]) : [];
+  // Before those that some begin to wait at.
+  const empty = keys.gates.filter(({ waits }) => !waits);
+  if (empty.length > 0) writes.push(tx.query(dropGates, [int8Array(empty.map(({ id }) => id))]));
   if (park.length > 0) {
     const parked = park.toSorted((a, b) => (a.id < b.id ? -1 : 1));
     const at = parked.map(({ key }) => lookAt.get(key!) ?? null);
@@ -232,8 +235,6 @@ async function write(
       ]),
     );
   }
-  const empty = keys.gates.filter(({ waits }) => !waits);
-  if (empty.length > 0) writes.push(tx.query(dropGates, [int8Array(empty.map(({ id }) => id))]));
   const moved = keys.gates.filter((gate) => gate.waits && lookAt.get(gate.key) !== gate.lookAt);
   if (moved.length > 0) {
     const at = float8Array(moved.map(({ key }) => lookAt.get(key) ?? null));

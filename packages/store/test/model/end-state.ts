@@ -1,6 +1,7 @@
 import { listCalendars } from "./commands/calendars.ts";
 import { listOperations } from "./commands/operations.ts";
 import { everyPage } from "./commands/people.ts";
+import { compareQueues } from "./commands/queues.ts";
 import { listFires } from "./commands/schedules.ts";
 import { listSessions } from "./commands/sessions.ts";
 import { laneId, laneNames, nextDueByName, same, unordered, type World } from "./world.ts";
@@ -60,5 +61,6 @@ export async function compareEverything(world: World): Promise<void> {
       ),
   );
   await listOperations(world);
+  await compareQueues(world);
   await same(world, (store) => store.downtimes(0));
 }

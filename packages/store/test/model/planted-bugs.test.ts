@@ -22,6 +22,12 @@ const bugs: Record<string, Bug> = {
       return store.claim({ ...request, targets });
     },
   }),
+  "a limited claim takes one more than it may": (store) => ({
+    claimLimited: (request) => store.claimLimited({ ...request, limit: request.limit + 1 }),
+  }),
+  "a key that is full is not looked at again": (store) => ({
+    claimLimited: (request) => store.claimLimited({ ...request, keys: [], sweepAfter: null }),
+  }),
   "a dead session claims": (store, database) => ({
     async claim(request) {
       const session = database.sessions.get(request.session)!;

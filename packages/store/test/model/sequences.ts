@@ -6,6 +6,7 @@ import { createCommands } from "./commands/create.ts";
 import { holdCommands } from "./commands/hold.ts";
 import { operationCommands } from "./commands/operations.ts";
 import { peopleCommands } from "./commands/people.ts";
+import { queueCommands } from "./commands/queues.ts";
 import { scheduleCommands } from "./commands/schedules.ts";
 import { open, sessionCommands } from "./commands/sessions.ts";
 import { zoneDataCommands } from "./commands/zone-data.ts";
@@ -21,6 +22,7 @@ const commands = fc.commands(
     ...sessionCommands,
     ...peopleCommands,
     ...scheduleCommands,
+    ...queueCommands,
     ...calendarCommands,
     ...operationCommands,
     ...zoneDataCommands,

@@ -151,11 +151,13 @@ export interface TaskGiven {
   startWithinMs: number | null;
   payload: string | null;
   uniqueKey: string | null;
+  /** Left out: it has none. */
+  concurrencyKey?: string | null;
   tags: string[];
 }
 
 export function newTask(world: World, given: TaskGiven): NewTask {
-  const { type, queue, priority, payload, uniqueKey, tags, maxAttempts, startWithinMs } = given;
+  const { type, queue, priority, payload, uniqueKey, concurrencyKey = null, tags, maxAttempts, startWithinMs } = given;
   const task: NewTask = {
     id: world.newId(),
     namespace: world.namespaces[given.namespace]!,
@@ -173,6 +175,7 @@ export function newTask(world: World, given: TaskGiven): NewTask {
     scheduleId: null,
     fireAt: null,
     uniqueKey,
+    concurrencyKey,
     tags,
     replayOf: null,
   };

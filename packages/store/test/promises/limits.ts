@@ -154,6 +154,18 @@ export const limits: Promises = {
     await t.store.patchTask(t.namespace, fourth!, { queue: "elsewhere" }, t.now);
     expect(idsOf(await t.claim({ queue: "elsewhere" }))).toEqual([fourth]);
   },
+  "a key that nothing waits for any more is waited for anew": async (t) => {
+    await limit(t, { concurrencyPerKey: 1 });
+    await createSome(t, 2, { concurrencyKey: "a" });
+    const [first] = (await t.claimLimited()).claimed;
+    await t.record(first!, final("succeeded"));
+    const [second] = (await t.claimLimited({ keys: ["a"] })).claimed;
+    const [third] = await createSome(t, 1, { concurrencyKey: "a" });
+    expect((await t.claimLimited({ keys: ["a"] })).claimed).toEqual([]);
+    expect(await t.task(third!)).toMatchObject({ state: "waiting" });
+    await t.record(second!, final("succeeded"));
+    expect(idsOf((await t.claimLimited({ sweepAfter: "" })).claimed)).toEqual([third]);
+  },
   "without a limit by key those that wait for one run, and then everybody claims": async (t) => {
     await limit(t, { concurrencyPerKey: 1 });
     const ids = await createSome(t, 3, { concurrencyKey: "a" });

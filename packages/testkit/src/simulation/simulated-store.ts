@@ -20,7 +20,7 @@ export function simulatedStore(
   const own = createMemoryStore(database);
   const mutated = mutate ? mutate(own, database) : own;
   const unreliable = withFaults(
-    journaled(mutated, clock, (line) => journal.push(line)),
+    journaled(mutated, database, clock, (line) => journal.push(line)),
     faults,
   );
   const travel = () => new Promise<void>((resolve) => void clock.after(LATENCY_MS + random() * JITTER_MS, resolve));
@@ -42,15 +42,33 @@ export function simulatedStore(
 }
 
 /** What the database did, whether or not anybody learns it. */
-function journaled(store: Store, clock: Clock, write: (line: JournalLine) => void): Store {
+function journaled(store: Store, { leases, tasks }: MemoryDatabase, clock: Clock, write: (line: JournalLine) => void): Store {
   const claimed = (tasks: ClaimedTask[]) => {
     for (const { id, token } of tasks)
       write({ kind: "claimed", task: String(id), token: String(token), at: clock.now() });
     return tasks;
   };
+  const freed = ({ id, token }: { id: bigint; token: bigint }) =>
+    write({ kind: "freed", task: String(id), token: String(token), at: clock.now() });
   return {
     ...store,
     claim: async (request) => claimed(await store.claim(request)),
+    async claimLimited(request) {
+      const answer = await store.claimLimited(request);
+      claimed(answer.claimed);
+      return answer;
+    },
+    async giveBack(session, refs) {
+      const given = new Set(await store.giveBack(session, refs));
+      for (const ref of refs) if (given.has(ref.id)) freed(ref);
+      return given.size === 0 ? [] : [...given];
+    },
+    async takeBack(session, request) {
+      const held = [...(leases.get(session) ?? [])].map((id) => ({ id, token: tasks.get(id)!.token }));
+      const count = await store.takeBack(session, request);
+      for (const ref of held) if (!leases.get(session)?.has(ref.id)) freed(ref);
+      return count;
+    },
     async createTasks(tasks, options) {
       const answer = await store.createTasks(tasks, options);
       if (answer.kind === "created") claimed(answer.claimed);
@@ -59,7 +77,9 @@ function journaled(store: Store, clock: Clock, write: (line: JournalLine) => voi
     async recordOutcomes(outcomes) {
       const accepted = await store.recordOutcomes(outcomes);
       for (const [index, { id, token, decision }] of outcomes.entries()) {
-        if (!accepted[index] || decision.kind !== "final") continue;
+        if (!accepted[index]) continue;
+        freed({ id, token });
+        if (decision.kind !== "final") continue;
         const { state } = decision;
         write({ kind: "recorded", task: String(id), token: String(token), state, at: clock.now() });
       }

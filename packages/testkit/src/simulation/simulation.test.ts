@@ -1,5 +1,5 @@
 import { overlapPolicies } from "@carillon/core";
-import type { MemoryDatabase, Store } from "@carillon/store";
+import type { MemoryDatabase, QueueSettings, Store } from "@carillon/store";
 import { expect, test } from "vitest";
 import { checkHistory } from "../checkers.ts";
 import { disturb } from "./disturb.ts";
@@ -9,7 +9,17 @@ import { createSimulation, type Simulation, type SimulationOptions } from "./sim
 const SEEDS = Number(process.env.CARILLON_SEEDS ?? 150);
 const FIRST_SEED = Number(process.env.CARILLON_FIRST_SEED ?? 1);
 
-/** Work and trouble side by side, with `alone` also a schedule whose tasks may not overlap, then peace until everything that is due is final, or for a minute. */
+const limits = {
+  concurrency: 3,
+  concurrencyPerKey: 1,
+  rateLimit: { limit: 4, perMs: 1_000, burst: 5 },
+  rateLimitPerKey: { limit: 1, perMs: 1_000, burst: 3 },
+};
+
+/**
+ * Work and trouble side by side, a part of it in a limited queue where there is one, with `alone` also a schedule whose tasks may not overlap;
+ * then peace until everything that is due is final, or for a minute.
+ */
 async function run({ alone = false, ...options }: SimulationOptions & { alone?: boolean }): Promise<Simulation> {
   const simulation = createSimulation(options);
   const { clock, random } = simulation;
@@ -27,6 +37,15 @@ async function run({ alone = false, ...options }: SimulationOptions & { alone?: 
           priority: 1 + Math.floor(random() * 9),
         })),
       );
+      if (options.limits) {
+        await simulation.submit(
+          Array.from({ length: 3 }, () => ({
+            dueInMs: random() < 0.6 ? 0 : Math.floor(random() * 4_000),
+            work: { ms: Math.floor(random() ** 2 * 2_000), failures: random() < 0.2 ? 1 : 0, deadly: random() < 0.02 },
+            key: random() < 0.2 ? null : `k-${Math.floor(random() * 3)}`,
+          })),
+        );
+      }
       await new Promise<void>((resolve) => void clock.after(random() * 2_500, resolve));
       const known = simulation.journal.filter(({ kind }) => kind === "accepted");
       const unlucky = known[Math.floor(random() * known.length)];
@@ -142,18 +161,34 @@ test("a fixed delay goes on from each end, whatever dies", { timeout: 120_000 },
   expect(fires).toBeGreaterThan(120);
 });
 
+test("a limited queue is worked off as fast as it allows, on several nodes, and its tasks start on time", async () => {
+  const simulation = createSimulation({ seed: 9, nodes: 3, workers: 3, limits: { concurrency: 4, concurrencyPerKey: 1 } });
+  const { clock } = simulation;
+  await clock.advance(5_000);
+  const alone = Array.from({ length: 30 }, (_, index) => ({ dueInMs: 1_000 + index * 100, work: { ms: 20 }, key: null }));
+  await Promise.all([simulation.submit(alone), clock.advance(5_000)]);
+  expect(checkHistory(simulation.history(), { maxLatenessMs: 10 })).toEqual([]);
+  const begin = clock.now();
+  const many = Array.from({ length: 80 }, (_, index) => ({ dueInMs: 0, work: { ms: 100 }, key: `k-${index % 8}` }));
+  await Promise.all([simulation.submit(many), clock.advance(20)]);
+  await clock.advanceUntil(() => simulation.settled(), 10_000, 10);
+  expect(checkHistory(simulation.history())).toEqual([]);
+  // 20 rounds of 100 ms, with a few milliseconds between them.
+  expect(clock.now() - begin).toBeLessThan(2_600);
+});
+
 test("a seed repeats its run to the last line", async () => {
   const [first, second] = [await run({ seed: 77 }), await run({ seed: 77 })];
   expect(second.journal).toEqual(first.journal);
   expect((await run({ seed: 78 })).journal).not.toEqual(first.journal);
 });
 
-test(`${SEEDS} clusters in trouble lose nothing, double nothing and forget no fire`, {
+test(`${SEEDS} clusters in trouble lose nothing, double nothing, forget no fire and exceed no limit`, {
   timeout: Math.max(240_000, SEEDS * 1_500),
 }, async () => {
   const failures: string[] = [];
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
-    const simulation = await run({ seed, alone: true });
+    const simulation = await run({ seed, alone: true, limits });
     const findings = checkHistory(simulation.history());
     // A node that remembers what it no longer holds would hand out less and less.
     await simulation.clock.advance(6_000);
@@ -172,6 +207,19 @@ test(`${SEEDS} clusters in trouble lose nothing, double nothing and forget no fi
 const changed =
   (change: (store: Store, database: MemoryDatabase) => Partial<Store>): Mutation =>
   (store, database) => ({ ...store, ...change(store, database) });
+
+type LimitedRequest = Parameters<Store["claimLimited"]>[0];
+
+/** A claim under other limits than those that were set. */
+async function withSettings(store: Store, request: LimitedRequest, other: (settings: QueueSettings) => QueueSettings) {
+  const { namespace, queue: name, now } = request;
+  const queue = await store.getQueue(namespace, name);
+  if (!queue) return store.claimLimited(request);
+  await store.putQueue({ namespace, name, settings: other(queue.settings), now });
+  const answer = await store.claimLimited(request);
+  await store.putQueue({ namespace, name, settings: queue.settings, now });
+  return answer;
+}
 
 const bugs: Record<string, Partial<Parameters<typeof run>[0]>> = {
   "a task is given to whoever held it once": {
@@ -255,6 +303,25 @@ const bugs: Record<string, Partial<Parameters<typeof run>[0]>> = {
     })),
   },
   "the nodes' clocks are ahead": { clockAheadMs: 20 },
+  "a limited queue lets one more run": {
+    limits,
+    mutate: changed((store) => ({
+      claimLimited: (request) => withSettings(store, request, (settings) => ({ ...settings, concurrency: 4 })),
+    })),
+  },
+  "a key lets one more run": {
+    limits,
+    mutate: changed((store) => ({
+      claimLimited: (request) => withSettings(store, request, (settings) => ({ ...settings, concurrencyPerKey: 2 })),
+    })),
+  },
+  "a rate is ten times what was asked for": {
+    limits: { rateLimit: { limit: 1, perMs: 1_000, burst: 1 } },
+    mutate: changed((store) => ({
+      claimLimited: (request) =>
+        withSettings(store, request, () => ({ rateLimit: { limit: 10, perMs: 1_000, burst: 10 } })),
+    })),
+  },
 };
 
 for (const [name, planted] of Object.entries(bugs)) {

@@ -12,14 +12,14 @@ import {
   type OverlapPolicy,
   type ScheduleRule,
 } from "@carillon/core";
-import { createMemoryStore, type NewTask } from "@carillon/store";
+import { createMemoryStore, type NewTask, type QueueSettings } from "@carillon/store";
 import { newTask } from "../builders.ts";
 import type { History, JournalLine } from "../history.ts";
 import { expectedFires, type ScheduleState } from "../oracle/index.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import { SimulatedNode } from "./node.ts";
 import type { Mutation } from "./simulated-store.ts";
-import { SimulatedWorker, type Work } from "./worker.ts";
+import { LIMITED, SimulatedWorker, type Work } from "./worker.ts";
 import { createWorld, type World } from "./world.ts";
 
 export interface SimulationOptions {
@@ -34,6 +34,8 @@ export interface SimulationOptions {
   mutate?: Mutation;
   /** Default true. False: nodes hear nothing of each other, and find work by looking. */
   hints?: boolean;
+  /** Of the queue `limited`. */
+  limits?: QueueSettings;
   /** How far the nodes' clocks are ahead of everybody else's. Default 0. */
   clockAheadMs?: number;
 }
@@ -45,7 +47,7 @@ export interface Simulation {
   readonly workers: readonly SimulatedWorker[];
   readonly journal: readonly JournalLine[];
   /** Asks a living node. False: it did not answer, the tasks may or may not exist. */
-  submit(tasks: { dueInMs: number; work: Work; priority?: number }[]): Promise<boolean>;
+  submit(tasks: SubmittedTask[]): Promise<boolean>;
   /** Fires at every multiple of `everyMs` since the epoch, from now on. */
   schedule(name: string, everyMs: number, options?: ScheduleOptions): Promise<void>;
   /** Every node and worker dies, and is started again so much later. */
@@ -59,6 +61,14 @@ export interface Simulation {
   settled(): boolean;
   /** What happened until now. */
   history(): History;
+}
+
+export interface SubmittedTask {
+  dueInMs: number;
+  work: Work;
+  priority?: number;
+  /** Left out: in the queue `default`. Otherwise in `limited`, with this concurrency key, or with none. */
+  key?: string | null;
 }
 
 interface ScheduleOptions {
@@ -88,6 +98,8 @@ const plainRule: ScheduleRule = {
 };
 const lastOfADay: CatchUp = { policy: "last", windowMs: 86_400_000, limit: 100 };
 const ANSWER_MS = 5_000;
+/** A claim that is answered later than this starts nothing; then comes the way to the worker. */
+const START_SLACK_MS = 1_550;
 
 interface SimulatedSchedule {
   name: string;
@@ -116,6 +128,8 @@ export function createSimulation(options: SimulationOptions): Simulation {
     node.start();
   }
   for (const worker of workers) worker.start();
+  const { limits } = options;
+  if (limits) void client.putQueue({ namespace: "default", name: LIMITED, settings: limits, now: clock.now() });
 
   return {
     clock,
@@ -125,9 +139,10 @@ export function createSimulation(options: SimulationOptions): Simulation {
     journal,
     async submit(wanted) {
       const now = clock.now();
-      const tasks = wanted.map(({ dueInMs, work, priority = 5 }) =>
+      const tasks = wanted.map(({ dueInMs, work, priority = 5, key }) =>
         newTask(ids.next(now), {
           type: "work",
+          ...(key === undefined ? {} : { queue: LIMITED, concurrencyKey: key }),
           dueAt: now + dueInMs,
           payload: JSON.stringify(work),
           priority,
@@ -198,15 +213,19 @@ export function createSimulation(options: SimulationOptions): Simulation {
       for (const worker of workers) if (!worker.alive) worker.start();
     },
     settled: () => [...database.tasks.values()].every((row) => row.fireAt !== null && row.fireAt > clock.now()),
-    history: () => historyOf(world, schedules, blackouts),
+    history: () => ({
+      ...historyOf(world, schedules, blackouts),
+      ...(limits && { limits: [{ queue: LIMITED, ...limits, slackMs: START_SLACK_MS }] }),
+    }),
   };
 }
 
 /** As an operation does: what is due now and has a free slot here is inserted as claimed. */
 async function insert(node: SimulatedNode, tasks: NewTask[], now: number): Promise<boolean> {
   const { dispatcher } = node.engine;
-  const due = tasks.filter(({ dueAt }) => dueAt <= now);
-  const ordered = [...due, ...tasks.filter(({ dueAt }) => dueAt > now)];
+  const isDue = ({ dueAt, queue }: NewTask) => dueAt <= now && queue === "default";
+  const due = tasks.filter(isDue);
+  const ordered = [...due, ...tasks.filter((task) => !isDue(task))];
   const lane = { namespace: "default", queue: "default", type: "work" };
   const { session } = dispatcher;
   const count = session === null ? 0 : dispatcher.reserve(lane, due.length);
@@ -250,7 +269,9 @@ function historyOf(
     journal,
     tasks: [...database.tasks.values(), ...database.archive.values()]
       .filter(({ fireAt }) => fireAt === null || fireAt <= now)
-      .map(({ id, state, token, scheduleId, fireAt, finishedAt }) => ({
+      .map(({ id, lane, concurrencyKey, state, token, scheduleId, fireAt, finishedAt }) => ({
+        queue: lane.queue,
+        concurrencyKey,
         task: String(id),
         state,
         final: isFinal(state),

@@ -14,6 +14,8 @@ export interface Work {
 }
 
 const RESTART_MS = 500;
+/** The queue that a simulation may limit. */
+export const LIMITED = "limited";
 
 /** The client package's worker in a simulated process; its handlers write the journal. */
 export class SimulatedWorker {
@@ -62,9 +64,11 @@ export class SimulatedWorker {
   #build(): Worker {
     const name = `${this.name}.${++this.#lives}`;
     const { clock } = this.#process;
+    this.#process.onExit(() => this.#world.journal.push({ kind: "died", worker: name, at: this.#world.clock.now() }));
     return new Worker({
       name,
       tasks: [this.#work(this.#process, name)],
+      queues: ["default", LIMITED],
       concurrency: this.#concurrency,
       transport: simulatedTransport(this.#process, this.#world),
       clock,
@@ -83,9 +87,14 @@ export class SimulatedWorker {
           process.kill();
           clock.after(RESTART_MS, () => this.alive || this.start());
         }
-        await delay(process.clock, ms, signal);
-        signal.throwIfAborted();
-        if (attempt <= failures) throw new Error("fails by design");
+        try {
+          await delay(process.clock, ms, signal);
+          signal.throwIfAborted();
+          if (attempt <= failures) throw new Error("fails by design");
+        } catch (error) {
+          journal.push({ kind: "left", ...line, at: clock.now() });
+          throw error;
+        }
         journal.push({ kind: "ended", ...line, at: clock.now() });
       },
     });

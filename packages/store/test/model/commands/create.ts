@@ -21,6 +21,7 @@ const task = (uniqueKey: fc.Arbitrary<string | null>): fc.Arbitrary<TaskGiven> =
     startWithinMs: fc.constantFrom(null, null, 1, 2_000, 30_000),
     payload,
     uniqueKey,
+    concurrencyKey: fc.constantFrom(null, "k-1", "k-1", "k-2"),
     tags: fc.subarray(["red", "blue"]),
   });
 
