@@ -52,6 +52,7 @@ test.each([
   "docs/guides/schedules.md",
   "docs/guides/keys-and-deadlines.md",
   "docs/guides/workers.md",
+  "docs/guides/limits.md",
   "docs/guides/migrating-from-cron.md",
   "docs/guides/operations.md",
 ])("%s works as it is written", { timeout: 120_000 }, async (page) => {
