@@ -107,6 +107,7 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
   await engine.start();
   bulkLoop.start();
   const worker = new Worker({
+    threads: false,
     tasks: options.tasks,
     name: "test-worker",
     concurrency: options.concurrency ?? 10,
