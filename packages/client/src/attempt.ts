@@ -21,7 +21,16 @@ export interface AttemptDeps {
   reportProgress: (report: ReportedProgress) => void;
 }
 
-export class Attempt {
+/** An attempt as its worker sees it. */
+export interface RunningAttempt {
+  readonly task: AssignedTask;
+  /** The handler's signal fires; what it then returns still counts, unless the lease was lost. */
+  stop(why: AttemptAborted["why"], detail?: string | null): void;
+  /** Calls back once. Never throws. */
+  run(done: (report: AttemptReport) => void): void;
+}
+
+export class Attempt implements RunningAttempt {
   readonly task: AssignedTask;
   readonly #definition: AnyTask;
   readonly #deps: AttemptDeps;
@@ -230,7 +239,7 @@ function wait(duration: unknown): number | null {
 }
 
 /** Errors of built-in types carry their own code (`http_status`, `exit_code` …), and with it whether and when to try again. */
-function failed(code: TaskErrorCode, caught: unknown, retryable: boolean): Failed {
+export function failed(code: TaskErrorCode, caught: unknown, retryable: boolean): Failed {
   const error = caught instanceof Error ? caught : new Error(textOf(caught));
   const own = error as { taskErrorCode?: TaskErrorCode; retryable?: boolean; retryAfterMs?: number | null };
   const builtin = own.taskErrorCode !== undefined && taskErrorCodes.includes(own.taskErrorCode);

@@ -12,6 +12,8 @@ const PING_MS = 500;
 const SILENCE_MS = 1_500;
 /** A timer that comes so late means that this process stood still, not the node: what it said meanwhile is read first. */
 const STALL_MS = 250;
+/** A ping that comes so late is told: whatever ran here meanwhile kept everything else waiting. */
+const STANDSTILL_MS = 1_000;
 /** Only a link that was open for so long counts as a success; others are followed by ever longer pauses. */
 const STEADY_MS = 1_000;
 const FIRST_PAUSE_MS = 50;
@@ -21,6 +23,8 @@ export interface ConnectionOwner {
   hello(): Hello;
   /** A node took the worker in. `now`: its time, in epoch milliseconds. */
   welcomed(now: number): void;
+  /** This process' event loop did nothing for so long. */
+  stoodStill(ms: number): void;
   received(message: Exclude<NodeMessage, { kind: "welcome" | "pong" | "go-elsewhere" }>): void;
 }
 
@@ -127,9 +131,14 @@ export class Connection {
         }
       };
 
-      const ping = () => {
-        link?.send({ kind: "ping" });
-        stopPinging = clock.after(PING_MS, ping);
+      const pingLater = () => {
+        const dueAt = clock.monotonic() + PING_MS;
+        stopPinging = clock.after(PING_MS, () => {
+          const lateMs = clock.monotonic() - dueAt;
+          if (lateMs > STANDSTILL_MS) this.#owner.stoodStill(lateMs);
+          link?.send({ kind: "ping" });
+          pingLater();
+        });
       };
 
       const watch = (forMs: number) => {
@@ -147,7 +156,7 @@ export class Connection {
         link = await transport.connect({ message: receive, closed: end }, this.#nodes);
         if (over) return link.close();
         link.send({ kind: "hello", hello: this.#owner.hello() });
-        stopPinging = clock.after(PING_MS, ping);
+        pingLater();
         watch(SILENCE_MS);
       };
 

@@ -63,6 +63,12 @@ export interface TaskOptions<Payload, Result> {
   retry?: RetryOptions;
   /** How long one attempt may take, e.g. `5m`. Default `1h`. */
   timeout?: string;
+  /**
+   * `import.meta.url`, the address of the module that exports this definition: its handler then runs in a thread of its own, which imports
+   * that module, so that code that blocks keeps nobody else waiting. One that does not stop within 5 s of its signal is ended with its
+   * thread. Default: on the worker's own event loop, as the others.
+   */
+  thread?: string | URL;
   /** Returns the result (JSON). Throwing fails the attempt; see `RetryAfter`, `Snooze`, `Fatal`, `Discard`. */
   run: (payload: Payload, context: TaskContext) => Result | Promise<Result>;
 }

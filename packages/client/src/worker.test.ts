@@ -964,3 +964,25 @@ test("without a node the latest progress waits for one", async () => {
   await t.clock.advance(1_100);
   expect(progressOf(t.transport.link, given)).toEqual([[0.3, null]]);
 });
+
+// ------------------------------------------------------------------------------------------------------------ standstill
+
+test("running tasks are told that the event loop stood still, and for how long", async () => {
+  const t = await welcomed();
+  const given = assigned("work");
+  await t.transport.link.give(given);
+  await t.clock.advance(200);
+  await t.clock.stall(4_500);
+  await t.clock.advance(300);
+  const lines = t.transport.links.flatMap((link) => link.all("logs")).flatMap((logs) => logs.lines);
+  expect(lines).toMatchObject([{ id: given.id, level: "warn", attempt: 1 }]);
+  expect(lines[0]!.message).toMatch(/^The worker's event loop stood still for 4\.2 s/);
+});
+
+test("a timer that is a little late is no standstill", async () => {
+  const t = await welcomed();
+  await t.transport.link.give(assigned("work"));
+  await t.clock.stall(1_400);
+  await t.clock.advance(300);
+  expect(t.transport.links.flatMap((link) => link.all("logs"))).toEqual([]);
+});

@@ -12,7 +12,7 @@ import { delay } from "@carillon/core/clock";
 import { invalid } from "@carillon/core/errors";
 import { isName } from "@carillon/core/limits";
 import { checkOptions } from "@carillon/core/suggest";
-import { Attempt } from "./attempt.ts";
+import { Attempt, type RunningAttempt } from "./attempt.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { grpcTransport } from "./grpc-transport.ts";
 import { LogBuffer } from "./log-buffer.ts";
@@ -29,6 +29,8 @@ import type {
 } from "./protocol.ts";
 import { durationMs, toRetryPolicy } from "./retry-options.ts";
 import type { AnyTask } from "./task.ts";
+import { ThreadAttempt } from "./thread-attempt.ts";
+import { Threads } from "./threads.ts";
 import { version } from "./version.ts";
 
 const LOG_FLUSH_MS = 200;
@@ -40,6 +42,8 @@ const PROGRESS_PERIOD_MS = 1_000;
 const PROGRESS_SOON_MS = 50;
 /** What a handler gets to stop after its signal fired because the worker leaves. */
 const STOP_GRACE_MS = 1_000;
+/** So many tasks are told that the event loop stood still. */
+const MAX_TOLD = 100;
 const MAX_CONCURRENCY = 10_000;
 
 export interface WorkerOptions {
@@ -59,6 +63,8 @@ export interface WorkerOptions {
   signals?: boolean;
   /** How long running tasks get to finish when the worker closes. Default `30s`. */
   drainTimeout?: string;
+  /** False: handlers that ask for a thread of their own run here all the same, as in tests with a clock of their own. Default true. */
+  threads?: boolean;
   /** How to reach a node; default gRPC. */
   transport?: WorkerTransport;
   clock?: Clock;
@@ -76,13 +82,14 @@ const knownOptions = Object.keys({
   name: true,
   signals: true,
   drainTimeout: true,
+  threads: true,
   transport: true,
   clock: true,
   random: true,
 } satisfies Record<keyof WorkerOptions, true>);
 
 interface Held {
-  attempt: Attempt;
+  attempt: RunningAttempt;
   /** From receiving it until its turn came: tasks of one message start one after the other. */
   waitedMs: number;
   startedAt: number;
@@ -101,6 +108,7 @@ export class Worker {
   readonly #drainTimeoutMs: number;
   readonly #connection: Connection;
 
+  readonly #threads: Threads | null;
   readonly #held = new Map<bigint, Held>();
   /** Ended since the last flush. */
   #ended: Held[] = [];
@@ -129,6 +137,7 @@ export class Worker {
     if (!Number.isInteger(this.#concurrency) || this.#concurrency < 1 || this.#concurrency > MAX_CONCURRENCY)
       throw invalid("/concurrency", "out_of_range", `concurrency is a whole number from 1 to ${MAX_CONCURRENCY}`);
     this.#clock = options.clock ?? processClock();
+    this.#threads = (options.threads ?? true) ? new Threads(this.#clock) : null;
     this.#signals = options.signals ?? true;
     this.#drainTimeoutMs = durationMs(options.drainTimeout ?? "30s", "/drainTimeout");
     const types = [...this.#definitions.values()];
@@ -210,6 +219,7 @@ export class Worker {
     this.#cancelLogFlush?.();
     this.#cancelProgress?.();
     this.#connection.stop();
+    await this.#threads?.close();
     await this.#running;
   }
 
@@ -239,6 +249,7 @@ export class Worker {
         this.#ended = [...this.#held.values()].filter(({ outcome }) => outcome !== null);
         this.#flush();
       },
+      stoodStill: (ms) => this.#tellStandstill(ms),
       received: (message) => {
         switch (message.kind) {
           case "tasks": {
@@ -268,18 +279,24 @@ export class Worker {
     if (earlier && earlier.attempt.task.token >= task.token) return;
     earlier?.attempt.stop("lease_lost");
     const definition = this.#definitions.get(task.type) ?? undeclared(task.type);
-    const attempt = new Attempt(task, definition, {
-      now: this.#now,
-      clock: this.#clock,
-      writeLog: this.#writeLog,
-      reportProgress: this.#reportProgress,
-    });
+    const attempt = this.#attempt(task, definition);
     const startedAt = this.#clock.monotonic();
     const held: Held = { attempt, waitedMs: startedAt - receivedAt, startedAt, endedAt: startedAt, outcome: null };
     this.#held.set(task.id, held);
     // Sent before the node knew that this worker leaves. Zero milliseconds say that it did not start.
     if (this.#draining) this.#report(held, { kind: "released" }, 0);
     else attempt.run((report) => this.#report(held, report));
+  }
+
+  #attempt(task: AssignedTask, definition: AnyTask): RunningAttempt {
+    const deps = {
+      now: this.#now,
+      clock: this.#clock,
+      writeLog: this.#writeLog,
+      reportProgress: this.#reportProgress,
+    };
+    if (definition.thread === undefined || !this.#threads) return new Attempt(task, definition, deps);
+    return new ThreadAttempt(task, { ...deps, module: String(definition.thread), threads: this.#threads });
   }
 
   #report(held: Held, report: AttemptReport, ranMs?: number): void {
@@ -336,6 +353,17 @@ export class Worker {
       this.#linesLeft = MAX_LINES;
       this.#flush();
     });
+  }
+
+  /** Those that run on the event loop: one of them may have kept it, and the others were kept waiting. */
+  #tellStandstill(ms: number): void {
+    const seconds = (ms / 1_000).toFixed(1);
+    const message = `The worker's event loop stood still for ${seconds} s, for a handler that blocks it or with the machine. A handler that blocks can run in a thread of its own (\`thread\`).`;
+    const here = this.#unfinished().filter(({ attempt }) => attempt instanceof Attempt);
+    for (const { attempt } of here.slice(0, MAX_TOLD)) {
+      const { id, token, attempt: number } = attempt.task;
+      this.#writeLog({ id, token, attempt: number, at: this.#now(), level: "warn", message });
+    }
   }
 
   readonly #reportProgress = (report: ReportedProgress): void => {

@@ -112,6 +112,7 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
   await engine.start();
   for (const loop of loops) loop.start();
   const worker = new Worker({
+    threads: false,
     tasks: options.tasks,
     name: "test-worker",
     concurrency: options.concurrency ?? 10,
