@@ -17,6 +17,7 @@ import { schedulesCommand } from "./commands/schedules.ts";
 import { serverCommand } from "./commands/server.ts";
 import { tasksCommand } from "./commands/tasks.ts";
 import { workerCommand } from "./commands/worker.ts";
+import { workersCommand } from "./commands/workers.ts";
 import { exitCodes } from "./exit.ts";
 import { address } from "./options.ts";
 import { printable } from "./output.ts";
@@ -44,6 +45,7 @@ export function createProgram(): Command {
     tasksCommand,
     schedulesCommand,
     operationsCommand,
+    workersCommand,
     cronCommand,
     importCommand,
     applyCommand,

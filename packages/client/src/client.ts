@@ -7,6 +7,7 @@ import { QueuesClient } from "./queues-client.ts";
 import { SchedulesClient } from "./schedules-client.ts";
 import { TasksClient } from "./tasks-client.ts";
 import type { Lateness, Stats } from "./types.ts";
+import { WorkersClient } from "./workers-client.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:7070";
 const READY_TIMEOUT_MS = 5_000;
@@ -29,6 +30,7 @@ export class Carillon {
   readonly calendars: CalendarsClient;
   readonly operations: OperationsClient;
   readonly queues: QueuesClient;
+  readonly workers: WorkersClient;
   readonly #http: HttpOptions;
 
   constructor(options: CarillonOptions = {}) {
@@ -49,6 +51,7 @@ export class Carillon {
     this.calendars = new CalendarsClient(this.#http);
     this.operations = new OperationsClient(this.#http);
     this.queues = new QueuesClient(this.#http);
+    this.workers = new WorkersClient(this.#http);
   }
 
   /** What waits and moves in all queues, how many nodes and workers there are, and what new time zone data changed. */

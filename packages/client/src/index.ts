@@ -27,12 +27,16 @@ export {
   task,
 } from "./task.ts";
 export {
+  type BroadcastOptions,
   type BulkAction,
   type BulkFilter,
   type CreateOptions,
+  type LogQuery,
+  type LogSearchQuery,
   TaskHandle,
   type TaskListQuery,
 } from "./tasks-client.ts";
 export type * from "./types.ts";
 export { version } from "./version.ts";
 export { Worker, type WorkerOptions } from "./worker.ts";
+export type { WorkerListQuery } from "./workers-client.ts";

@@ -51,6 +51,8 @@ export interface ScheduleTask {
   /** A task that has not started so long after it was due is skipped. */
   startWithin?: string;
   tags?: string[];
+  /** Only workers with all these labels run its tasks. */
+  requires?: Record<string, string>;
 }
 
 export interface ScheduleOptions<Payload = unknown> extends RuleOptions {

@@ -10,7 +10,8 @@ import { hostname } from "node:os";
 import type { AttemptReport, Clock } from "@carillon/core";
 import { delay } from "@carillon/core/clock";
 import { invalid } from "@carillon/core/errors";
-import { isName } from "@carillon/core/limits";
+import { labelValueProblem, WORKER_LABEL } from "@carillon/core/labels";
+import { isName, limits } from "@carillon/core/limits";
 import { checkOptions } from "@carillon/core/suggest";
 import { Attempt } from "./attempt.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
@@ -40,6 +41,7 @@ export interface WorkerOptions {
   concurrency?: number;
   /** Default: the queues of the definitions, and `default`. */
   queues?: readonly string[];
+  /** What is special about it, at most 64: tasks may require them. It also has the label `worker`, with its name. */
   labels?: Record<string, string>;
   /** Shown to people; default host name and process id. */
   name?: string;
@@ -119,6 +121,7 @@ export class Worker {
     const types = [...this.#definitions.values()];
     const queues = new Set(options.queues ?? ["default", ...types.flatMap(({ queue }) => queue ?? [])]);
     for (const queue of queues) checkName(queue, "/queues");
+    checkLabels(options.labels ?? {});
     this.#hello = {
       worker: this.name,
       version,
@@ -328,6 +331,19 @@ export class Worker {
 
 function checkName(text: string, pointer: string): void {
   if (!isName(text)) throw invalid(pointer, "invalid_name", `"${text}" is not a name`);
+}
+
+function checkLabels(labels: Record<string, string>): void {
+  const entries = Object.entries(labels);
+  if (entries.length > limits.labels)
+    throw invalid("/labels", "too_many", `a worker has at most ${limits.labels} labels`);
+  for (const [key, value] of entries) {
+    checkName(key, `/labels/${key}`);
+    const wrong = typeof value === "string" ? labelValueProblem(value) : "A label's value is text.";
+    if (wrong !== null) throw invalid(`/labels/${key}`, "invalid_label", wrong);
+    if (key === WORKER_LABEL)
+      throw invalid("/labels/worker", "reserved", "the label `worker` is the worker's name, which is given as `name`");
+  }
 }
 
 function byType(tasks: readonly AnyTask[]): Map<string, AnyTask> {

@@ -17,13 +17,14 @@ const indexRoute = createRoute({
 
 const Lateness = lazyPage(async () => (await import("./routes/lateness.tsx")).LatenessPage);
 const Failures = lazyPage(async () => (await import("./routes/failures.tsx")).FailuresPage);
+const Workers = lazyPage(async () => (await import("./routes/workers.tsx")).WorkersPage);
 const NewTask = lazyPage(async () => (await import("./routes/new-task.tsx")).NewTaskPage);
 const NewSchedule = lazyPage(async () => (await import("./routes/new-schedule.tsx")).NewSchedulePage);
 const EditSchedule = lazyPage(async () => (await import("./routes/edit-schedule.tsx")).EditSchedulePage);
 
 /** Forms come when they are asked for, at the latest: a click must not depend on a server that has gone away since. */
 export function preloadForms(): void {
-  for (const page of [NewTask, NewSchedule, EditSchedule, Failures, Lateness]) void page.preload();
+  for (const page of [NewTask, NewSchedule, EditSchedule, Failures, Workers, Lateness]) void page.preload();
 }
 
 const latenessRoute = createRoute({
@@ -37,6 +38,12 @@ const failuresRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/failures",
   component: Failures,
+});
+
+const workersRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/workers",
+  component: Workers,
 });
 
 // A schedule may be called "new", but no name begins with a dash.
@@ -67,6 +74,7 @@ export const router = createRouter({
     newScheduleRoute,
     editScheduleRoute,
     failuresRoute,
+    workersRoute,
     latenessRoute,
   ]),
   // Plain texts, so that an address can be read and written by hand: ?state=failed,retrying&q=invoice

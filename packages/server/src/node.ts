@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type AnyTask, Carillon, processClock, version, Worker } from "@carillon/client";
-import { CarillonError, checkOptions, invalid } from "@carillon/core";
+import { CarillonError, type Clock, checkOptions, invalid } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { createPostgresStore, migrate, type Store } from "@carillon/store";
 import { followDatabase } from "./clock.ts";
@@ -42,6 +42,8 @@ export interface NodeOptions {
   tasks?: readonly AnyTask[];
   /** How many of them at once. Default 10. */
   concurrency?: number;
+  /** What is special about this process, for tasks that require it. */
+  labels?: Record<string, string>;
   /** Default all. `["api"]` neither claims nor plans. */
   roles?: readonly Role[];
   /** Where to answer; false: nowhere, use `node.client`. Default 127.0.0.1, a free port. */
@@ -66,6 +68,7 @@ const knownOptions = Object.keys({
   postgresBin: true,
   tasks: true,
   concurrency: true,
+  labels: true,
   roles: true,
   listen: true,
   advertiseUrl: true,
@@ -131,6 +134,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     undo.push(async () => feed.close());
     const types = createDeclaredTypes({ store, clock });
     const draining = new AbortController();
+    let tellOfWorkers = () => {};
 
     const engine = createEngine({
       store,
@@ -146,6 +150,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       logRetentionMs: options.logRetention ?? 7 * DAY_MS,
       measureClock: () => clock.measure(),
       declareTypes: (namespace, declared) => types.declare(namespace, declared),
+      workersChanged: () => tellOfWorkers(),
       noticeZoneChanges: (schedules) => {
         for (const { name, namespace, paused } of schedules)
           feed.scheduleChanged(name, namespace, paused ? "paused" : "active");
@@ -196,6 +201,8 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
           onError: (loop, error) => log.warn({ error, loop }, "a round failed"),
         }),
     );
+    const figures = loops.find(({ name }) => name === "figures")!;
+    tellOfWorkers = together(clock, () => figures.wake());
     const stopLoops = () => Promise.all(loops.map((loop) => loop.stop()));
     await engine.start();
     undo.push(() => engine.stop());
@@ -216,6 +223,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
           tasks: options.tasks,
           name: `${name.replaceAll(/[^A-Za-z0-9._-]/g, "-")}-own`,
           concurrency: options.concurrency ?? 10,
+          labels: options.labels ?? {},
           transport: directTransport(engine.dispatcher, DEFAULT_NAMESPACE),
           clock,
         })
@@ -288,6 +296,21 @@ function workerSlots(workers: { queues: string[]; slots: number; busy: number }[
       { queue, state: "free" as const, count: Math.max(0, slots - busy) },
     ]),
   );
+}
+
+/** Others learn of workers who come together at once, and of one who comes alone soon. */
+const TELL_AFTER_MS = 200;
+
+function together(clock: Clock, call: () => void): () => void {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    clock.after(TELL_AFTER_MS, () => {
+      waiting = false;
+      call();
+    });
+  };
 }
 
 function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {

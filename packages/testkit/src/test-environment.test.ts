@@ -50,6 +50,21 @@ test("a failing task is retried when it said, and its attempts can be read", asy
   expect(await handle.get()).toMatchObject({ state: "succeeded", result: "done", attempt: 3 });
 });
 
+test("a task that requires labels runs where they are, and a broadcast once on every worker", async () => {
+  const report = task("report", { run: () => "done" });
+  await using env = await createTestEnvironment({ tasks: [report], labels: { region: "eu" } });
+  const here = await env.client.tasks.create(report, null, { requires: { region: "eu" } });
+  const elsewhere = await env.client.tasks.create(report, null, { requires: { region: "us" } });
+  const { tag, tasks } = await env.client.tasks.broadcast(report);
+  await env.advance("2m");
+  expect(await here.result()).toBe("done");
+  expect(await elsewhere.get()).toMatchObject({ state: "queued", requires: { region: "us" } });
+  expect((await env.client.tasks.explain(elsewhere.id)).summary).toContain("has the label region=us");
+  expect(tasks).toEqual([{ id: expect.any(String), worker: "test-worker" }]);
+  expect(await env.tasks({ tag })).toMatchObject([{ id: tasks[0]!.id, state: "succeeded", worker: "test-worker" }]);
+  expect((await env.client.workers.list()).items).toMatchObject([{ name: "test-worker", labels: { region: "eu" } }]);
+});
+
 test("a handler can create further tasks", async () => {
   const child = task("child", { run: async (n: number) => n + 1 });
   const parent = task("parent", {

@@ -4,7 +4,7 @@ import { type OverlapPolicy, overlapPolicies } from "@carillon/core/overlap";
 import { type Command, Option } from "commander";
 import { connect } from "../connect.ts";
 import { readPayload } from "../input.ts";
-import { collect, duration, wholeNumber } from "../options.ts";
+import { collect, duration, labels, wholeNumber } from "../options.ts";
 import { type Column, print, printRecord, printRows, say } from "../output.ts";
 import { printPreview } from "../print-preview.ts";
 import { operationEnd } from "./operations.ts";
@@ -27,6 +27,7 @@ interface PutFlags extends RuleFlags {
   queue?: string;
   priority?: number;
   startWithin?: string;
+  requires?: Record<string, string>;
   overlap?: OverlapPolicy;
   pauseAfterFailures?: number;
 }
@@ -41,6 +42,7 @@ export function schedulesCommand(program: Command): void {
     .option("--queue <name>", "where the tasks wait")
     .option("--priority <n>", "1 urgent to 9 idle", wholeNumber(1, 9))
     .option("--start-within <duration>", "skip a task that has not started so long after it was due", duration)
+    .option("--requires <key=value,...>", "only workers with these labels run its tasks", labels)
     .addOption(
       new Option(
         "--overlap <policy>",
@@ -246,6 +248,7 @@ function definition({
   queue,
   priority,
   startWithin,
+  requires,
   overlap,
   pauseAfterFailures,
   ...flags
@@ -260,6 +263,7 @@ function definition({
       ...(queue === undefined ? {} : { queue }),
       ...(priority === undefined ? {} : { priority }),
       ...(startWithin === undefined ? {} : { startWithin }),
+      ...(requires === undefined ? {} : { requires }),
     },
   };
 }

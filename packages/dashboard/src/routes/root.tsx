@@ -44,9 +44,9 @@ function Frame() {
       </aside>
       <div className="flex min-w-0 flex-col">
         <header className="sticky top-0 z-30 flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-line bg-canvas px-4 py-2 sm:px-6 lg:h-13">
-          <div className="flex items-center gap-3 lg:hidden">
+          <div className="flex min-w-0 items-center gap-3 lg:hidden">
             <Brand compact />
-            <Navigation className="flex-row" />
+            <Navigation className="flex-row flex-wrap" />
           </div>
           <div className="order-1 ml-auto flex items-center gap-2 sm:order-2 sm:ml-0">
             <ThemeSwitch />
@@ -83,6 +83,7 @@ function Navigation({ className }: { className: string }) {
       <NavigationLink to="/tasks" icon="tasks" label="Tasks" />
       <NavigationLink to="/schedules" icon="schedules" label="Schedules" />
       <NavigationLink to="/failures" icon="failed" label="Failures" />
+      <NavigationLink to="/workers" icon="workers" label="Workers" />
       <NavigationLink to="/lateness" icon="lateness" label="Lateness" />
     </nav>
   );
@@ -93,7 +94,7 @@ function NavigationLink({
   icon,
   label,
 }: {
-  to: "/tasks" | "/schedules" | "/failures" | "/lateness";
+  to: "/tasks" | "/schedules" | "/failures" | "/workers" | "/lateness";
   icon: IconName;
   label: string;
 }) {

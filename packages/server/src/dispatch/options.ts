@@ -45,6 +45,8 @@ export interface DispatcherOptions {
   peers: () => string[];
   /** A task of this schedule is final. */
   scheduledEnded?: (schedule: Id) => void;
+  /** A worker came or went. */
+  workersChanged?: () => void;
   /** Keeps what a worker declares. Left out: in the store, and other nodes are told. */
   declareTypes?: (namespace: string, types: TypeDeclaration[]) => Promise<void>;
 }

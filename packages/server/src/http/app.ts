@@ -23,12 +23,14 @@ import { eventRoutes } from "./routes/events.ts";
 import { failureRoutes } from "./routes/failures.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { latenessRoutes } from "./routes/lateness.ts";
+import { logRoutes } from "./routes/logs.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { outlookRoutes } from "./routes/outlook.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { statsRoutes } from "./routes/stats.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { typeRoutes } from "./routes/types.ts";
+import { workerRoutes } from "./routes/workers.ts";
 import { createEventStreams } from "./sse.ts";
 
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -106,9 +108,11 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
     calendarRoutes(api, routes);
     operationRoutes(api, routes);
     failureRoutes(api, routes);
+    logRoutes(api, routes);
     latenessRoutes(api, routes);
     statsRoutes(api, routes);
     typeRoutes(api, routes);
+    workerRoutes(api, routes);
     eventRoutes(api, routes);
     healthRoutes(api, routes);
     docsRoutes(root);

@@ -21,6 +21,7 @@ export function openApiDocument(version: string): NonNullable<FastifyDynamicSwag
       { name: "calendars", description: "Named days and hours that schedules exclude." },
       { name: "operations", description: "What goes on in the background, with its progress." },
       { name: "queues", description: "The named lines that workers pull from." },
+      { name: "workers", description: "The processes that run tasks." },
       { name: "types", description: "What workers declared that they run." },
       { name: "events", description: "What changes, for screens." },
       { name: "health", description: "For probes and monitoring." },

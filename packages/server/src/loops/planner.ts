@@ -223,7 +223,7 @@ function fireTask(
   declaration: TypeDeclaration | null,
   { id, fireAt, dueAt, caughtUp }: { id: bigint; fireAt: number; dueAt: number; caughtUp: boolean },
 ): NewTask {
-  const { type, payload, queue, priority, retry, timeoutMs, startWithinMs, tags } = schedule.definition.task;
+  const { type, payload, queue, priority, retry, timeoutMs, startWithinMs, tags, requires } = schedule.definition.task;
   return {
     id,
     namespace: schedule.namespace,
@@ -238,6 +238,7 @@ function fireTask(
     uniqueKey: null,
     tags,
     replayOf: null,
+    ...(requires === undefined ? {} : { requires }),
     ...(schedule.definition.overlap === "allow" ? {} : { gateId: schedule.id }),
   };
 }

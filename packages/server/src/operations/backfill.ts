@@ -13,12 +13,12 @@ import {
 } from "@carillon/core";
 import type { BackfillPage, NewTask, OperationRecord, ScheduleSummary } from "@carillon/store";
 import type { Backfill } from "../http/schemas/operations.ts";
-import { settle } from "./new-task.ts";
+import { requiring, settle } from "./new-task.ts";
 
 /** Kept with the operation: later changes of the schedule, of its calendars and of what workers declare leave it as it is. */
 export interface BackfillRequest extends Range {
   version: number;
-  task: Pick<NewTask, "type" | "queue" | "priority" | "payload" | "tags"> & { policy: TaskPolicy };
+  task: Pick<NewTask, "type" | "queue" | "priority" | "payload" | "tags" | "requires"> & { policy: TaskPolicy };
 }
 
 export function toBackfillRequest(
@@ -26,8 +26,8 @@ export function toBackfillRequest(
   { from, to }: Backfill,
   declared: Parameters<typeof settle>[1],
 ): BackfillRequest {
-  const { type, priority, payload, tags } = definition.task;
-  const task = { type, ...settle(definition.task, declared), priority, payload, tags };
+  const { type, priority, payload, tags, requires } = definition.task;
+  const task = { type, ...settle(definition.task, declared), priority, payload, tags, ...requiring(requires) };
   return { rule: definition.rule, calendars, from, to, version, task };
 }
 

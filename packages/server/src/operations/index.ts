@@ -1,5 +1,6 @@
+export { broadcastTask } from "./broadcast.ts";
 export { deleteCalendar, foreseeCalendar, getCalendar, listCalendars, putCalendar } from "./calendars.ts";
-export type { Deps, Idempotency, LaneName, Log, TaskDispatcher } from "./deps.ts";
+export type { Deps, Idempotency, Log, TaskDispatcher } from "./deps.ts";
 export { explainSchedule } from "./explain-schedule.ts";
 export { explainTask } from "./explain-task.ts";
 export { listFailures } from "./failures.ts";
@@ -10,6 +11,8 @@ export { backfillSchedule, bulkTasks, cancelOperation, getOperation, listOperati
 export { scheduleLoad } from "./schedule-load.ts";
 export { getScheduleStats } from "./schedule-stats.ts";
 export * from "./schedules.ts";
+export { searchLogs } from "./search-logs.ts";
 export { getQueueStats, getStats } from "./stats.ts";
 export * from "./tasks.ts";
 export { createDeclaredTypes, type DeclaredTypes } from "./types.ts";
+export { listWorkers } from "./workers.ts";

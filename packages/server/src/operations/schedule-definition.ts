@@ -15,7 +15,7 @@ import {
 } from "@carillon/core";
 import type { ScheduleDefinition } from "@carillon/store";
 import type { PutSchedule, RuleInput } from "../http/schemas/schedules.ts";
-import { completeRetry, DEFAULT_PRIORITY, defaultPolicyOf } from "./new-task.ts";
+import { completeRetry, DEFAULT_PRIORITY, defaultPolicyOf, requiring } from "./new-task.ts";
 
 export const defaultCatchUp: ScheduleDefinition["catchUp"] = { policy: "last", windowMs: 86_400_000, limit: 100 };
 
@@ -105,6 +105,7 @@ export function toDefinition(input: PutSchedule, name: string): ScheduleDefiniti
       timeoutMs: task.timeout ?? null,
       ...(task.startWithin === undefined ? {} : { startWithinMs: task.startWithin }),
       tags: task.tags ?? [],
+      ...requiring(task.requires),
     },
   };
 }
@@ -147,6 +148,7 @@ export function toPutBody({
       timeout: task.timeoutMs === null ? null : formatDuration(task.timeoutMs),
       startWithin: task.startWithinMs === undefined ? null : formatDuration(task.startWithinMs),
       tags: task.tags,
+      requires: task.requires ?? {},
     }),
   });
 }

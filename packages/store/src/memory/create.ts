@@ -1,5 +1,13 @@
-import type { Id } from "@carillon/core";
-import { type ClaimedTask, type CreateAnswer, type CreateOptions, type NewTask, uniquePolicyOf } from "../store.ts";
+import { type Id, labelsText, limits } from "@carillon/core";
+import { tooManyKinds } from "../requires-kinds.ts";
+import {
+  type ClaimedTask,
+  type CreateAnswer,
+  type CreateOptions,
+  laneKey,
+  type NewTask,
+  uniquePolicyOf,
+} from "../store.ts";
 import { isLive, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
 import { changeTask, claimTask, dueAnew, insertTask } from "./rows.ts";
 
@@ -12,6 +20,7 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
       return { kind: "replayed", response: earlier.response };
     }
   }
+  admitKinds(database, tasks);
   for (const task of tasks) {
     const holder = keyHolder(database, task);
     if (!holder) continue;
@@ -47,6 +56,20 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
     database.idempotency.set(nameKey(idempotency.namespace, idempotency.key), { requestHash, response, expiresAt });
   }
   return { kind: "created", tasks: answers, claimed };
+}
+
+function admitKinds(database: MemoryDatabase, tasks: NewTask[]): void {
+  const fresh = new Map<string, NewTask>();
+  for (const task of tasks) {
+    const key = laneKey(task);
+    if (labelsText(task.requires) !== "" && !database.lanesByName.has(key)) fresh.set(key, task);
+  }
+  for (const { namespace } of fresh.values()) {
+    const kinds = [...database.lanes, ...fresh.values()].filter(
+      (lane) => lane.namespace === namespace && lane.requires,
+    );
+    if (kinds.length > limits.requiresKinds) throw tooManyKinds(namespace);
+  }
 }
 
 function keyHolder(database: MemoryDatabase, task: NewTask): TaskRow | null {

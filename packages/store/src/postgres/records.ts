@@ -40,6 +40,7 @@ const columns = {
   uniqueKey: "t.unique_key",
   tags: "t.tags",
   replayOf: "t.extra ->> 'replayOf'",
+  requires: "lane.requires",
   worker: "t.worker",
   cancelRequestedAt: ms("t.cancel_at"),
   attempts: "t.attempts",
@@ -65,6 +66,7 @@ interface Texts {
   policy: string;
   tags: string[] | null;
   replayOf: string | null;
+  requires: string;
   attempts: string | null;
 }
 type Fields = Texts & Omit<TaskRecord, keyof Texts> & { node: string | null };
@@ -78,6 +80,7 @@ export function toRecord(row: unknown[]): TaskRecord {
     policy: JSON.parse(fields.policy),
     tags: fields.tags ?? [],
     replayOf: fields.replayOf === null ? null : BigInt(fields.replayOf),
+    requires: JSON.parse(fields.requires),
     attempts: fields.attempts === null ? [] : JSON.parse(fields.attempts),
   };
   const last = finalAttempt(record, node);

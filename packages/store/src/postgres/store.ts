@@ -4,6 +4,7 @@ import { stepBackfills } from "./backfill.ts";
 import { deleteCalendar, putCalendar } from "./calendar-edits.ts";
 import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { claim, nextDue } from "./claim.ts";
+import { connectedWorkers, recordWorkers } from "./connected-workers.ts";
 import type { ConnectionTarget } from "./connection.ts";
 import { createCreateTasks } from "./create.ts";
 import { openPools } from "./db.ts";
@@ -32,6 +33,7 @@ import { cancelTask, deleteTask, patchTask, retryTask, runTaskNow } from "./peop
 import { planSchedules } from "./plan.ts";
 import { getTask } from "./records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
+import { searchLogs } from "./search-logs.ts";
 import { closeSession, markSessionDead, openSession, renewSession, sessionStarted, sessions } from "./sessions.ts";
 import { skipUnstarted } from "./start-within.ts";
 import type { Timers } from "./timers.ts";
@@ -98,6 +100,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     listTasks: (namespace, query) => listTasks(reads, namespace, query),
     countTasks: (namespace, query) => countTasks(reads, namespace, query),
     taskLogs: (namespace, id, query) => taskLogs(reads, namespace, id, query),
+    searchLogs: (ids, query) => searchLogs(reads, ids, query),
     cancelTask: (namespace, id, request) => cancelTask(control, namespace, id, request),
     patchTask: (namespace, id, patch, now) => patchTask(control, namespace, id, patch, now),
     retryTask: (namespace, id, now) => retryTask(control, namespace, id, now),
@@ -141,6 +144,8 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     created: (request) => created(reads, catalog, request),
     recordFigures: (session, figures) => recordFigures(pools.sessions, session, figures),
     nodeFigures: () => nodeFigures(reads),
+    recordWorkers: (session, workers) => recordWorkers(pools.sessions, session, workers),
+    connectedWorkers: (namespace) => connectedWorkers(reads, namespace),
     maintain: (request) => maintain(pools, request),
     vacuum: () => vacuum.run(),
 

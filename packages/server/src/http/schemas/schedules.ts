@@ -17,6 +17,8 @@ import {
   publicState,
   queryText,
   reason,
+  requires,
+  requiresAnswer,
   retry,
   retryAnswer,
   startWithin,
@@ -134,6 +136,7 @@ const scheduledTask = z
     timeout: timeout.optional(),
     startWithin: startWithin.optional(),
     tags: tags.optional(),
+    requires: requires.optional(),
   })
   .superRefine(checkBuiltinPayload);
 
@@ -279,7 +282,7 @@ export const scheduleAnswer = z
       finishWithin: z.null(),
       concurrencyKey: z.null(),
       tags: z.array(z.string()),
-      requires: z.strictObject({}),
+      requires: requiresAnswer,
     }),
     overlap: z.enum(overlapPolicies),
     pauseAfterFailures: z.int().nullable(),

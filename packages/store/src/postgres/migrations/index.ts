@@ -352,4 +352,11 @@ drop index schedule_planned;
 create index schedule_planned on schedule (planned_until) where deleted_at is null or past <> '[]';
 `,
   },
+  {
+    version: 14,
+    name: "workers",
+    text: `-- Which workers are connected to the node, as it said last: {"kinds": [...], "workers": [...]}. Apart from figures, since it may be large.
+alter table session add column workers jsonb;
+`,
+  },
 ];

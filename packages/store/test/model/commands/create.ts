@@ -22,6 +22,14 @@ const task = (uniqueKey: fc.Arbitrary<string | null>): fc.Arbitrary<TaskGiven> =
     payload,
     uniqueKey,
     tags: fc.subarray(["red", "blue"]),
+    requires: fc.constantFrom(
+      {},
+      {},
+      {},
+      { region: "eu" },
+      { region: "eu", gpu: "a100" },
+      { gpu: "a100", region: "eu" },
+    ),
   });
 
 const withoutKey = task(fc.constant(null));
