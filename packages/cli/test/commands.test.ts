@@ -89,6 +89,21 @@ test("a task goes to the worker that it requires, and a broadcast to every one, 
   });
 });
 
+test("a worker hands tasks of one type to one call, each with its own result, and their log is searched", async () => {
+  const { tasks } = new Carillon({ url: node.url });
+  const retry = { maxAttempts: 1 };
+  const sent = ["good", "bad", "good"].map((payload) => ({ payload, retry, tags: ["three"] }));
+  const made = await tasks.createMany("together", sent);
+  const ended = await Promise.all(made.map(({ id }) => tasks.wait(id, { timeout: "30s" })));
+  expect(ended).toMatchObject([
+    { state: "succeeded", result: { of: 3 } },
+    { state: "failed", error: { message: "no" } },
+    { state: "succeeded", result: { of: 3 } },
+  ]);
+  const found = await json(["tasks", "search-logs", "of three", "--level", "warn", "--tag", "three", "--limit", "2"]);
+  expect(found.map(({ message }) => message)).toEqual(["one of three", "one of three"]);
+});
+
 test("a payload comes from standard input, and a delay is kept", async () => {
   const task = await one(["tasks", "create", "greet", "-", "--delay", "10m", "--priority", "2"], '{"name":"Bob"}');
   expect(task).toMatchObject({ state: "scheduled", payload: { name: "Bob" }, priority: 2 });

@@ -1,4 +1,5 @@
 export { CarillonError, type ErrorCode, type FieldError } from "@carillon/core/errors";
+export type { BatchOptions } from "./batch.ts";
 export { noop, sleep } from "./builtin.ts";
 export type { CalendarListQuery, CalendarOptions } from "./calendars-client.ts";
 export { Carillon, type CarillonOptions } from "./client.ts";
@@ -19,6 +20,7 @@ export type {
 } from "./schedules-client.ts";
 export {
   type AnyTask,
+  type BatchTaskOptions,
   type StandardSchema,
   type TaskContext,
   type TaskDefinition,

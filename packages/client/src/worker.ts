@@ -14,6 +14,7 @@ import { labelValueProblem, WORKER_LABEL } from "@carillon/core/labels";
 import { isName, limits } from "@carillon/core/limits";
 import { checkOptions } from "@carillon/core/suggest";
 import { Attempt } from "./attempt.ts";
+import { collecting } from "./batch.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { grpcTransport } from "./grpc-transport.ts";
 import { LogBuffer } from "./log-buffer.ts";
@@ -111,11 +112,17 @@ export class Worker {
     this.name =
       options.name ?? `${hostname().replaceAll(/[^A-Za-z0-9._-]/g, "-")}-${process.pid}-${randomUUID().slice(0, 4)}`;
     checkName(this.name, "/name");
-    this.#definitions = byType(options.tasks);
+    const isFull = () => this.#held.size >= this.#concurrency;
+    const clock = options.clock ?? processClock();
+    const tasks = options.tasks.map((definition) => {
+      const { runMany, batch } = definition;
+      return runMany && batch ? collecting({ ...definition, runMany, batch }, { clock, isFull }) : definition;
+    });
+    this.#definitions = byType(tasks);
     this.#concurrency = options.concurrency ?? 10;
     if (!Number.isInteger(this.#concurrency) || this.#concurrency < 1 || this.#concurrency > MAX_CONCURRENCY)
       throw invalid("/concurrency", "out_of_range", `concurrency is a whole number from 1 to ${MAX_CONCURRENCY}`);
-    this.#clock = options.clock ?? processClock();
+    this.#clock = clock;
     this.#signals = options.signals ?? true;
     this.#drainTimeoutMs = durationMs(options.drainTimeout ?? "30s", "/drainTimeout");
     const types = [...this.#definitions.values()];

@@ -65,6 +65,35 @@ test("a task that requires labels runs where they are, and a broadcast once on e
   expect((await env.client.workers.list()).items).toMatchObject([{ name: "test-worker", labels: { region: "eu" } }]);
 });
 
+test("tasks of one type are handed to one call, and their logs can be searched", async () => {
+  const calls: number[] = [];
+  const load = task("load", {
+    batch: { size: 3, wait: "1s" },
+    retry: { maxAttempts: 1 },
+    runMany: (rows: number[], contexts) => {
+      calls.push(rows.length);
+      for (const [index, { log }] of contexts.entries()) log.info(`row ${rows[index]}`);
+      return rows.map((row) => (row === 2 ? new Error("twice") : row * 10));
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [load] });
+  const made = await env.client.tasks.createMany(
+    load,
+    [1, 2, 3, 4].map((payload) => ({ payload })),
+  );
+  await env.advance("5s");
+  expect(calls).toEqual([3, 1]);
+  const ended = await Promise.all(made.map(({ id }) => env.client.tasks.get(id)));
+  expect(ended.map(({ state, result }) => [state, result])).toEqual([
+    ["succeeded", 10],
+    ["failed", null],
+    ["succeeded", 30],
+    ["succeeded", 40],
+  ]);
+  const { items } = await env.client.tasks.searchLogs({ q: "ROW 3", type: "load" });
+  expect(items).toMatchObject([{ message: "row 3", task: { id: made[2]!.id } }]);
+});
+
 test("a handler can create further tasks", async () => {
   const child = task("child", { run: async (n: number) => n + 1 });
   const parent = task("parent", {
