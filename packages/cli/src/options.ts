@@ -32,6 +32,17 @@ export function list(text: string, earlier: string[] = []): string[] {
   return [...earlier, ...text.split(",").map((item) => item.trim())].filter((item) => item !== "");
 }
 
+/** `key=value`, several between commas or by repeating it. */
+export function labels(text: string, earlier: Record<string, string> = {}): Record<string, string> {
+  const given = text.split(",").map((pair): [string, string] => {
+    const at = pair.indexOf("=");
+    const [key, value] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+    if (at < 1 || !isName(key)) throw new InvalidArgumentError("Give key=value, several between commas.");
+    return [key, value];
+  });
+  return { ...earlier, ...Object.fromEntries(given) };
+}
+
 export function address(text: string, earlier: string[] = []): string[] {
   const protocol = URL.canParse(text) ? new URL(text).protocol : null;
   if (protocol !== "http:" && protocol !== "https:") {

@@ -41,7 +41,7 @@ test.each([
   [["events", "--topics", "weather"], 'no topic "weather"'],
   [["worker"], "nothing to run"],
   [["worker", "no-such-tasks.js"], "no-such-tasks.js does not exist"],
-  [["worker", "--labels", "gpu", "--allow-command", "/bin/sh"], "give key=value"],
+  [["worker", "--labels", "gpu", "--allow-command", "/bin/sh"], "Give key=value"],
   [["worker", "--allow-command", "/bin/date", "--allow-env", "TZ=UTC"], "--allow-env TZ=UTC: give the name"],
   [["worker", "--name", "two words", "--allow-command", "/bin/sh"], "A letter or digit"],
   [["import", "crontab", "no-such-file"], "does not exist"],

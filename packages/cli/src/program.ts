@@ -18,6 +18,7 @@ import { schedulesCommand } from "./commands/schedules.ts";
 import { serverCommand } from "./commands/server.ts";
 import { tasksCommand } from "./commands/tasks.ts";
 import { workerCommand } from "./commands/worker.ts";
+import { workersCommand } from "./commands/workers.ts";
 import { exitCodes } from "./exit.ts";
 import { address } from "./options.ts";
 import { printable } from "./output.ts";
@@ -46,6 +47,7 @@ export function createProgram(): Command {
     schedulesCommand,
     queuesCommand,
     operationsCommand,
+    workersCommand,
     cronCommand,
     importCommand,
     applyCommand,

@@ -50,9 +50,12 @@ test("a task is created, waited for, shown, and its log lines printed", async ()
   const [shown, plain, logs, waited] = await Promise.all([
     one(["tasks", "get", id!]),
     run(["tasks", "get", id!]),
-    run(["tasks", "logs", id!, "--follow"]),
+    run(["tasks", "logs", id!, "--follow", "--level", "info", "--q", "ada"]),
     one(["tasks", "wait", id!]),
   ]);
+  expect(await run(["tasks", "logs", id!, "--level", "warn"])).toMatchObject({ code: 0, stdout: "" });
+  const found = await json(["tasks", "search-logs", "greeting ada", "--tag", "first"]);
+  expect(found).toMatchObject([{ task: { id, type: "greet" }, message: "greeting Ada" }]);
   expect(shown).toMatchObject({
     id,
     type: "greet",
@@ -65,6 +68,40 @@ test("a task is created, waited for, shown, and its log lines printed", async ()
   expect(plain.stdout).toContain('result\t{"text":"Hello, Ada!"}\n');
   expect(logs.stdout).toMatch(/^\d{4}-\S+Z {2}info {3}greeting Ada\n$/);
   expect(waited).toMatchObject({ id, state: "succeeded" });
+});
+
+test("a task goes to the worker that it requires, and a broadcast to every one, with a result each", async () => {
+  const sent = await run(["tasks", "create", "greet", '{"name":"Ada"}', "--requires", `worker=${ran}`, "--wait"]);
+  expect(sent).toMatchObject({ code: 0, stdout: '{"text":"Hello, Ada!"}\n' });
+  const workers = await json(["workers", "ls"]);
+  expect(workers.map(({ name }) => name)).toContain(ran);
+  const [ended, ...others] = await json(["tasks", "broadcast", "greet", '{"name":"Eve"}', "--tag", "all", "--wait"]);
+  expect(others).toEqual([]);
+  expect(ended).toMatchObject({
+    requiredWorker: ran,
+    state: "succeeded",
+    requires: { worker: ran },
+    result: { text: "Hello, Eve!" },
+  });
+  expect(await run(["tasks", "broadcast", "greet", "--requires", "region=mars"])).toMatchObject({
+    code: 0,
+    stdout: "",
+  });
+});
+
+test("a worker hands tasks of one type to one call, each with its own result, and their log is searched", async () => {
+  const { tasks } = new Carillon({ url: node.url });
+  const retry = { maxAttempts: 1 };
+  const sent = ["good", "bad", "good"].map((payload) => ({ payload, retry, tags: ["three"] }));
+  const made = await tasks.createMany("together", sent);
+  const ended = await Promise.all(made.map(({ id }) => tasks.wait(id, { timeout: "30s" })));
+  expect(ended).toMatchObject([
+    { state: "succeeded", result: { of: 3 } },
+    { state: "failed", error: { message: "no" } },
+    { state: "succeeded", result: { of: 3 } },
+  ]);
+  const found = await json(["tasks", "search-logs", "of three", "--level", "warn", "--tag", "three", "--limit", "2"]);
+  expect(found.map(({ message }) => message)).toEqual(["one of three", "one of three"]);
 });
 
 test("a payload comes from standard input, and a delay is kept", async () => {

@@ -8,6 +8,7 @@ import { SchedulesClient } from "./schedules-client.ts";
 import { TargetsClient } from "./targets-client.ts";
 import { TasksClient } from "./tasks-client.ts";
 import type { Lateness, Stats } from "./types.ts";
+import { WorkersClient } from "./workers-client.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:7070";
 const READY_TIMEOUT_MS = 5_000;
@@ -31,6 +32,7 @@ export class Carillon {
   readonly targets: TargetsClient;
   readonly operations: OperationsClient;
   readonly queues: QueuesClient;
+  readonly workers: WorkersClient;
   readonly #http: HttpOptions;
 
   constructor(options: CarillonOptions = {}) {
@@ -52,6 +54,7 @@ export class Carillon {
     this.targets = new TargetsClient(this.#http);
     this.operations = new OperationsClient(this.#http);
     this.queues = new QueuesClient(this.#http);
+    this.workers = new WorkersClient(this.#http);
   }
 
   /** What waits and moves in all queues, how many nodes and workers there are, and what new time zone data changed. */

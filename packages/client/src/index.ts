@@ -1,4 +1,5 @@
 export { CarillonError, type ErrorCode, type FieldError } from "@carillon/core/errors";
+export type { BatchOptions } from "./batch.ts";
 export { noop, sleep } from "./builtin.ts";
 export type { CalendarListQuery, CalendarOptions } from "./calendars-client.ts";
 export { Carillon, type CarillonOptions } from "./client.ts";
@@ -20,6 +21,7 @@ export type {
 } from "./schedules-client.ts";
 export {
   type AnyTask,
+  type BatchTaskOptions,
   type StandardSchema,
   type TaskContext,
   type TaskDefinition,
@@ -28,12 +30,16 @@ export {
   task,
 } from "./task.ts";
 export {
+  type BroadcastOptions,
   type BulkAction,
   type BulkFilter,
   type CreateOptions,
+  type LogQuery,
+  type LogSearchQuery,
   TaskHandle,
   type TaskListQuery,
 } from "./tasks-client.ts";
 export type * from "./types.ts";
 export { version } from "./version.ts";
 export { Worker, type WorkerOptions } from "./worker.ts";
+export type { WorkerListQuery } from "./workers-client.ts";

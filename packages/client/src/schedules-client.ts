@@ -55,6 +55,8 @@ export interface ScheduleTask {
   /** Its queue may limit how many tasks of one key run at once, and how many start. */
   concurrencyKey?: string;
   tags?: string[];
+  /** Only workers with all these labels run its tasks. */
+  requires?: Record<string, string>;
 }
 
 export interface ScheduleOptions<Payload = unknown> extends RuleOptions {

@@ -1,6 +1,7 @@
 /** A task type: its name, how it is tried, what its payload looks like, and the code that runs it. */
 import { CarillonError, invalid } from "@carillon/core/errors";
 import { isName } from "@carillon/core/limits";
+import { type BatchOptions, checkBatch, runAlone } from "./batch.ts";
 import type { RetryOptions } from "./retry-options.ts";
 
 /** Any Standard Schema (zod, valibot, arktype …): https://standardschema.dev, version 1. */
@@ -54,7 +55,7 @@ export interface TaskContext {
   signal: AbortSignal;
 }
 
-export interface TaskOptions<Payload, Result> {
+interface TypeOptions<Payload> {
   /** Checked when a task is created through this definition and again before it runs. */
   schema?: StandardSchema<Payload>;
   /** Default `default`. */
@@ -69,12 +70,30 @@ export interface TaskOptions<Payload, Result> {
    * thread. Default: on the worker's own event loop, as the others.
    */
   thread?: string | URL;
+}
+
+export interface TaskOptions<Payload, Result> extends TypeOptions<Payload> {
   /** Returns the result (JSON). Throwing fails the attempt; see `RetryAfter`, `Snooze`, `Fatal`, `Discard`. */
   run: (payload: Payload, context: TaskContext) => Result | Promise<Result>;
 }
 
+export interface BatchTaskOptions<Payload, Result> extends TypeOptions<Payload> {
+  batch: BatchOptions;
+  /**
+   * Returns an outcome for each task, in their order: its result (JSON), or an error that fails this one alone (`RetryAfter`, `Snooze`,
+   * `Fatal`, `Discard` say how). Throwing fails them all. Each context has the signal of its task.
+   */
+  runMany: (
+    payloads: Payload[],
+    contexts: TaskContext[],
+  ) => readonly (Result | Error)[] | Promise<readonly (Result | Error)[]>;
+}
+
 export interface TaskDefinition<Payload = unknown, Result = unknown> extends TaskOptions<Payload, Result> {
   readonly type: string;
+  /** Of a type whose tasks are handed to one call; `run` then takes one by itself. */
+  readonly batch?: BatchOptions;
+  readonly runMany?: BatchTaskOptions<Payload, Result>["runMany"];
 }
 
 /** Definitions of any payload and result, as a worker takes them. */
@@ -83,11 +102,19 @@ export type AnyTask = TaskDefinition<any, any>;
 
 export function task<Payload = unknown, Result = unknown>(
   type: string,
+  options: BatchTaskOptions<Payload, Result>,
+): TaskDefinition<Payload, Exclude<Awaited<Result>, Error>>;
+export function task<Payload = unknown, Result = unknown>(
+  type: string,
   options: TaskOptions<Payload, Result>,
-): TaskDefinition<Payload, Awaited<Result>> {
+): TaskDefinition<Payload, Awaited<Result>>;
+// biome-ignore lint/suspicious/noExplicitAny: as `AnyTask`, for which the two above vouch
+export function task(type: string, options: TaskOptions<any, any> | BatchTaskOptions<any, any>): AnyTask {
   if (!isName(type))
     throw invalid("/type", "invalid_name", `"${type}" is not a name: letters, digits, dots, dashes, underscores`);
-  return { type, ...options } as TaskDefinition<Payload, Awaited<Result>>;
+  if (!("runMany" in options)) return { type, ...options };
+  checkBatch(options.batch);
+  return { type, ...options, run: runAlone(options.runMany) };
 }
 
 /** The payload as the schema gives it back; `invalid_request` with a pointer below `at` for each issue when it does not fit. */

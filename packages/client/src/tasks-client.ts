@@ -9,8 +9,10 @@ import { durationMs, type RetryOptions } from "./retry-options.ts";
 import { type AnyTask, checkPayload, type TaskDefinition } from "./task.ts";
 import type {
   AttemptInfo,
+  Broadcast,
   Explanation,
   FailureList,
+  FoundLogLine,
   LogLine,
   Operation,
   Page,
@@ -44,9 +46,17 @@ export interface CreateOptions {
   /** Aborted and failed unless it is final so long after it was first due, such as `1h`. Default: it takes its time. */
   finishWithin?: string;
   tags?: string[];
+  /** Only a worker with all these labels runs it, at most 8; every worker has the label `worker`, with its name. */
+  requires?: Record<string, string>;
   /** The same key and request give the same answer for 24 h. Default: a new one for each call. */
   idempotencyKey?: string;
 }
+
+/** As for a task; `retry` is one attempt and `startWithin` one minute by default. */
+export type BroadcastOptions = Pick<
+  CreateOptions,
+  "queue" | "priority" | "retry" | "timeout" | "startWithin" | "tags" | "requires" | "idempotencyKey"
+>;
 
 export interface TaskListQuery {
   state?: TaskState | TaskState[];
@@ -64,6 +74,17 @@ export interface TaskListQuery {
   pageSize?: number;
   pageToken?: string;
 }
+
+/** Which lines of a log. */
+export interface LogQuery {
+  /** This level and those above it. */
+  level?: LogLine["level"];
+  /** A part of the message. */
+  q?: string;
+}
+
+/** Lines of which tasks. */
+export interface LogSearchQuery extends LogQuery, Omit<TaskListQuery, "q"> {}
 
 /** Which tasks something is done to. */
 export interface BulkFilter extends Omit<TaskListQuery, "pageSize" | "pageToken"> {
@@ -152,6 +173,23 @@ export class TasksClient {
       headers,
     });
     return answer.tasks;
+  }
+
+  /** Once on every worker that is connected now, runs this type and has the labels: a task each, which all have the answer's tag. */
+  async broadcast<Payload>(
+    type: TaskDefinition<Payload> | string,
+    payload?: Payload,
+    { idempotencyKey, ...options }: BroadcastOptions = {},
+  ): Promise<Broadcast> {
+    const body = await taskBody(type, payload, options);
+    // What a definition says about retries is meant for tasks that run anywhere.
+    const { retry } = options;
+    return request(this.#http, {
+      method: "POST",
+      path: "/api/v1/tasks:broadcast",
+      body: { ...body, retry },
+      headers: { "idempotency-key": idempotencyKey ?? crypto.randomUUID() },
+    });
   }
 
   get(id: string): Promise<Task> {
@@ -277,19 +315,46 @@ export class TasksClient {
     return answer.attempts;
   }
 
-  async logs(id: string, query: { pageSize?: number; pageToken?: string } = {}): Promise<Page<LogLine>> {
+  async logs(id: string, query: LogQuery & { pageSize?: number; pageToken?: string } = {}): Promise<Page<LogLine>> {
     const answer = await request<{ logs: LogLine[]; nextPageToken: string | null }>(this.#http, {
       method: "GET",
       path: `${this.#path(id)}/logs`,
-      query,
+      query: { ...query },
     });
     return { items: answer.logs, nextPageToken: answer.nextPageToken };
   }
 
+  /**
+   * Lines of many tasks, those of the newest tasks first, of each the first 20. A page may be short, or empty, and not be the last:
+   * `for await (const line of carillon.tasks.searchAllLogs({ q: "customer 42", level: "warn" }))` reads them all.
+   */
+  async searchLogs({ state, type, queue, from, to, ...query }: LogSearchQuery = {}): Promise<Page<FoundLogLine>> {
+    const answer = await request<{ logs: FoundLogLine[]; nextPageToken: string | null }>(this.#http, {
+      method: "GET",
+      path: "/api/v1/logs",
+      query: {
+        ...query,
+        state: joined(state),
+        type: joined(type),
+        queue: joined(queue),
+        from: instantText(from),
+        to: instantText(to),
+      },
+    });
+    return { items: answer.logs, nextPageToken: answer.nextPageToken };
+  }
+
+  searchAllLogs(query: LogSearchQuery = {}): AsyncGenerator<FoundLogLine> {
+    return eachItem((page: LogSearchQuery) => this.searchLogs(page), query);
+  }
+
   /** Every line from the first on and as they come, until the task is final, or the signal fires. */
-  async *followLogs(id: string, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<LogLine> {
+  async *followLogs(
+    id: string,
+    { signal, ...filter }: LogQuery & { signal?: AbortSignal } = {},
+  ): AsyncGenerator<LogLine> {
     const path = `${this.#path(id)}/logs`;
-    for await (const { event, data } of followEvents(this.#http, path, { query: { follow: "1" }, signal })) {
+    for await (const { event, data } of followEvents(this.#http, path, { query: { follow: "1", ...filter }, signal })) {
       if (event === "end") return;
       yield JSON.parse(data) as LogLine;
     }

@@ -72,6 +72,28 @@ export interface Task<Payload = unknown, Result = unknown> extends TaskSummary {
   result: Result | null;
 }
 
+export interface Broadcast {
+  /** All of its tasks have it, to be listed by. */
+  tag: string;
+  tasks: { id: string; worker: string }[];
+}
+
+/** A worker that is connected. */
+export interface WorkerInfo {
+  name: string;
+  /** Where it is connected; null: that node has yet to say so. */
+  node: string | null;
+  version: string;
+  /** It has the label `worker` too, with its name. */
+  labels: Record<string, string>;
+  queues: string[];
+  types: string[];
+  /** How many tasks it can hold at once. */
+  slots: number;
+  busy: number;
+  connectedAt: string;
+}
+
 export interface AttemptInfo {
   number: number;
   worker: string | null;
@@ -89,6 +111,10 @@ export interface LogLine {
   level: "debug" | "info" | "warn" | "error";
   message: string;
   attempt: number;
+}
+
+export interface FoundLogLine extends LogLine {
+  task: { id: string; type: string; queue: string; state: TaskState };
 }
 
 /** Exactly one of them. */

@@ -6,6 +6,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { AttemptReport, RetryPolicy } from "@carillon/core";
 import { formatDuration } from "@carillon/core/duration";
 import { invalid } from "@carillon/core/errors";
+import { labelValueProblem, WORKER_LABEL } from "@carillon/core/labels";
 import { isName, limits } from "@carillon/core/limits";
 import { type TaskErrorCode, taskErrorCodes } from "@carillon/core/outcome";
 import { backoffKinds } from "@carillon/core/retry";
@@ -24,8 +25,6 @@ import { clip } from "./text.ts";
 
 const MAX_SLOTS = 10_000;
 const MAX_NAMES = 10_000;
-const MAX_LABELS = 64;
-const MAX_LABEL_LENGTH = 256;
 const LAST_INSTANT = Date.UTC(9999, 11, 31);
 const levels: readonly string[] = ["debug", "info", "warn", "error"];
 
@@ -148,18 +147,21 @@ function readHello({ worker, version, types, queues, labels, slots, held }: Hell
     throw invalid("/types", "too_many", `a worker has at most ${MAX_NAMES} types and queues`);
   if (!queues.every(isName)) throw invalid("/queues", "invalid_name", "a queue has a name");
   const entries = Object.entries(labels);
-  if (entries.length > MAX_LABELS || entries.some(([key, value]) => !isName(key) || value.length > MAX_LABEL_LENGTH))
+  const wrong = entries.find(
+    ([key, value]) => !isName(key) || key === WORKER_LABEL || labelValueProblem(value) !== null,
+  );
+  if (entries.length > limits.labels || wrong)
     throw invalid(
       "/labels",
       "invalid",
-      `at most ${MAX_LABELS} labels; keys are names, values have at most 256 characters`,
+      `at most ${limits.labels} labels; keys are names other than ${WORKER_LABEL}, values have at most ${limits.labelLength} characters`,
     );
   return {
     worker,
     version: clip(version, 64),
     types: types.map(readType),
     queues,
-    labels: Object.fromEntries(entries.map(([key, value]) => [key, clip(value, 1024)])),
+    labels: Object.fromEntries(entries),
     slots: within(slots, 0, MAX_SLOTS),
     held: held.map(readRef),
   };

@@ -184,6 +184,7 @@ test("a hello that cannot be served is refused with the field that is wrong", ()
     ["/queues", create(HelloSchema, { worker: "w", queues: ["ok", "not ok"] })],
     ["/labels", create(HelloSchema, { worker: "w", labels: { "a b": "c" } })],
     ["/labels", create(HelloSchema, { worker: "w", labels: { a: "c".repeat(300) } })],
+    ["/labels", create(HelloSchema, { worker: "w", labels: { worker: "another" } })],
     [
       "/labels",
       create(HelloSchema, {

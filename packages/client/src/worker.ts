@@ -10,9 +10,11 @@ import { hostname } from "node:os";
 import type { AttemptReport, Clock } from "@carillon/core";
 import { delay } from "@carillon/core/clock";
 import { invalid } from "@carillon/core/errors";
-import { isName } from "@carillon/core/limits";
+import { labelValueProblem, WORKER_LABEL } from "@carillon/core/labels";
+import { isName, limits } from "@carillon/core/limits";
 import { checkOptions } from "@carillon/core/suggest";
 import { Attempt, type RunningAttempt } from "./attempt.ts";
+import { collecting } from "./batch.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { grpcTransport } from "./grpc-transport.ts";
 import { LogBuffer } from "./log-buffer.ts";
@@ -56,6 +58,7 @@ export interface WorkerOptions {
   concurrency?: number;
   /** Default: the queues of the definitions, and `default`. */
   queues?: readonly string[];
+  /** What is special about it, at most 64: tasks may require them. It also has the label `worker`, with its name. */
   labels?: Record<string, string>;
   /** Shown to people; default host name and process id. */
   name?: string;
@@ -132,17 +135,24 @@ export class Worker {
     this.name =
       options.name ?? `${hostname().replaceAll(/[^A-Za-z0-9._-]/g, "-")}-${process.pid}-${randomUUID().slice(0, 4)}`;
     checkName(this.name, "/name");
-    this.#definitions = byType(options.tasks);
+    const isFull = () => this.#held.size >= this.#concurrency;
+    const clock = options.clock ?? processClock();
+    const tasks = options.tasks.map((definition) => {
+      const { runMany, batch } = definition;
+      return runMany && batch ? collecting({ ...definition, runMany, batch }, { clock, isFull }) : definition;
+    });
+    this.#definitions = byType(tasks);
     this.#concurrency = options.concurrency ?? 10;
     if (!Number.isInteger(this.#concurrency) || this.#concurrency < 1 || this.#concurrency > MAX_CONCURRENCY)
       throw invalid("/concurrency", "out_of_range", `concurrency is a whole number from 1 to ${MAX_CONCURRENCY}`);
-    this.#clock = options.clock ?? processClock();
+    this.#clock = clock;
     this.#threads = (options.threads ?? true) ? new Threads(this.#clock) : null;
     this.#signals = options.signals ?? true;
     this.#drainTimeoutMs = durationMs(options.drainTimeout ?? "30s", "/drainTimeout");
     const types = [...this.#definitions.values()];
     const queues = new Set(options.queues ?? ["default", ...types.flatMap(({ queue }) => queue ?? [])]);
     for (const queue of queues) checkName(queue, "/queues");
+    checkLabels(options.labels ?? {});
     this.#hello = {
       worker: this.name,
       version,
@@ -402,6 +412,19 @@ export class Worker {
 
 function checkName(text: string, pointer: string): void {
   if (!isName(text)) throw invalid(pointer, "invalid_name", `"${text}" is not a name`);
+}
+
+function checkLabels(labels: Record<string, string>): void {
+  const entries = Object.entries(labels);
+  if (entries.length > limits.labels)
+    throw invalid("/labels", "too_many", `a worker has at most ${limits.labels} labels`);
+  for (const [key, value] of entries) {
+    checkName(key, `/labels/${key}`);
+    const wrong = typeof value === "string" ? labelValueProblem(value) : "A label's value is text.";
+    if (wrong !== null) throw invalid(`/labels/${key}`, "invalid_label", wrong);
+    if (key === WORKER_LABEL)
+      throw invalid("/labels/worker", "reserved", "the label `worker` is the worker's name, which is given as `name`");
+  }
 }
 
 function byType(tasks: readonly AnyTask[]): Map<string, AnyTask> {

@@ -44,6 +44,42 @@ test.each<[string, Partial<TaskToExplain>, string[], string]>([
     `${waited}; the connected workers that run mail take no tasks of the queue billing.`,
   ],
   [
+    "no worker with its label",
+    { task: { ...task, requires: { region: "eu", gpu: "a100" } }, pools: [{ ...pool, labels: { region: "eu" } }] },
+    ["task_queued", "no_worker"],
+    `${waited}; no connected worker that runs mail and takes the queue billing has the label gpu=a100.`,
+  ],
+  [
+    "no worker with any of its labels",
+    { task: { ...task, requires: { region: "us", gpu: "a100" } }, pools: [{ ...pool, labels: { region: "eu" } }] },
+    ["task_queued", "no_worker"],
+    `${waited}; no connected worker that runs mail and takes the queue billing has any of the labels region=us, gpu=a100.`,
+  ],
+  [
+    "workers with each of its labels, and none with both",
+    {
+      task: { ...task, requires: { region: "eu", gpu: "a100" } },
+      pools: [
+        { ...pool, labels: { region: "eu" } },
+        { ...pool, labels: { gpu: "a100" } },
+      ],
+    },
+    ["task_queued", "no_worker"],
+    `${waited}; no single connected worker that runs mail and takes the queue billing has all of its labels: region=eu, gpu=a100.`,
+  ],
+  [
+    "only those with its labels count",
+    {
+      task: { ...task, requires: { region: "eu" } },
+      pools: [
+        { ...pool, workers: 1, slots: 4, busy: 4, labels: { region: "eu", worker: "a" } },
+        { ...pool, busy: 0, labels: { region: "us" } },
+      ],
+    },
+    ["task_queued", "no_credit"],
+    `${waited}; all 4 slots of the one worker that runs it were busy.`,
+  ],
+  [
     "all slots busy",
     {},
     ["task_queued", "no_credit"],

@@ -7,6 +7,7 @@ import { type ExplainedQueue, whyLimited, whyPaused } from "./explain-queue.ts";
 import { type AwaitedTarget, whyTargetAwaited } from "./explain-target.ts";
 import { type Explanation, type ExplanationReason, reason, sentence, short } from "./explanation.ts";
 import { formatInstant, formatLocal } from "./instant.ts";
+import { formatLabels, hasLabels, type Labels } from "./labels.ts";
 import type { OverlapPolicy } from "./overlap.ts";
 import { START_WITHIN } from "./start-within.ts";
 import type { PublicState } from "./states.ts";
@@ -23,15 +24,19 @@ export interface ExplainedTask {
   startedAt: number | null;
   attempt: number;
   policy: { startWithinMs?: number };
+  /** Labels that its worker has to have. */
+  requires?: Labels;
   error: { code: string; message: string } | null;
   /** Those that ended and are remembered, oldest first. */
   attempts: readonly { number: number; dueAt: number; startedAt: number | null }[];
 }
 
-/** Workers that are connected and serve the same queues and types. */
+/** Workers that are connected and serve the same queues and types, with the same labels where those count. */
 export interface ServingPool {
   queues: readonly string[];
   types: readonly string[];
+  /** Where tasks that ask for some are explained: labels that they all have. */
+  labels?: Labels;
   workers: number;
   slots: number;
   busy: number;
@@ -81,9 +86,12 @@ export function waitsForTarget({ state, reason }: Pick<ExplainedTask, "state" | 
   return (state === "queued" || state === "retrying") && (reason === BREAKER_OPEN || reason === TARGET_BUSY);
 }
 
-function whyUnserved({ type, queue }: ExplainedTask, pools: readonly ServingPool[]): ExplanationReason[] {
+function whyUnserved(task: ExplainedTask, pools: readonly ServingPool[]): ExplanationReason[] {
+  const { type, queue } = task;
   const running = pools.filter(({ types }) => types.includes(type));
-  if (running.some(({ queues }) => queues.includes(queue))) return [];
+  const serving = running.filter(({ queues }) => queues.includes(queue));
+  if (serving.some((pool) => matches(pool, task))) return [];
+  if (serving.length > 0) return [whyUnmatched(task, serving)];
   const message =
     running.length === 0
       ? `No connected worker runs ${type}.`
@@ -91,11 +99,28 @@ function whyUnserved({ type, queue }: ExplainedTask, pools: readonly ServingPool
   return [reason("no_worker", message)];
 }
 
+const matches = ({ labels = {} }: ServingPool, { requires = {} }: ExplainedTask): boolean =>
+  hasLabels(labels, requires);
+
+/** Workers run it and take its queue, but none has all of its labels. */
+function whyUnmatched({ type, queue, requires = {} }: ExplainedTask, serving: ServingPool[]): ExplanationReason {
+  const missing = Object.entries(requires).filter(([key, value]) =>
+    serving.every(({ labels }) => labels?.[key] !== value),
+  );
+  const all = formatLabels(requires);
+  const who = `connected worker that runs ${type} and takes the queue ${queue} has`;
+  if (missing.length === 0) return reason("no_worker", `No single ${who} all of its labels: ${all}.`);
+  const many = missing.length === 1 ? "the label" : "any of the labels";
+  return reason("no_worker", `No ${who} ${many} ${formatLabels(Object.fromEntries(missing))}.`);
+}
+
 function whyQueued(task: ExplainedTask, pools: readonly ServingPool[], due: TaskToExplain["due"]): ExplanationReason[] {
   const { type, queue } = task;
   const unserved = whyUnserved(task, pools);
   if (unserved.length > 0) return unserved;
-  const serving = pools.filter(({ types, queues }) => types.includes(type) && queues.includes(queue));
+  const serving = pools.filter(
+    (pool) => pool.types.includes(type) && pool.queues.includes(queue) && matches(pool, task),
+  );
   const sum = (of: "workers" | "slots" | "busy") => serving.reduce((total, pool) => total + pool[of], 0);
   const free = sum("slots") - sum("busy");
   const who = sum("workers") === 1 ? "one worker that runs" : `${sum("workers")} workers that run`;

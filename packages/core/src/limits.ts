@@ -37,6 +37,13 @@ export const limits = {
   idempotencyKeyLength: 255,
   tags: 16,
   tagLength: 64,
+  /** Labels that a task asks for; of a worker there are more. */
+  requires: 8,
+  labels: 64,
+  labelLength: 256,
+  /** Different `requires`, each with its queue and type, of one namespace. */
+  requiresKinds: 5_000,
+  broadcastWorkers: 1_000,
   expressionLength: 256,
   rruleLength: 2_048,
   rules: 20,

@@ -19,13 +19,14 @@ const Lateness = lazyPage(async () => (await import("./routes/lateness.tsx")).La
 const Failures = lazyPage(async () => (await import("./routes/failures.tsx")).FailuresPage);
 const Queues = lazyPage(async () => (await import("./routes/queues.tsx")).QueuesPage);
 const Queue = lazyPage(async () => (await import("./routes/queue.tsx")).QueuePage);
+const Workers = lazyPage(async () => (await import("./routes/workers.tsx")).WorkersPage);
 const NewTask = lazyPage(async () => (await import("./routes/new-task.tsx")).NewTaskPage);
 const NewSchedule = lazyPage(async () => (await import("./routes/new-schedule.tsx")).NewSchedulePage);
 const EditSchedule = lazyPage(async () => (await import("./routes/edit-schedule.tsx")).EditSchedulePage);
 
 /** Forms come when they are asked for, at the latest: a click must not depend on a server that has gone away since. */
 export function preloadForms(): void {
-  for (const page of [NewTask, NewSchedule, EditSchedule, Queues, Queue, Failures, Lateness]) void page.preload();
+  for (const page of [NewTask, NewSchedule, EditSchedule, Queues, Queue, Failures, Workers, Lateness]) void page.preload();
 }
 
 const latenessRoute = createRoute({
@@ -52,6 +53,12 @@ const queueRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/queues/$name",
   component: Queue,
+});
+
+const workersRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/workers",
+  component: Workers,
 });
 
 // A schedule may be called "new", but no name begins with a dash.
@@ -84,6 +91,7 @@ export const router = createRouter({
     queuesRoute,
     queueRoute,
     failuresRoute,
+    workersRoute,
     latenessRoute,
   ]),
   // Plain texts, so that an address can be read and written by hand: ?state=failed,retrying&q=invoice

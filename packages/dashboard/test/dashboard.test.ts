@@ -69,6 +69,19 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     await list.close();
   });
 
+  test("the workers page shows who is connected, and a task which labels it requires", async () => {
+    const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "noop", requires: { region: "mars" } });
+    await withPage("/workers", async (page) => {
+      const own = page.locator("tr", { hasText: "-own" });
+      await own.getByText("noop").waitFor();
+      await own.getByText(/^\d+ of \d+$/).waitFor();
+      await page.goto(`${node.url}/tasks/${id}`);
+      await page.getByText("region=mars", { exact: true }).waitFor();
+      await page.getByText("has the label region=mars").waitFor();
+    });
+    await node.call("POST", `/tasks/${id}:cancel`, {});
+  });
+
   test("what is due later is hidden until asked for, and can be run now or cancelled", async () => {
     const later = await node.call<{ id: string }>("POST", "/tasks", { type: "noop", delay: "2h", tags: ["later"] });
     await withPage("/tasks?tag=later", async (page) => {
@@ -109,6 +122,11 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       const log = page.getByRole("region", { name: "Log", exact: true });
       await log.getByText("line 3", { exact: true }).waitFor();
       await log.getByText("line 6", { exact: true }).waitFor();
+      await log.getByLabel("Search the log").fill("LINE 3");
+      await log.getByText("line 6", { exact: true }).waitFor({ state: "detached" });
+      await log.getByText("line 3", { exact: true }).waitFor();
+      await log.getByLabel("Level").selectOption("Errors only");
+      await log.getByText("No line matches.").waitFor();
       await state(page.locator("h1"), "running").waitFor();
       await page.getByRole("button", { name: "Cancel", exact: true }).click();
       const dialog = page.getByRole("alertdialog");

@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type AnyTask, Carillon, processClock, version, Worker } from "@carillon/client";
-import { CarillonError, checkOptions, invalid } from "@carillon/core";
+import { CarillonError, type Clock, checkOptions, invalid } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { createPostgresStore, migrate, type Store } from "@carillon/store";
 import { createBacklog } from "./backlog.ts";
@@ -43,6 +43,8 @@ export interface NodeOptions {
   tasks?: readonly AnyTask[];
   /** How many of them at once. Default 10. */
   concurrency?: number;
+  /** What is special about this process, for tasks that require it. */
+  labels?: Record<string, string>;
   /** Default all. `["api"]` neither claims nor plans. */
   roles?: readonly Role[];
   /** Where to answer; false: nowhere, use `node.client`. Default 127.0.0.1, a free port. */
@@ -67,6 +69,7 @@ const knownOptions = Object.keys({
   postgresBin: true,
   tasks: true,
   concurrency: true,
+  labels: true,
   roles: true,
   listen: true,
   advertiseUrl: true,
@@ -133,6 +136,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     const types = createDeclaredTypes({ store, clock });
     const backlog = createBacklog({ store, clock, ended: endedBook });
     const draining = new AbortController();
+    let tellOfWorkers = () => {};
 
     const engine = createEngine({
       store,
@@ -148,6 +152,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       logRetentionMs: options.logRetention ?? 7 * DAY_MS,
       measureClock: () => clock.measure(),
       declareTypes: (namespace, declared) => types.declare(namespace, declared),
+      workersChanged: () => tellOfWorkers(),
       noticeZoneChanges: (schedules) => {
         for (const { name, namespace, paused } of schedules)
           feed.scheduleChanged(name, namespace, paused ? "paused" : "active");
@@ -198,9 +203,11 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
         onError: (loop, error) => log.warn({ error, loop }, "a round failed"),
       });
     const backlogLoop = loopOf("backlog", backlog.look);
+    const figuresLoop = loopOf("figures", writeFigures);
+    tellOfWorkers = together(clock, () => figuresLoop.wake());
     const loops = [
       loopOf("lateness", writeLateness),
-      loopOf("figures", writeFigures),
+      figuresLoop,
       loopOf("bulk", bulkRound(deps, draining.signal)),
       backlogLoop,
     ];
@@ -228,6 +235,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
           tasks: options.tasks,
           name: `${name.replaceAll(/[^A-Za-z0-9._-]/g, "-")}-own`,
           concurrency: options.concurrency ?? 10,
+          labels: options.labels ?? {},
           transport: directTransport(engine.dispatcher, DEFAULT_NAMESPACE),
           clock,
         })
@@ -301,6 +309,21 @@ function workerSlots(workers: { queues: string[]; slots: number; busy: number }[
       { queue, state: "free" as const, count: Math.max(0, slots - busy) },
     ]),
   );
+}
+
+/** Others learn of workers who come together at once, and of one who comes alone soon. */
+const TELL_AFTER_MS = 200;
+
+function together(clock: Clock, call: () => void): () => void {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    clock.after(TELL_AFTER_MS, () => {
+      waiting = false;
+      call();
+    });
+  };
 }
 
 function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {

@@ -6,10 +6,12 @@
 import type {
   AttemptInfo,
   BackfillOptions,
+  BroadcastOptions,
   CalendarOptions,
   CreateOptions,
   Fire,
   LogLine,
+  LogSearchQuery,
   Operation,
   Queue,
   QueueOptions,
@@ -27,6 +29,7 @@ import type {
 } from "@carillon/client";
 import { expect, test } from "vitest";
 import type { z } from "zod";
+import type * as broadcast from "../src/http/schemas/broadcast.ts";
 import type * as calendars from "../src/http/schemas/calendars.ts";
 import type * as common from "../src/http/schemas/common.ts";
 import type * as operations from "../src/http/schemas/operations.ts";
@@ -76,6 +79,11 @@ test("what the client offers to send is what the server reads", () => {
   yes<
     | SameFields<Fields<typeof tasks.createTaskBody>, Omit<CreateOptions, "idempotencyKey"> & { type: 1; payload: 1 }>
     | SameFields<Fields<typeof tasks.listTasksQuery>, TaskListQuery>
+    | SameFields<Fields<typeof tasks.searchLogsQuery>, LogSearchQuery>
+    | SameFields<
+        Fields<typeof broadcast.broadcastBody>,
+        Omit<BroadcastOptions, "idempotencyKey"> & { type: 1; payload: 1 }
+      >
     | SameFields<Fields<typeof schedules.putScheduleBody>, Omit<ScheduleOptions, "payload"> & { name: 1 }>
     | SameFields<z.input<typeof schedules.putScheduleBody>["task"], ScheduleTask>
     | SameFields<Fields<typeof schedules.previewBody>, RuleOptions & { name: 1; from: 1; count: 1; calendars: 1 }>
@@ -107,6 +115,7 @@ test("what the client offers to send is what the server reads", () => {
     startWithin: "5m",
     finishWithin: "1h",
     tags: ["a"],
+    requires: { region: "eu" },
   };
   expect(tasks.createTaskBody.safeParse({ type: "t", payload: {}, ...everything }).error).toBeUndefined();
 });

@@ -5,22 +5,26 @@
  * Every verb is one statement or one transaction. `now` always comes from the caller (epoch milliseconds of a clock that follows the
  * database's); nothing here reads a clock to decide. JSON values pass through as text. Whatever belongs to a tenant takes its namespace.
  */
-import type {
-  AttemptReport,
-  FinalState,
-  FireAhead,
-  FireShift,
-  Id,
-  NamedCalendar,
-  OutcomeDecision,
-  PreviousFire,
-  PublicState,
-  RateLimit,
-  ServingPool,
-  StoredState,
-  TargetState,
-  TaskError,
-  TaskPolicy,
+import {
+  type AttemptReport,
+  type FinalState,
+  type FireAhead,
+  type FireShift,
+  type Id,
+  type Labels,
+  type LogFilter,
+  type LogLevel,
+  labelsText,
+  type NamedCalendar,
+  type OutcomeDecision,
+  type PreviousFire,
+  type PublicState,
+  type RateLimit,
+  type ServingPool,
+  type StoredState,
+  type TargetState,
+  type TaskError,
+  type TaskPolicy,
 } from "@carillon/core";
 
 // ---------------------------------------------------------------------------------------------------------------------- tasks
@@ -31,6 +35,20 @@ export interface Lane {
   namespace: string;
   queue: string;
   type: string;
+  /** Labels that the worker has to have; absent: it needs none. */
+  requires?: Labels;
+}
+
+export interface LaneName {
+  namespace: string;
+  queue: string;
+  type: string;
+  requires?: Labels | undefined;
+}
+
+/** The same text for the same lane. No name holds a NUL. */
+export function laneKey({ namespace, queue, type, requires }: LaneName): string {
+  return `${namespace}\0${queue}\0${type}\0${labelsText(requires)}`;
 }
 
 /** Priorities 1–3, 4–6, 7–9. */
@@ -57,6 +75,8 @@ export interface NewTask {
   uniqueForMs?: number;
   tags: string[];
   replayOf: Id | null;
+  /** Labels that its worker has to have. Absent: it needs none. */
+  requires?: Labels;
   /** It waits there from its creation on; left out: at none. */
   gateId?: Id | null;
   /** What the limits of its queue by key count it under; left out: none. */
@@ -201,6 +221,8 @@ export interface TaskRecord {
   concurrencyKey: string | null;
   tags: string[];
   replayOf: Id | null;
+  /** Empty: it needs no labels. */
+  requires: Labels;
   worker: string | null;
   cancelRequestedAt: number | null;
   attempts: Attempt[];
@@ -253,9 +275,14 @@ export type VerbAnswer =
 
 export interface LogLine {
   at: number;
-  level: "debug" | "info" | "warn" | "error";
+  level: LogLevel;
   message: string;
   attempt: number;
+}
+
+export interface FoundLogLine extends LogLine {
+  /** Of its task. */
+  id: Id;
 }
 
 // ------------------------------------------------------------------------------------------------------------------- sessions
@@ -312,6 +339,8 @@ export interface ScheduleDefinition {
     finishWithinMs?: number;
     concurrencyKey?: string;
     tags: string[];
+    /** Absent when there are none. */
+    requires?: Labels;
   };
 }
 
@@ -759,7 +788,14 @@ export interface Store {
   ): Promise<Page<TaskRecord>>;
   /** How many match, counted up to `cap`. */
   countTasks(namespace: string, query: { filter: TaskFilter; now: number; cap: number }): Promise<number>;
-  taskLogs(namespace: string, id: Id, query: { pageSize: number; after: string | null }): Promise<Page<LogLine>>;
+  /** Oldest first. */
+  taskLogs(
+    namespace: string,
+    id: Id,
+    query: { pageSize: number; after: string | null; filter?: LogFilter },
+  ): Promise<Page<LogLine>>;
+  /** Lines of these tasks, which the caller knows to be of one namespace, in their order; of each the first `most`, oldest first. */
+  searchLogs(ids: readonly Id[], query: { filter: LogFilter; most: number }): Promise<FoundLogLine[]>;
   /** Waiting: cancelled at once. Held: recalled, and its holder decides. */
   cancelTask(namespace: string, id: Id, request: { reason: string | null; now: number }): Promise<VerbAnswer>;
   /** Only while nobody holds it; `recalled` means: try again in a moment. */
@@ -995,6 +1031,10 @@ export interface Store {
   recordFigures(session: Id, figures: NodeFigures): Promise<void>;
   /** Of the living nodes, those that have yet to say something too. */
   nodeFigures(): Promise<(NodeFigures & Pick<Session, "node" | "zoneData">)[]>;
+  /** The workers of a living node, in place of those that it told of before. */
+  recordWorkers(session: Id, workers: readonly WorkerFacts[]): Promise<void>;
+  /** Of the living nodes, as each said last. */
+  connectedWorkers(namespace: string): Promise<ConnectedWorker[]>;
   /** Partitions ahead, retention, expired keys, vacuum when due: what one node at a time does for all. */
   maintain(request: { now: number; retentionMs: number; logRetentionMs: number }): Promise<void>;
   vacuum(): Promise<boolean>;
@@ -1024,6 +1064,26 @@ export interface NodeFigures {
   pools: ({ namespace: string } & ServingPool)[];
   /** Attempts that started, and tasks that became final, in about the last minute. Queues in which nothing happened are left out. */
   queues: { namespace: string; queue: string; startedPerSecond: number; finishedPerSecond: number }[];
+}
+
+/** A worker as its node sees it. */
+export interface WorkerFacts {
+  name: string;
+  namespace: string;
+  version: string;
+  queues: string[];
+  types: string[];
+  /** Those that it said; it also has the label `worker`, with its name. */
+  labels: Labels;
+  slots: number;
+  busy: number;
+  connectedAt: number;
+}
+
+export interface ConnectedWorker extends WorkerFacts {
+  /** Of its node. */
+  session: Id;
+  node: string;
 }
 
 export interface Depth {

@@ -18,6 +18,7 @@ export interface ScriptedWorkerOptions {
   namespace?: string;
   types?: string[];
   queues?: string[];
+  labels?: Record<string, string>;
   slots?: number;
   held?: TaskRef[];
 }
@@ -141,6 +142,7 @@ function helloOf({
   name = "w-1",
   types = ["t"],
   queues = ["default"],
+  labels = {},
   slots = 10,
   held = [],
 }: ScriptedWorkerOptions): Hello {
@@ -149,7 +151,7 @@ function helloOf({
     version: "test",
     types: types.map((type) => ({ type, queue: null, retry: null, timeoutMs: null })),
     queues,
-    labels: {},
+    labels,
     slots,
     held,
   };

@@ -70,6 +70,50 @@ test("a failing task is retried when it said, and its attempts can be read", asy
   expect(await handle.get()).toMatchObject({ state: "succeeded", result: "done", attempt: 3 });
 });
 
+test("a task that requires labels runs where they are, and a broadcast once on every worker", async () => {
+  const report = task("report", { run: () => "done" });
+  await using env = await createTestEnvironment({ tasks: [report], labels: { region: "eu" } });
+  const here = await env.client.tasks.create(report, null, { requires: { region: "eu" } });
+  const elsewhere = await env.client.tasks.create(report, null, { requires: { region: "us" } });
+  const { tag, tasks } = await env.client.tasks.broadcast(report);
+  await env.advance("2m");
+  expect(await here.result()).toBe("done");
+  expect(await elsewhere.get()).toMatchObject({ state: "queued", requires: { region: "us" } });
+  expect((await env.client.tasks.explain(elsewhere.id)).summary).toContain("has the label region=us");
+  expect(tasks).toEqual([{ id: expect.any(String), worker: "test-worker" }]);
+  expect(await env.tasks({ tag })).toMatchObject([{ id: tasks[0]!.id, state: "succeeded", worker: "test-worker" }]);
+  expect((await env.client.workers.list()).items).toMatchObject([{ name: "test-worker", labels: { region: "eu" } }]);
+});
+
+test("tasks of one type are handed to one call, and their logs can be searched", async () => {
+  const calls: number[] = [];
+  const load = task("load", {
+    batch: { size: 3, wait: "1s" },
+    retry: { maxAttempts: 1 },
+    runMany: (rows: number[], contexts) => {
+      calls.push(rows.length);
+      for (const [index, { log }] of contexts.entries()) log.info(`row ${rows[index]}`);
+      return rows.map((row) => (row === 2 ? new Error("twice") : row * 10));
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [load] });
+  const made = await env.client.tasks.createMany(
+    load,
+    [1, 2, 3, 4].map((payload) => ({ payload })),
+  );
+  await env.advance("5s");
+  expect(calls).toEqual([3, 1]);
+  const ended = await Promise.all(made.map(({ id }) => env.client.tasks.get(id)));
+  expect(ended.map(({ state, result }) => [state, result])).toEqual([
+    ["succeeded", 10],
+    ["failed", null],
+    ["succeeded", 30],
+    ["succeeded", 40],
+  ]);
+  const { items } = await env.client.tasks.searchLogs({ q: "ROW 3", type: "load" });
+  expect(items).toMatchObject([{ message: "row 3", task: { id: made[2]!.id } }]);
+});
+
 test("a handler can create further tasks", async () => {
   const child = task("child", { run: async (n: number) => n + 1 });
   const parent = task("parent", {

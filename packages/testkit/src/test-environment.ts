@@ -26,6 +26,8 @@ export interface TestEnvironmentOptions {
   tasks: readonly AnyTask[];
   /** How many of them at once. Default 10. */
   concurrency?: number;
+  /** Of its worker, which is called `test-worker`. */
+  labels?: Record<string, string>;
   /** The instant at which the environment starts. Default 2026-01-01T00:00:00Z. */
   now?: Date;
   /** For jitter and backoff; the same seed repeats them. Default 1. */
@@ -116,6 +118,7 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
     tasks: options.tasks,
     name: "test-worker",
     concurrency: options.concurrency ?? 10,
+    labels: options.labels ?? {},
     transport: directTransport(engine.dispatcher, NAMESPACE),
     clock,
     random,

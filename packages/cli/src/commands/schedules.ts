@@ -4,7 +4,7 @@ import { type OverlapPolicy, overlapPolicies } from "@carillon/core/overlap";
 import { type Command, Option } from "commander";
 import { connect } from "../connect.ts";
 import { readPayload } from "../input.ts";
-import { collect, duration, wholeNumber } from "../options.ts";
+import { collect, duration, labels, wholeNumber } from "../options.ts";
 import { type Column, print, printRecord, printRows, say } from "../output.ts";
 import { printPreview } from "../print-preview.ts";
 import { operationEnd } from "./operations.ts";
@@ -29,6 +29,7 @@ interface PutFlags extends RuleFlags {
   startWithin?: string;
   finishWithin?: string;
   concurrencyKey?: string;
+  requires?: Record<string, string>;
   overlap?: OverlapPolicy;
   pauseAfterFailures?: number;
 }
@@ -45,6 +46,7 @@ export function schedulesCommand(program: Command): void {
     .option("--start-within <duration>", "skip a task that has not started so long after it was due", duration)
     .option("--finish-within <duration>", "fail a task that is not final so long after it was due", duration)
     .option("--concurrency-key <key>", "of its tasks; their queue may limit how many of one key run at once")
+    .option("--requires <key=value,...>", "only workers with these labels run its tasks", labels)
     .addOption(
       new Option(
         "--overlap <policy>",
@@ -252,6 +254,7 @@ function definition({
   startWithin,
   finishWithin,
   concurrencyKey,
+  requires,
   overlap,
   pauseAfterFailures,
   ...flags
@@ -268,6 +271,7 @@ function definition({
       ...(startWithin === undefined ? {} : { startWithin }),
       ...(finishWithin === undefined ? {} : { finishWithin }),
       ...(concurrencyKey === undefined ? {} : { concurrencyKey }),
+      ...(requires === undefined ? {} : { requires }),
     },
   };
 }

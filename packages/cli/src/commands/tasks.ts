@@ -1,10 +1,11 @@
-import type { Carillon, CreateOptions, LogLine, Task, TaskSummary } from "@carillon/client";
+import type { Carillon, CreateOptions, LogLine, LogQuery, Task, TaskSummary } from "@carillon/client";
 import { type Command, Option } from "commander";
 import { connect } from "../connect.ts";
 import { FAILED } from "../exit.ts";
 import { readPayload } from "../input.ts";
-import { collect, duration, wholeNumber } from "../options.ts";
+import { collect, duration, labels, list, wholeNumber } from "../options.ts";
 import { type Column, print, printJson, printRecord, printRows, say } from "../output.ts";
+import { addBroadcastCommand } from "./tasks-broadcast.ts";
 import { addBulkCommands, type TaskFilterFlags, withFilter } from "./tasks-bulk.ts";
 
 const MOST_ROWS = 100_000;
@@ -31,6 +32,7 @@ export function tasksCommand(program: Command): void {
     .option("--unique-for <duration>", "the key stays taken for so long, also when its task is final before", duration)
     .option("--concurrency-key <key>", "its queue may limit how many tasks of one key run at once")
     .option("--tag <tag>", "for people to find it by, several by repeating it", collect)
+    .option("--requires <key=value,...>", "only a worker with these labels runs it", labels)
     .option("--wait", "wait until it is final and print its result; exit code 1 when it did not succeed")
     .option("--wait-timeout <duration>", "wait no longer than this (exit code 7)", duration)
     .action(async (type: string, payload: string | undefined, flags: CreateFlags, command: Command) => {
@@ -93,12 +95,34 @@ export function tasksCommand(program: Command): void {
   tasks
     .command("logs <id>")
     .description("Print a task's log lines")
+    .addOption(levelOption())
+    .option("--q <text>", "only lines with this text")
     .option("--follow", "and those that come, until the task is final")
-    .action(async (id: string, { follow }: { follow?: boolean }, command: Command) => {
+    .action(async (id: string, { follow, ...query }: LogQuery & { follow?: boolean }, command: Command) => {
       const { carillon, json } = connect(command);
-      for await (const line of follow ? carillon.tasks.followLogs(id) : allLogs(carillon.tasks, id)) {
+      for await (const line of follow ? carillon.tasks.followLogs(id, query) : allLogs(carillon.tasks, id, query)) {
         if (json) printJson(line);
-        else print(`${line.at}  ${line.level.padEnd(5)}  ${line.message.replaceAll("\n", "\n    ")}`);
+        else print(logText(line));
+      }
+    });
+
+  tasks
+    .command("search-logs [text]")
+    .description("Print log lines of many tasks, those of the newest tasks first, of each the first 20")
+    .addOption(levelOption())
+    .option("--state <list>", "of tasks in these states", list)
+    .option("--type <type>", "of tasks of this type")
+    .option("--queue <name>", "of tasks of this queue")
+    .option("--schedule <name>", "of tasks made by this schedule")
+    .option("--tag <tag>", "of tasks with this tag")
+    .option("--limit <n>", "how many lines at most", wholeNumber(1, MOST_ROWS), 100)
+    .action(async (text: string | undefined, { limit, ...query }: LogSearchFlags, command: Command) => {
+      const { carillon, json } = connect(command);
+      let left = limit;
+      for await (const line of carillon.tasks.searchAllLogs(text === undefined ? query : { ...query, q: text })) {
+        if (json) printJson(line);
+        else print(`${line.task.id}  ${logText(line)}`);
+        if (--left === 0) break;
       }
     });
 
@@ -148,13 +172,24 @@ export function tasksCommand(program: Command): void {
       printRecord(task, json);
     });
 
+  addBroadcastCommand(tasks);
   addBulkCommands(tasks);
 }
 
-async function* allLogs(tasks: Carillon["tasks"], id: string): AsyncGenerator<LogLine> {
+interface LogSearchFlags extends LogQuery, Omit<TaskFilterFlags, "q"> {
+  limit: number;
+}
+
+const levelOption = () =>
+  new Option("--level <level>", "only this level and those above it").choices(["debug", "info", "warn", "error"]);
+
+const logText = ({ at, level, message }: LogLine): string =>
+  `${at}  ${level.padEnd(5)}  ${message.replaceAll("\n", "\n    ")}`;
+
+async function* allLogs(tasks: Carillon["tasks"], id: string, query: LogQuery): AsyncGenerator<LogLine> {
   let pageToken: string | null = null;
   do {
-    const page = await tasks.logs(id, pageToken === null ? {} : { pageToken });
+    const page = await tasks.logs(id, pageToken === null ? query : { ...query, pageToken });
     yield* page.items;
     pageToken = page.nextPageToken;
   } while (pageToken !== null);
@@ -172,6 +207,7 @@ interface CreateFlags {
   uniqueFor?: string;
   concurrencyKey?: string;
   tag?: string[];
+  requires?: Record<string, string>;
   wait?: boolean;
   waitTimeout?: string;
 }

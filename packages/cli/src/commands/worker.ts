@@ -5,13 +5,13 @@ import { commandTask, isVariableName } from "../command-task.ts";
 import { target } from "../connect.ts";
 import { usageError } from "../input.ts";
 import { loadTasks } from "../load-tasks.ts";
-import { collect, duration, list, name, wholeNumber } from "../options.ts";
+import { duration, labels, list, name, wholeNumber } from "../options.ts";
 import { say } from "../output.ts";
 
 interface WorkerFlags {
   concurrency: number;
   queues?: string[];
-  labels?: string[];
+  labels?: Record<string, string>;
   name?: string;
   drainTimeout: string;
   allowCommand?: string[];
@@ -27,7 +27,7 @@ export function workerCommand(program: Command): void {
     .description("Run the tasks that these modules export")
     .option("--concurrency <n>", "tasks at once", wholeNumber(1, 10_000), 10)
     .option("--queues <list>", "instead of the queues of the tasks and `default`", list)
-    .option("--labels <key=value>", "what is special about this worker, several by repeating it", collect)
+    .option("--labels <key=value,...>", "what is special about this worker, for tasks that require it", labels)
     .option("--name <name>", "shown to people (host name and process id)", name)
     .option("--drain-timeout <duration>", "how long running tasks get at SIGTERM", duration, "30s")
     .option("--allow-command <path...>", "executables that tasks of the type `command` may run")
@@ -44,7 +44,7 @@ export function workerCommand(program: Command): void {
         drainTimeout: flags.drainTimeout,
         ...(flags.queues === undefined ? {} : { queues: flags.queues }),
         ...(flags.name === undefined ? {} : { name: flags.name }),
-        ...(flags.labels === undefined ? {} : { labels: Object.fromEntries(flags.labels.map(label)) }),
+        ...(flags.labels === undefined ? {} : { labels: flags.labels }),
       });
       say(`worker ${worker.name} runs ${tasks.map(({ type }) => type).join(", ")}`);
       const running = worker.run();
@@ -74,10 +74,4 @@ function absolute(path: string): string {
 function variable(text: string): string {
   if (isVariableName(text)) return text;
   throw usageError(`--allow-env ${text}: give the name of a variable; modules stand before the options`);
-}
-
-function label(text: string): [string, string] {
-  const at = text.indexOf("=");
-  if (at < 1) throw usageError(`--labels ${text}: give key=value`);
-  return [text.slice(0, at), text.slice(at + 1)];
 }

@@ -3,9 +3,10 @@ import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { viewerZone, wallTime } from "../format/instant.ts";
 import { useZone } from "../services/display-zone.ts";
 import { API } from "../services/http.ts";
-import { type FollowedLog, type LogLine, useTaskLog } from "../services/logs.ts";
+import { type FollowedLog, filterLines, type LogFilter, type LogLine, useTaskLog } from "../services/logs.ts";
 import { taskPath } from "../services/tasks.ts";
 import { CopyButton } from "./copy-button.tsx";
+import { FilterInput } from "./filter-input.tsx";
 import { LinkedText } from "./linked-text.tsx";
 
 const levelColours: Record<string, string> = {
@@ -13,6 +14,13 @@ const levelColours: Record<string, string> = {
   info: "text-info",
   warn: "text-warn",
   error: "text-bad",
+};
+
+const levelWords: Record<string, string> = {
+  debug: "All levels",
+  info: "Info and above",
+  warn: "Warnings and errors",
+  error: "Errors only",
 };
 
 interface LogViewerProps {
@@ -26,11 +34,8 @@ interface LogViewerProps {
 /** The log of a task, following its end until the reader scrolls away from it. */
 export function LogViewer({ taskId, started, final, scheduleZone }: LogViewerProps) {
   const log = useTaskLog(taskId, { started, final });
-  const [errorsOnly, setErrorsOnly] = useState(false);
-  const lines = useMemo(
-    () => (errorsOnly ? log.lines.filter((line) => line.level === "error") : log.lines),
-    [log.lines, errorsOnly],
-  );
+  const [filter, setFilter] = useState<LogFilter>({});
+  const lines = useMemo(() => filterLines(log.lines, filter), [log.lines, filter]);
   const zone = useZone(scheduleZone);
 
   return (
@@ -42,9 +47,19 @@ export function LogViewer({ taskId, started, final, scheduleZone }: LogViewerPro
         <span className="text-xs text-muted" aria-live="polite">
           {statusWords(log.status, final)}
         </span>
-        <button type="button" className="chip" aria-pressed={errorsOnly} onClick={() => setErrorsOnly(!errorsOnly)}>
-          Errors only
-        </button>
+        <FilterInput label="Search the log" value={filter.text} onCommit={(text) => setFilter({ ...filter, text })} />
+        <select
+          className="input input-compact w-auto"
+          aria-label="Level"
+          value={filter.level ?? "debug"}
+          onChange={(event) => setFilter({ ...filter, level: event.target.value })}
+        >
+          {Object.entries(levelWords).map(([level, words]) => (
+            <option key={level} value={level}>
+              {words}
+            </option>
+          ))}
+        </select>
         <CopyButton
           text={lines.map((line) => `${line.at} ${line.level} ${line.message}`).join("\n")}
           label="Copy log"
@@ -52,8 +67,8 @@ export function LogViewer({ taskId, started, final, scheduleZone }: LogViewerPro
       </header>
       {lines.length === 0 ? (
         <p className="px-4 py-6 text-muted">
-          {errorsOnly && log.lines.length > 0
-            ? "No error lines."
+          {log.lines.length > 0
+            ? "No line matches."
             : final
               ? "This task logged nothing."
               : "Lines appear here as the task logs them."}

@@ -44,7 +44,7 @@ function Frame() {
       </aside>
       <div className="flex min-w-0 flex-col">
         <header className="sticky top-0 z-30 flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-line bg-canvas px-4 py-2 sm:px-6 lg:h-13">
-          <div className="flex items-center gap-3 lg:hidden">
+          <div className="flex min-w-0 items-center gap-3 lg:hidden">
             <Brand compact />
             <Navigation className="min-w-0 flex-row flex-wrap" />
           </div>
@@ -84,6 +84,7 @@ function Navigation({ className }: { className: string }) {
       <NavigationLink to="/schedules" icon="schedules" label="Schedules" />
       <NavigationLink to="/queues" icon="queues" label="Queues" />
       <NavigationLink to="/failures" icon="failed" label="Failures" />
+      <NavigationLink to="/workers" icon="workers" label="Workers" />
       <NavigationLink to="/lateness" icon="lateness" label="Lateness" />
     </nav>
   );
@@ -94,7 +95,7 @@ function NavigationLink({
   icon,
   label,
 }: {
-  to: "/tasks" | "/schedules" | "/queues" | "/failures" | "/lateness";
+  to: "/tasks" | "/schedules" | "/queues" | "/failures" | "/workers" | "/lateness";
   icon: IconName;
   label: string;
 }) {

@@ -9,6 +9,7 @@ import { ErrorView } from "../components/error-view.tsx";
 import { Fact, Facts } from "../components/facts.tsx";
 import { Icon } from "../components/icons.tsx";
 import { JsonView } from "../components/json-view.tsx";
+import { Labels } from "../components/labels.tsx";
 import { useLastTasksSearch } from "../components/last-tasks-search.ts";
 import { LogViewer } from "../components/log-viewer.tsx";
 import { Page } from "../components/page.tsx";
@@ -182,6 +183,11 @@ function TaskFacts({ task }: { task: Task }) {
           <Link to="/schedules/$name" params={{ name: task.schedule }} className="link">
             {task.schedule}
           </Link>
+        </Fact>
+      )}
+      {Object.keys(task.requires).length > 0 && (
+        <Fact name="Requires">
+          <Labels labels={task.requires} />
         </Fact>
       )}
       {task.worker !== null && <Fact name="Worker">{task.worker}</Fact>}

@@ -10,6 +10,22 @@ export interface LogLine {
   attempt: number;
 }
 
+export interface LogFilter {
+  /** This level and those above it. */
+  level?: string | undefined;
+  /** A part of the message, in any case. */
+  text?: string | undefined;
+}
+
+const levels = ["debug", "info", "warn", "error"];
+
+export function filterLines(lines: LogLine[], { level = "debug", text = "" }: LogFilter): LogLine[] {
+  const least = levels.indexOf(level);
+  const wanted = text.toLowerCase();
+  if (least <= 0 && wanted === "") return lines;
+  return lines.filter((line) => levels.indexOf(line.level) >= least && line.message.toLowerCase().includes(wanted));
+}
+
 export interface FollowedLog {
   lines: LogLine[];
   /** Lines at the beginning that are no longer kept here. */

@@ -11,6 +11,7 @@ test("another task like this one has its limits too, and not its past", () => {
     priority: 3,
     payload: { a: 1 },
     tags: ["x"],
+    requires: { region: "eu" },
     retry,
     timeout: "5m",
     attempt: 2,
@@ -22,6 +23,7 @@ test("another task like this one has its limits too, and not its past", () => {
     priority: 3,
     payload: { a: 1 },
     tags: ["x"],
+    requires: { region: "eu" },
     retry,
     timeout: "5m",
   });

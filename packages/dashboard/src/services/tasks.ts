@@ -42,6 +42,7 @@ export interface TaskSummary {
   concurrencyKey: string | null;
   replayOf: string | null;
   tags: string[];
+  requires: Record<string, string>;
   worker: string | null;
   cancelRequestedAt: string | null;
 }
@@ -90,6 +91,7 @@ export interface NewTask {
   delay?: string;
   priority?: number;
   tags?: string[];
+  requires?: Record<string, string>;
   retry?: Record<string, unknown>;
   timeout?: string;
 }
@@ -158,6 +160,7 @@ export function likeTask(task: Task): NewTask {
     priority: task.priority,
     ...(task.payload === null ? {} : { payload: task.payload }),
     ...(task.tags.length === 0 ? {} : { tags: task.tags }),
+    ...(Object.keys(task.requires).length === 0 ? {} : { requires: task.requires }),
     retry: task.retry,
     ...(task.timeout === null ? {} : { timeout: task.timeout }),
   };

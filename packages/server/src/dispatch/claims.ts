@@ -127,19 +127,21 @@ export function createClaims(
     pump(now) {
       if (session.id === null || clock.monotonic() < pausedUntil) return;
       const at = clock.monotonic();
+      // Narrow pools may be many: their pairs are looked for once for all.
+      const narrow = demand.asksForLabels() ? pairsOfNarrowPools(demand) : null;
+      const known = (pool: Pool) => (pool.narrow === null ? demand.pairs.values() : (narrow?.get(pool) ?? []));
       for (const pool of hand.pools.values()) {
         if (pool.workers.length === 0) continue;
         if (!pool.claimingDue) {
           const budget = dueBudget(pool, at);
-          if (budget > 0) {
-            const pairs = select(demand, pool, (pair) => isDue(pair, now));
-            if (pairs.length > 0) start(pool, "due", pairs, budget, now);
-          }
+          const pairs = budget > 0 || pool.narrow !== null ? select(known(pool), pool, (pair) => isDue(pair, now)) : [];
+          if (pool.narrow !== null) pool.hungry = pairs.length + pool.ready.size > 0;
+          if (budget > 0 && pairs.length > 0) start(pool, "due", pairs, budget, now);
         }
         if (!pool.claimingAhead) {
           const budget = hand.payloadsLength > MAX_PAYLOADS_LENGTH ? 0 : aheadBudget(pool, at);
           if (budget > 0) {
-            const pairs = select(demand, pool, (pair) => isComing(pair, now));
+            const pairs = select(known(pool), pool, (pair) => isComing(pair, now));
             if (pairs.length > 0) start(pool, "ahead", pairs, budget, now);
           }
         }
@@ -163,9 +165,22 @@ function adapt(pool: Pool, batch: number): void {
   pool.endedSinceClaim = 0;
 }
 
-function select(demand: Demand, pool: Pool, which: (pair: Pair) => boolean): Pair[] {
+function pairsOfNarrowPools(demand: Demand): Map<Pool, Pair[]> {
+  const byPool = new Map<Pool, Pair[]>();
+  for (const pair of demand.pairs.values()) {
+    if (!pair.lane.requires) continue;
+    for (const pool of pair.pools) {
+      const pairs = byPool.get(pool);
+      if (pairs) pairs.push(pair);
+      else byPool.set(pool, [pair]);
+    }
+  }
+  return byPool;
+}
+
+function select(known: Iterable<Pair>, pool: Pool, which: (pair: Pair) => boolean): Pair[] {
   const pairs: Pair[] = [];
-  for (const pair of demand.pairs.values()) if (which(pair) && pair.pools.includes(pool)) pairs.push(pair);
+  for (const pair of known) if (which(pair) && pair.pools.includes(pool)) pairs.push(pair);
   return pairs;
 }
 

@@ -3,9 +3,10 @@
  * inserts, what others hint at and what claims find out moves it. Only lanes that a connected worker serves are looked at, so what nobody
  * serves costs nobody anything.
  */
-import { type Band, bandOf, type Hint, type Lane, type Store } from "@carillon/store";
+import { type Band, bandOf, type Hint, type Lane, type LaneName, laneKey, type Store } from "@carillon/store";
 import { type Hand, type Pool, serves } from "./hand.ts";
 import type { ManagedQueue, Queues } from "./queues.ts";
+import { dropIdlePools, hasMatch, narrowPool } from "./narrow-pools.ts";
 
 /** How far ahead of its instant a task may be claimed: as long as it takes to claim what is due at one instant and held at most. */
 export const LOOKAHEAD_MS = 1_000;
@@ -32,17 +33,14 @@ export interface Pair {
   claiming: boolean;
 }
 
-export interface CreatedTask {
-  namespace: string;
-  queue: string;
-  type: string;
+export interface CreatedTask extends LaneName {
   priority: number;
   dueAt: number;
 }
 
 export interface Demand {
   readonly pairs: ReadonlyMap<number, Pair>;
-  lane(namespace: string, queue: string, type: string): Lane | null;
+  lane(name: LaneName): Lane | null;
   laneOf(id: number): Lane | null;
   /** Null: no worker here serves the lane. */
   pairOf(lane: Lane, band: Band): Pair | null;
@@ -55,10 +53,12 @@ export interface Demand {
   /** Like `notice` for tasks that this node inserted or returned; tells other nodes when they may be needed. */
   created(tasks: readonly CreatedTask[], now: number): void;
   hinted(hint: Hint): void;
-  /** Workers came or went. */
+  /** Pools came or went; or workers, where tasks ask for labels. */
   poolsChanged(): void;
   /** Queues are claimed in other ways than before. */
   queuesChanged(): void;
+  /** Some lane asks for labels. */
+  asksForLabels(): boolean;
   /** Tasks were created in lanes that are not known yet: nobody has been told of them. */
   curious(): boolean;
   /** Reads lanes and due instants from the store. */
@@ -79,6 +79,9 @@ export function createDemand(
   const poolsOf = new Map<number, Pool[]>();
   /** The same of the lanes that are served, by queue. */
   const servedLanes = new Map<ManagedQueue, Lane[]>();
+  /** Of lanes that ask for labels, whether a worker has them. */
+  const matched = new Map<number, boolean>();
+  let asking = 0;
   /** Notices since the scan in progress began: its answer may not have seen them. */
   let noticed: { lane: Lane; band: Band; dueAt: number }[] | null = null;
   let unknown: CreatedTask[] = [];
@@ -87,9 +90,23 @@ export function createDemand(
     let pools = poolsOf.get(lane.id);
     if (!pools) {
       pools = [...hand.pools.values()].filter((pool) => serves(pool, lane));
+      const { requires } = lane;
+      if (requires) pools = pools.flatMap((pool) => narrowPool(hand, pool, requires) ?? []);
       poolsOf.set(lane.id, pools);
     }
     return pools;
+  }
+
+  /** The same as whether `servedBy` has any, without making pools for lanes that have nothing to do. */
+  function isServed(lane: Lane): boolean {
+    const { requires } = lane;
+    if (!requires) return servedBy(lane).length > 0;
+    let isMatched = matched.get(lane.id);
+    if (isMatched === undefined) {
+      isMatched = [...hand.pools.values()].some((pool) => serves(pool, lane) && hasMatch(pool, requires));
+      matched.set(lane.id, isMatched);
+    }
+    return isMatched;
   }
 
   function pairOf(lane: Lane, band: Band): Pair | null {
@@ -127,7 +144,7 @@ export function createDemand(
   function created(tasks: readonly CreatedTask[], now: number): void {
     const due = new Map<number, { laneId: number; band: Band; dueAt: number }>();
     for (const task of tasks) {
-      const lane = lanesByName.get(laneName(task.namespace, task.queue, task.type));
+      const lane = lanesByName.get(laneKey(task));
       if (!lane) {
         if (unknown.length < MAX_UNKNOWN) unknown.push(task);
         continue;
@@ -143,6 +160,14 @@ export function createDemand(
     if (unknown.length > 0) scanSoon();
   }
 
+  /** Narrow pools that no pair has anything for. */
+  function dropIdle(): void {
+    const wanted = new Set<Pool>();
+    for (const pair of pairs.values()) for (const pool of pair.pools) wanted.add(pool);
+    if (!dropIdlePools(hand, (pool) => wanted.has(pool))) return;
+    for (const lane of lanes.values()) if (lane.requires) poolsOf.delete(lane.id);
+  }
+
   async function scan(): Promise<void> {
     const since: NonNullable<typeof noticed> = [];
     noticed = since;
@@ -153,11 +178,12 @@ export function createDemand(
       for (const lane of all) {
         if (lanes.has(lane.id)) continue;
         lanes.set(lane.id, lane);
-        lanesByName.set(laneName(lane.namespace, lane.queue, lane.type), lane);
+        lanesByName.set(laneKey(lane), lane);
+        if (lane.requires) asking++;
         servedLanes.clear();
       }
       if (changed) queuesChanged();
-      const served = [...lanes.values()].filter((lane) => servedBy(lane).length > 0);
+      const served = [...lanes.values()].filter(isServed);
       const limited = served.filter((lane) => queues.of(lane)?.mode === "limited").map(({ id }) => id);
       const [found, waiting] = await Promise.all([
         served.length > 0 ? store.nextDue(served.map(({ id }) => id)) : [],
@@ -175,6 +201,7 @@ export function createDemand(
       for (const [key, pair] of pairs) {
         if (pair.dueAt === Number.POSITIVE_INFINITY && !pair.claiming) pairs.delete(key);
       }
+      if (asking > 0) dropIdle();
     } catch (error) {
       unknown = [...waiting, ...unknown].slice(0, MAX_UNKNOWN);
       throw error;
@@ -182,7 +209,7 @@ export function createDemand(
       noticed = null;
     }
     for (const task of waiting) {
-      const lane = lanesByName.get(laneName(task.namespace, task.queue, task.type));
+      const lane = lanesByName.get(laneKey(task));
       if (!lane) continue;
       const band = bandOf(task.priority);
       if (!hasRoom(lane)) store.hints.publish({ due: [{ laneId: lane.id, band, dueAt: task.dueAt }] });
@@ -218,8 +245,8 @@ export function createDemand(
     lanesOf(queue) {
       let served = servedLanes.get(queue);
       if (!served) {
-        const isServed = (lane: Lane) => queues.of(lane) === queue && servedBy(lane).length > 0;
-        servedLanes.set(queue, (served = [...lanes.values()].filter(isServed)));
+        served = [...lanes.values()].filter((lane) => queues.of(lane) === queue && isServed(lane));
+        servedLanes.set(queue, served);
       }
       return served;
     },
@@ -227,7 +254,7 @@ export function createDemand(
       queuesChanged();
       changed();
     },
-    lane: (namespace, queue, type) => lanesByName.get(laneName(namespace, queue, type)) ?? null,
+    lane: (name) => lanesByName.get(laneKey(name)) ?? null,
     servedBy,
     notice,
     created,
@@ -241,12 +268,14 @@ export function createDemand(
     poolsChanged() {
       poolsOf.clear();
       servedLanes.clear();
+      matched.clear();
       for (const [key, pair] of pairs) {
         pair.pools = servedBy(pair.lane);
         if (pair.pools.length === 0 && !pair.claiming) pairs.delete(key);
       }
       scanSoon();
     },
+    asksForLabels: () => asking > 0,
     curious: () => unknown.length > 0,
     scan,
     nextAt(now) {
@@ -279,6 +308,3 @@ export function claimsFrom({ dueAt, unsure, exploredUntil }: Pair): number {
 }
 
 export const pairKey = (laneId: number, band: Band): number => laneId * 4 + band;
-
-/** No name contains a space. */
-const laneName = (namespace: string, queue: string, type: string): string => `${namespace} ${queue} ${type}`;

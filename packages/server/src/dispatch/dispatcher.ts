@@ -6,8 +6,8 @@
  * next instant at which something will. Nothing is handed out unless the node's session was renewed recently and its clock is certain.
  */
 import type { WorkerGate } from "@carillon/client";
-import { delay, type Id, idCreatedAt, type TargetState, within } from "@carillon/core";
-import type { ClaimedTask, Hint } from "@carillon/store";
+import { delay, type Id, idCreatedAt, type Labels, type TargetState, WORKER_LABEL, within } from "@carillon/core";
+import type { ClaimedTask, Hint, LaneName, WorkerFacts } from "@carillon/store";
 import { Loop } from "../loops/loop.ts";
 import { createAdoption } from "./adoption.ts";
 import { createCallTargets } from "./call-targets.ts";
@@ -15,7 +15,7 @@ import { CLAIM_ANSWER_MS, createClaims } from "./claims.ts";
 import { type CreatedTask, createDemand } from "./demand.ts";
 import { createEndings } from "./endings.ts";
 import { createGate, type Gate } from "./gate.ts";
-import { createHand, findHeld, type HeldTask, type Pool } from "./hand.ts";
+import { type ConnectedWorker, createHand, findHeld, type HeldTask, type Pool } from "./hand.ts";
 import { createHandOut } from "./hand-out.ts";
 import { createLimited, type Limited } from "./limited.ts";
 import { createLogs } from "./logs.ts";
@@ -25,7 +25,7 @@ import { createProgress } from "./progress.ts";
 import { createQueues } from "./queues.ts";
 import { createRecall, type RecallTask } from "./recalls.ts";
 import { createReconciliation } from "./reconcile.ts";
-import { createReservations, type LaneName } from "./reservations.ts";
+import { createReservations } from "./reservations.ts";
 import { createReturns } from "./returns.ts";
 import { createWatch, TICK_MS } from "./watch.ts";
 
@@ -33,18 +33,6 @@ const SCAN_MS = 1_000;
 /** Scans asked for come at most so often. */
 const SCAN_SOON_MS = 50;
 const RECONCILE_MS = 2_000;
-
-export interface WorkerView {
-  name: string;
-  namespace: string;
-  version: string;
-  queues: string[];
-  types: string[];
-  labels: Record<string, string>;
-  slots: number;
-  busy: number;
-  connectedAt: number;
-}
 
 export interface Dispatcher extends WorkerGate {
   start(): void;
@@ -71,7 +59,8 @@ export interface Dispatcher extends WorkerGate {
   lookSoon(): void;
   /** A queue was set anew, paused or resumed by this process. */
   queuesChanged(): void;
-  workers(): WorkerView[];
+  /** Those whose links are open. */
+  workers(): WorkerFacts[];
   /** What tasks call and had trouble in the last hour. */
   troubledTargets(): { name: string; state: TargetState }[];
 }
@@ -253,7 +242,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
     reserve(laneName, count) {
       const may = mayHandOut() && queues.of(laneName) === null;
-      const lane = may ? demand.lane(laneName.namespace, laneName.queue, laneName.type) : null;
+      const lane = may ? demand.lane(laneName) : null;
       return lane ? reservations.take(lane, demand.servedBy(lane), count) : 0;
     },
     release(lane, count) {
@@ -294,10 +283,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
           version: worker.version,
           queues: [...(worker.pool?.queues ?? [])],
           types: [...(worker.pool?.types ?? [])],
-          labels: worker.labels,
+          labels: said(worker),
           slots: worker.slots,
           busy: worker.tasks.size + worker.presented,
           connectedAt: worker.connectedAt,
         })),
   };
+}
+
+/** Its labels without the one that every worker has. */
+function said({ labels: { [WORKER_LABEL]: _name, ...labels } }: ConnectedWorker): Labels {
+  return labels;
 }

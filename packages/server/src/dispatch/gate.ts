@@ -13,7 +13,7 @@ import type {
   WorkerGate,
   WorkerMessage,
 } from "@carillon/client";
-import { delay } from "@carillon/core";
+import { delay, WORKER_LABEL } from "@carillon/core";
 import type { TypeDeclaration } from "@carillon/store";
 import type { Adoption } from "./adoption.ts";
 import type { Demand } from "./demand.ts";
@@ -30,6 +30,7 @@ import {
   type StopReason,
 } from "./hand.ts";
 import type { Logs } from "./logs.ts";
+import { joinNarrowPools, leaveNarrowPools } from "./narrow-pools.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Progress } from "./progress.ts";
 
@@ -61,7 +62,7 @@ export function createGate(
     changed: () => void;
   },
 ): Gate {
-  const { store, clock, session, log, node, peers } = options;
+  const { store, clock, session, log, node, peers, workersChanged = () => {} } = options;
   const { hand, demand, endings, adoption, logs, progress, changed } = parts;
   const declareTypes =
     options.declareTypes ??
@@ -71,7 +72,8 @@ export function createGate(
     });
 
   function hello(worker: ConnectedWorker, hello: Hello): void {
-    Object.assign(worker, { name: hello.worker, version: hello.version, labels: hello.labels, slots: hello.slots });
+    const labels = { ...hello.labels, [WORKER_LABEL]: hello.worker };
+    Object.assign(worker, { name: hello.worker, version: hello.version, labels, slots: hello.slots });
     const earlier = [...hand.workers].filter((other) => other !== worker && isSameProcess(other, worker, hello));
     worker.state = "open";
     hand.workers.add(worker);
@@ -115,13 +117,13 @@ export function createGate(
     const names = types.map(({ type }) => type);
     const key = JSON.stringify([worker.namespace, [...queues].sort(), [...names].sort()]);
     let pool = hand.pools.get(key);
-    if (!pool) {
-      pool = createPool(key, worker.namespace, queues, names);
-      hand.pools.set(key, pool);
-      demand.poolsChanged();
-    }
+    const isNew = !pool;
+    if (!pool) hand.pools.set(key, (pool = createPool(key, worker.namespace, queues, names)));
     pool.workers.push(worker);
     worker.pool = pool;
+    joinNarrowPools(worker);
+    if (isNew || demand.asksForLabels()) demand.poolsChanged();
+    workersChanged();
   }
 
   function leave(worker: ConnectedWorker): void {
@@ -129,7 +131,12 @@ export function createGate(
     if (!pool) return;
     worker.pool = null;
     pool.workers.splice(pool.workers.indexOf(worker), 1);
-    if (pool.workers.length > 0) return;
+    for (const empty of leaveNarrowPools(hand, worker)) parts.returnAll(empty);
+    workersChanged();
+    if (pool.workers.length > 0) {
+      if (demand.asksForLabels()) demand.poolsChanged();
+      return;
+    }
     hand.pools.delete(pool.key);
     parts.returnAll(pool);
     demand.poolsChanged();
@@ -284,6 +291,8 @@ function createWorker(
     labels: {},
     slots: 0,
     pool: null,
+    narrowPools: [],
+    owesPlain: false,
     tasks: new Set(),
     presented: 0,
     transportMs: 0,

@@ -7,6 +7,7 @@
 import type { AssignedTask } from "@carillon/client";
 import { startIsOver } from "@carillon/core";
 import { type ConnectedWorker, freeSlots, type Hand, type HeldTask, isSuspect, joinWorker, type Pool } from "./hand.ts";
+import { keptSlots } from "./narrow-pools.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Returns } from "./returns.ts";
 
@@ -82,7 +83,28 @@ export function createHandOut(
     return late.filter((held) => held.phase === "ready");
   }
 
+  /** What is ready first, without what went elsewhere meanwhile or is too late. */
+  function firstReady({ ready }: Pool): HeldTask | null {
+    for (let first = ready.peek(); first; first = ready.peek()) {
+      if (first.phase !== "ready") ready.pop();
+      else if (isTooLate(first, clock)) tooLate(ready.pop()!);
+      else return first;
+    }
+    return null;
+  }
+
+  /** The one of `first` and what is ready in narrow pools of this worker that is to go first. */
+  function firstFor(worker: ConnectedWorker, first: HeldTask): HeldTask {
+    let best = first;
+    for (const narrow of worker.narrowPools) {
+      const other = firstReady(narrow);
+      if (other && other.rank < best.rank) best = other;
+    }
+    return best;
+  }
+
   function give(held: HeldTask, worker: ConnectedWorker): void {
+    if (worker.narrowPools.length > 0) worker.owesPlain = held.pool?.narrow !== null;
     joinWorker(held, worker);
     held.phase = "assigned";
     held.since = clock.monotonic();
@@ -138,19 +160,11 @@ export function createHandOut(
     },
     assign(pool) {
       if (pool.suspects.length > 0 || pool.isolatingSince !== null) assignSuspects(pool);
-      while (pool.ready.size > 0) {
-        const first = pool.ready.peek()!;
-        if (first.phase !== "ready") {
-          pool.ready.pop();
-          continue;
-        }
-        if (isTooLate(first, clock)) {
-          tooLate(pool.ready.pop()!);
-          continue;
-        }
+      for (let first = firstReady(pool); first; first = firstReady(pool)) {
         const worker = nextFreeWorker(pool);
         if (!worker) break;
-        const next = pool.ready.pop()!;
+        const next = worker.narrowPools.length === 0 ? first : firstFor(worker, first);
+        next.pool!.ready.pop();
         if (admit(next)) give(next, worker);
       }
       for (const worker of pool.workers) {
@@ -185,7 +199,7 @@ function nextFreeWorker(pool: Pool): ConnectedWorker | null {
   const { workers } = pool;
   for (let step = 0; step < workers.length; step++) {
     const worker = workers[(pool.nextWorker + step) % workers.length]!;
-    if (freeSlots(worker) === 0) continue;
+    if (freeSlots(worker) <= (pool.narrow === null ? keptSlots(worker) : 0)) continue;
     pool.nextWorker = (pool.nextWorker + step + 1) % workers.length;
     return worker;
   }

@@ -5,8 +5,8 @@
  * `ending` (its outcome is being written) → `gone`. It may enter at any step, and leave from the first two by being given back.
  */
 import type { AssignedTask, Link, NodeMessage, ReportedOutcome, TaskRef } from "@carillon/client";
-import { type FINISH_WITHIN, type Id, limits } from "@carillon/core";
-import type { ClaimedTask, Outcome } from "@carillon/store";
+import { type FINISH_WITHIN, type Id, type Labels, limits } from "@carillon/core";
+import type { ClaimedTask, LaneName, Outcome } from "@carillon/store";
 import { Heap } from "./heap.ts";
 import { createRate, type Rate } from "./rate.ts";
 
@@ -56,9 +56,14 @@ export interface ConnectedWorker {
   state: "new" | "open" | "leaving" | "gone";
   name: string;
   version: string;
-  labels: Record<string, string>;
+  /** Those that it said, and its name. */
+  labels: Labels;
   slots: number;
   pool: Pool | null;
+  /** Of its plain pool, those whose labels it has. */
+  readonly narrowPools: Pool[];
+  /** A narrow pool had the last of its slots, so that the plain one has the next. */
+  owesPlain: boolean;
   readonly tasks: Set<HeldTask>;
   /** How many tasks it presented that are not adopted yet. */
   presented: number;
@@ -83,6 +88,12 @@ export interface Pool {
   readonly queues: ReadonlySet<string>;
   readonly types: ReadonlySet<string>;
   readonly workers: ConnectedWorker[];
+  /** Of a pool for tasks that ask for labels (`narrow-pools.ts`): which, and whose workers have them. Null for a plain one. */
+  readonly narrow: { plain: Pool; requires: Labels } | null;
+  /** Of a plain one: those made of its workers. */
+  readonly narrower: Pool[];
+  /** Of a narrow one: something waits for a slot here, or is due and about to be claimed. */
+  hungry: boolean;
   /** Where the rotation over workers goes on. */
   nextWorker: number;
   /** Due, without a slot: by rank. */
@@ -156,13 +167,22 @@ export function createHeldTask(claimed: ClaimedTask, pool: Pool | null, phase: P
   };
 }
 
-export function createPool(key: string, namespace: string, queues: string[], types: string[]): Pool {
+export function createPool(
+  key: string,
+  namespace: string,
+  queues: string[],
+  types: string[],
+  narrow: Pool["narrow"] = null,
+): Pool {
   return {
     key,
     namespace,
     queues: new Set(queues),
     types: new Set(types),
     workers: [],
+    narrow,
+    narrower: [],
+    hungry: false,
     nextWorker: 0,
     ready: new Heap((a, b) => a.rank < b.rank || (a.rank === b.rank && a.claimed.dueAt < b.claimed.dueAt)),
     returnAt: Number.POSITIVE_INFINITY,
@@ -265,6 +285,8 @@ export function freeCredits(pool: Pool): number {
   return free - pool.reserved - pool.ready.size;
 }
 
-export function serves(pool: Pool, lane: { namespace: string; queue: string; type: string }): boolean {
+/** Whether a plain pool's workers run tasks of this name; which of them have the lane's labels is another question. */
+export function serves(pool: Pool, lane: LaneName): boolean {
+  if (pool.narrow !== null) return false;
   return pool.namespace === lane.namespace && pool.types.has(lane.type) && pool.queues.has(lane.queue);
 }

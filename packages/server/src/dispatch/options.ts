@@ -48,6 +48,8 @@ export interface DispatcherOptions {
   renewSoon?: () => void;
   /** A task of this schedule is final. */
   scheduledEnded?: (schedule: Id) => void;
+  /** A worker came or went. */
+  workersChanged?: () => void;
   /** Keeps what a worker declares. Left out: in the store, and other nodes are told. */
   declareTypes?: (namespace: string, types: TypeDeclaration[]) => Promise<void>;
 }

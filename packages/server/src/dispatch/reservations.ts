@@ -2,13 +2,8 @@
  * Slots kept for tasks that are about to be inserted as claimed, by lane. Whoever reserves either hands out as many claimed tasks or
  * releases the rest.
  */
+import { type LaneName, laneKey } from "@carillon/store";
 import { freeCredits, type Pool } from "./hand.ts";
-
-export interface LaneName {
-  namespace: string;
-  queue: string;
-  type: string;
-}
 
 export interface Reservations {
   /** Takes up to `count` of the free slots of these pools, from the one with the most; how many it got. */
@@ -43,6 +38,3 @@ export function createReservations(): Reservations {
     },
   };
 }
-
-/** No name contains a space. */
-const laneKey = ({ namespace, queue, type }: LaneName) => `${namespace} ${queue} ${type}`;

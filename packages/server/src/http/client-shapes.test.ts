@@ -1,5 +1,6 @@
 import type * as client from "@carillon/client";
 import { expectTypeOf, test } from "vitest";
+import type { BroadcastAnswer } from "./schemas/broadcast.ts";
 import type { CalendarAnswer, CalendarSummary } from "./schemas/calendars.ts";
 import type { LatenessAnswer, ScheduleStatsAnswer } from "./schemas/lateness.ts";
 import type { ExplanationAnswer, ScheduleLoadAnswer } from "./schemas/outlook.ts";
@@ -7,13 +8,15 @@ import type { Queue } from "./schemas/queues.ts";
 import type { FireAnswer, PreviewAnswer, Schedule } from "./schemas/schedules.ts";
 import type { QueueStatsAnswer, StatsAnswer } from "./schemas/stats.ts";
 import type { TargetList } from "./schemas/targets.ts";
-import type { AttemptAnswer, LogLineAnswer, Task, TaskSummary } from "./schemas/tasks.ts";
+import type { AttemptAnswer, FoundLogLineAnswer, LogLineAnswer, Task, TaskSummary } from "./schemas/tasks.ts";
+import type { WorkerAnswer } from "./schemas/workers.ts";
 
 test("what the server answers is what the client's types say", () => {
   expectTypeOf<Task>().toExtend<client.Task>();
   expectTypeOf<TaskSummary>().toExtend<client.TaskSummary>();
   expectTypeOf<AttemptAnswer>().toExtend<client.AttemptInfo>();
   expectTypeOf<LogLineAnswer>().toExtend<client.LogLine>();
+  expectTypeOf<FoundLogLineAnswer>().toExtend<client.FoundLogLine>();
   expectTypeOf<Schedule>().toExtend<client.Schedule>();
   expectTypeOf<CalendarAnswer>().toExtend<client.Calendar>();
   expectTypeOf<CalendarSummary>().toExtend<client.CalendarSummary>();
@@ -33,6 +36,9 @@ test("what the server answers is what the client's types say", () => {
   expectTypeOf<keyof QueueStatsAnswer>().toEqualTypeOf<keyof client.QueueStats>();
   expectTypeOf<StatsAnswer>().toExtend<client.Stats>();
   expectTypeOf<keyof StatsAnswer>().toEqualTypeOf<keyof client.Stats>();
+  expectTypeOf<WorkerAnswer>().toExtend<client.WorkerInfo>();
+  expectTypeOf<keyof WorkerAnswer>().toEqualTypeOf<keyof client.WorkerInfo>();
+  expectTypeOf<BroadcastAnswer>().toExtend<client.Broadcast>();
   expectTypeOf<keyof Task>().toEqualTypeOf<keyof client.Task>();
   expectTypeOf<keyof Schedule>().toEqualTypeOf<keyof client.Schedule>();
   expectTypeOf<keyof CalendarAnswer>().toEqualTypeOf<keyof client.Calendar>();

@@ -22,6 +22,7 @@ export function openApiDocument(version: string): NonNullable<FastifyDynamicSwag
       { name: "operations", description: "What goes on in the background, with its progress." },
       { name: "queues", description: "The named lines that workers pull from, and their limits." },
       { name: "targets", description: "What tasks call, and whether it answers." },
+      { name: "workers", description: "The processes that run tasks." },
       { name: "types", description: "What workers declared that they run." },
       { name: "events", description: "What changes, for screens." },
       { name: "health", description: "For probes and monitoring." },

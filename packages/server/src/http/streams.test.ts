@@ -229,6 +229,16 @@ test("the log of a task is followed line by line until it is final", async () =>
     "the last word",
     "succeeded",
   ]);
+  // Narrowed, each line keeps its number, so that a stream that is opened again goes on behind it.
+  const narrowed = await open(t, `${TASKS}/${id}/logs?follow=1&level=info&q=line%2040`, { "last-event-id": "402" });
+  t.clock.advance(500);
+  await narrowed.settle();
+  expect(narrowed.events.map(({ id, data }) => [id, data.message ?? data.state])).toEqual([
+    ["403", "line 403"],
+    ["404", "line 404"],
+    ["405", "line 405"],
+    [null, "succeeded"],
+  ]);
   const pages = await t.call("GET", `${TASKS}/${id}/logs?pageSize=200`);
   expect(pages.body.logs).toHaveLength(200);
   const second = await t.call("GET", `${TASKS}/${id}/logs?pageSize=200&pageToken=${pages.body.nextPageToken}`);

@@ -1,8 +1,7 @@
 import { CarillonError, formatId } from "@carillon/core";
-import { type ClaimedTask, createMemoryDatabase, createMemoryStore } from "@carillon/store";
+import { type ClaimedTask, createMemoryDatabase, createMemoryStore, type LaneName } from "@carillon/store";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { manualClock, START, startApp, storeKinds, type TestApp, until, useStore } from "../../test/http/setup.ts";
-import type { LaneName } from "../operations/index.ts";
 
 const TASKS = "/api/v1/tasks";
 
@@ -448,6 +447,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       release: () => {},
       handOut: () => {},
       noticeCreated: () => {},
+      workers: () => [],
       recall: (...given: unknown[]) => void told.push(given),
     };
     const holder = await startApp({ clock: t.clock, store: t.store, dispatcher });
@@ -476,6 +476,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       handOut: (claimed: ClaimedTask[]) => void handed.push(...claimed.map(({ id }) => formatId("task", id))),
       noticeCreated: (tasks: readonly (LaneName & { dueAt: number })[]) =>
         void noticed.push(...tasks.map(({ type }) => type)),
+      workers: () => [],
       recall: () => {},
     };
     const node = await startApp({ clock: t.clock, store: t.store, dispatcher, slot: 20 });

@@ -1,7 +1,6 @@
 /** Writes what this node alone knows, so that any node can answer for all: its workers, and how fast its queues have moved of late. */
 import type { Id } from "@carillon/core";
-import type { NodeFigures, Store } from "@carillon/store";
-import type { WorkerView } from "../dispatch/dispatcher.ts";
+import type { NodeFigures, Store, WorkerFacts } from "@carillon/store";
 import type { EndedBook } from "../ended-book.ts";
 import type { LatenessBook } from "../lateness-book.ts";
 
@@ -11,8 +10,10 @@ const WINDOW_MS = 60_000;
 
 /** Kinds of workers that are told of; more than so many on one node are no matter of figures any more. */
 const MOST_POOLS = 100;
-
-type ConnectedWorker = Pick<WorkerView, "namespace" | "queues" | "types" | "slots" | "busy">;
+/** As many as a node takes in over the network. */
+const MOST_WORKERS = 5_000;
+/** Of queues and types, in all that is told of them. */
+const MOST_NAMES = 100_000;
 
 interface Totals {
   at: number;
@@ -26,10 +27,11 @@ export function figuresRound(options: {
   lateness: Pick<LatenessBook, "starts">;
   ended: Pick<EndedBook, "finished">;
   session: { readonly id: Id | null };
-  workers: () => readonly ConnectedWorker[];
+  workers: () => readonly WorkerFacts[];
 }): () => Promise<number> {
   const { store, clock, lateness, ended, session, workers } = options;
   const before: Totals[] = [];
+  let told = 0;
 
   function totals(): Totals {
     const queues: Totals["queues"] = new Map();
@@ -52,12 +54,14 @@ export function figuresRound(options: {
       const connected = workers();
       const queues = ratesBetween(before[0]!, now);
       await store.recordFigures(session.id, { workers: connected.length, pools: poolsOf(connected), queues });
+      if (connected.length > 0 || told > 0) await store.recordWorkers(session.id, toldOf(connected));
+      told = connected.length;
     }
     return WRITE_MS;
   };
 }
 
-function poolsOf(workers: readonly ConnectedWorker[]): NodeFigures["pools"] {
+function poolsOf(workers: readonly WorkerFacts[]): NodeFigures["pools"] {
   const pools = new Map<string, NodeFigures["pools"][number]>();
   for (const { namespace, queues, types, slots, busy } of workers) {
     const key = JSON.stringify([namespace, queues, types]);
@@ -68,6 +72,20 @@ function poolsOf(workers: readonly ConnectedWorker[]): NodeFigures["pools"] {
     pool.busy += busy;
   }
   return [...pools.values()].slice(0, MOST_POOLS);
+}
+
+/** Each kind of workers counts its names once. */
+function toldOf(workers: readonly WorkerFacts[]): WorkerFacts[] {
+  const kinds = new Set<string>();
+  let names = 0;
+  return workers.slice(0, MOST_WORKERS).filter(({ namespace, queues, types }) => {
+    const kind = JSON.stringify([namespace, queues, types]);
+    if (kinds.has(kind)) return true;
+    if (names + queues.length + types.length > MOST_NAMES) return false;
+    names += queues.length + types.length;
+    kinds.add(kind);
+    return true;
+  });
 }
 
 function ratesBetween(first: Totals, last: Totals): NodeFigures["queues"] {

@@ -223,7 +223,7 @@ function fireTask(
   declaration: TypeDeclaration | null,
   { id, fireAt, dueAt, caughtUp }: { id: bigint; fireAt: number; dueAt: number; caughtUp: boolean },
 ): NewTask {
-  const { type, payload, priority, concurrencyKey, tags } = schedule.definition.task;
+  const { type, payload, priority, concurrencyKey, tags, requires } = schedule.definition.task;
   return {
     id,
     namespace: schedule.namespace,
@@ -239,6 +239,7 @@ function fireTask(
     ...(concurrencyKey === undefined ? {} : { concurrencyKey }),
     tags,
     replayOf: null,
+    ...(requires === undefined ? {} : { requires }),
     ...(schedule.definition.overlap === "allow" ? {} : { gateId: schedule.id }),
   };
 }

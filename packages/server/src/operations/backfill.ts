@@ -13,12 +13,12 @@ import {
 } from "@carillon/core";
 import type { BackfillPage, NewTask, OperationRecord, ScheduleSummary } from "@carillon/store";
 import type { Backfill } from "../http/schemas/operations.ts";
-import { settle } from "./new-task.ts";
+import { requiring, settle } from "./new-task.ts";
 
 /** Kept with the operation: later changes of the schedule, of its calendars and of what workers declare leave it as it is. */
 export interface BackfillRequest extends Range {
   version: number;
-  task: Pick<NewTask, "type" | "queue" | "priority" | "payload" | "concurrencyKey" | "tags"> & { policy: TaskPolicy };
+  task: Pick<NewTask, "type" | "queue" | "priority" | "payload" | "concurrencyKey" | "tags" | "requires"> & { policy: TaskPolicy };
 }
 
 export function toBackfillRequest(
@@ -26,9 +26,9 @@ export function toBackfillRequest(
   { from, to }: Backfill,
   declared: Parameters<typeof settle>[1],
 ): BackfillRequest {
-  const { type, priority, payload, concurrencyKey, tags } = definition.task;
+  const { type, priority, payload, concurrencyKey, tags, requires } = definition.task;
   const key = concurrencyKey === undefined ? {} : { concurrencyKey };
-  const task = { type, ...settle(definition.task, declared), priority, payload, ...key, tags };
+  const task = { type, ...settle(definition.task, declared), priority, payload, ...key, tags, ...requiring(requires) };
   return { rule: definition.rule, calendars, from, to, version, task };
 }
 

@@ -1,17 +1,11 @@
 /** What the operations stand on. `http/` and the in-process client call them with one of these. */
 import type { Clock, Id, IdSource } from "@carillon/core";
-import type { ClaimedTask, Store } from "@carillon/store";
+import type { ClaimedTask, LaneName, Store, WorkerFacts } from "@carillon/store";
 import type { Logger } from "pino";
 import type { Backlog } from "../backlog.ts";
 import type { AddressGuard } from "../egress/address-guard.ts";
 import type { ChangeFeed } from "../feed.ts";
 import type { DeclaredTypes } from "./types.ts";
-
-export interface LaneName {
-  namespace: string;
-  queue: string;
-  type: string;
-}
 
 /** What operations ask of the node's dispatcher, so that work accepted here can start here without another round trip to the store. */
 export interface TaskDispatcher {
@@ -27,6 +21,8 @@ export interface TaskDispatcher {
   noticeCreated(tasks: readonly (LaneName & { priority: number; dueAt: number })[]): void;
   /** A queue was set anew, paused or resumed. */
   queuesChanged(): void;
+  /** Connected to this node. */
+  workers(): WorkerFacts[];
   /** A task held by this node shall be cancelled, or given back if it has not started. */
   recall(task: { id: Id }, what: "cancel" | "return", reason: string | null): void;
 }

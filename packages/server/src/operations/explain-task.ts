@@ -8,6 +8,8 @@ import {
   idCreatedAt,
   limits,
   publicState,
+  type ServingPool,
+  WORKER_LABEL,
   waitsForTarget,
 } from "@carillon/core";
 import type { TaskRecord } from "@carillon/store";
@@ -15,6 +17,7 @@ import type { ExplanationAnswer } from "../http/schemas/outlook.ts";
 import type { Deps } from "./deps.ts";
 import { toExplanationAnswer } from "./explanation-answer.ts";
 import { findTask } from "./tasks.ts";
+import { connectedWorkers } from "./workers.ts";
 
 /** Others that it waits for, named. */
 const MOST_NAMED = 10;
@@ -32,9 +35,7 @@ export async function explainTask(deps: Deps, namespace: string, text: string): 
       overlap: gate?.overlap ?? null,
       others: gate?.others ?? [],
       target: waitsForTarget(task) ? await awaitedTarget(deps, record) : null,
-      pools: (await deps.store.nodeFigures()).flatMap(({ pools }) =>
-        pools.filter((pool) => pool.namespace === namespace),
-      ),
+      pools: await poolsFor(deps, record),
       queue: await queueOf(deps, record, now),
       due: task.state === "queued" ? await dueBeside(deps, record, now) : { count: 0, capped: false },
     }),
@@ -48,6 +49,20 @@ export function toExplain(task: TaskRecord, now: number) {
     state: publicState(task, now),
     createdAt: idCreatedAt(task.id),
   };
+}
+
+/** Whom it could run on: for a task that asks for labels, each worker by itself. */
+async function poolsFor(deps: Deps, { namespace, requires }: TaskRecord): Promise<ServingPool[]> {
+  if (Object.keys(requires).length === 0) {
+    const nodes = await deps.store.nodeFigures();
+    return nodes.flatMap(({ pools }) => pools.filter((pool) => pool.namespace === namespace));
+  }
+  const workers = await connectedWorkers(deps, namespace);
+  return workers.map(({ name, labels, ...worker }) => ({
+    ...worker,
+    labels: { ...labels, [WORKER_LABEL]: name },
+    workers: 1,
+  }));
 }
 
 /** What occupies the gate: tasks of the schedule that are due, or run. */

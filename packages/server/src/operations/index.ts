@@ -1,6 +1,7 @@
+export { broadcastTask } from "./broadcast.ts";
 export { listTargets } from "./broken-targets.ts";
 export { deleteCalendar, foreseeCalendar, getCalendar, listCalendars, putCalendar } from "./calendars.ts";
-export type { Deps, Idempotency, LaneName, Log, TaskDispatcher } from "./deps.ts";
+export type { Deps, Idempotency, Log, TaskDispatcher } from "./deps.ts";
 export { explainSchedule } from "./explain-schedule.ts";
 export { explainTask } from "./explain-task.ts";
 export { listFailures } from "./failures.ts";
@@ -12,6 +13,8 @@ export { getQueue, listQueues, patchQueue, pauseQueue, putQueue, resumeQueue } f
 export { scheduleLoad } from "./schedule-load.ts";
 export { getScheduleStats } from "./schedule-stats.ts";
 export * from "./schedules.ts";
+export { searchLogs } from "./search-logs.ts";
 export { getQueueStats, getStats } from "./stats.ts";
 export * from "./tasks.ts";
 export { createDeclaredTypes, type DeclaredTypes } from "./types.ts";
+export { listWorkers } from "./workers.ts";

@@ -3,8 +3,16 @@
  * one commit instead of two. Everything else waits in the store, and whoever dispatches its lane is told.
  */
 import { CarillonError, formatId, publicState } from "@carillon/core";
-import { type ClaimedTask, type CreateAnswer, type CreateOptions, type NewTask, uniquePolicyOf } from "@carillon/store";
-import type { Deps, LaneName, TaskDispatcher } from "./deps.ts";
+import {
+  type ClaimedTask,
+  type CreateAnswer,
+  type CreateOptions,
+  type LaneName,
+  laneKey,
+  type NewTask,
+  uniquePolicyOf,
+} from "@carillon/store";
+import type { Deps, TaskDispatcher } from "./deps.ts";
 
 type InsertOptions = Omit<CreateOptions, "claim">;
 type Created = Extract<CreateAnswer, { kind: "created" }>;
@@ -115,8 +123,7 @@ function releaseUnused(
   }
 }
 
-const laneOf = ({ namespace, queue, type }: LaneName): LaneName => ({ namespace, queue, type });
-const laneKey = ({ namespace, queue, type }: LaneName) => `${namespace}/${queue}/${type}`;
+const laneOf = ({ namespace, queue, type, requires }: LaneName): LaneName => ({ namespace, queue, type, requires });
 
 function announce(
   deps: Deps,

@@ -1,5 +1,13 @@
 /** A task as it will be stored: what the request leaves out comes from what a worker declared for the type, else from the defaults. */
-import { type Backoff, defaultPolicy, type Id, type RetryPolicy, type TaskPolicy } from "@carillon/core";
+import {
+  type Backoff,
+  defaultPolicy,
+  type Id,
+  type Labels,
+  type RetryPolicy,
+  sortedLabels,
+  type TaskPolicy,
+} from "@carillon/core";
 import type { NewTask, Trigger, TypeDeclaration } from "@carillon/store";
 import type { RetryInput } from "../http/schemas/common.ts";
 import type { CreateTask } from "../http/schemas/tasks.ts";
@@ -109,5 +117,12 @@ export function newTask(
     ...(input.concurrencyKey === undefined ? {} : { concurrencyKey: input.concurrencyKey }),
     tags: input.tags ?? [],
     replayOf: null,
+    ...requiring(input.requires),
   };
+}
+
+/** Nothing for a task that any worker may run. */
+export function requiring(labels: Labels | undefined): { requires?: Labels } {
+  if (labels === undefined || Object.keys(labels).length === 0) return {};
+  return { requires: sortedLabels(labels) };
 }

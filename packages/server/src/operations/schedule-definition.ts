@@ -15,7 +15,7 @@ import {
 } from "@carillon/core";
 import type { ScheduleDefinition } from "@carillon/store";
 import type { PutSchedule, RuleInput } from "../http/schemas/schedules.ts";
-import { completeRetry, DEFAULT_PRIORITY, defaultPolicyOf } from "./new-task.ts";
+import { completeRetry, DEFAULT_PRIORITY, defaultPolicyOf, requiring } from "./new-task.ts";
 
 export const defaultCatchUp: ScheduleDefinition["catchUp"] = { policy: "last", windowMs: 86_400_000, limit: 100 };
 
@@ -107,6 +107,7 @@ export function toDefinition(input: PutSchedule, name: string): ScheduleDefiniti
       ...(task.finishWithin === undefined ? {} : { finishWithinMs: task.finishWithin }),
       ...(task.concurrencyKey === undefined ? {} : { concurrencyKey: task.concurrencyKey }),
       tags: task.tags ?? [],
+      ...requiring(task.requires),
     },
   };
 }
@@ -151,6 +152,7 @@ export function toPutBody({
       finishWithin: task.finishWithinMs === undefined ? null : formatDuration(task.finishWithinMs),
       concurrencyKey: task.concurrencyKey ?? null,
       tags: task.tags,
+      requires: task.requires ?? {},
     }),
   });
 }

@@ -24,7 +24,7 @@ import {
 import { checkCalendars, findCalendars, readCalendars, unknownCalendars } from "./calendars.ts";
 import { type Deps, IDEMPOTENCY_TTL_MS, type Idempotency } from "./deps.ts";
 import { insertTasks } from "./insert-tasks.ts";
-import { settle } from "./new-task.ts";
+import { requiring, settle } from "./new-task.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
 import { checkRule, mergePatch, toDefinition, toPutBody, toRule } from "./schedule-definition.ts";
 import { checkTargets } from "./targets.ts";
@@ -313,6 +313,7 @@ export async function triggerSchedule(
     ...(template.concurrencyKey === undefined ? {} : { concurrencyKey: template.concurrencyKey }),
     tags: template.tags,
     replayOf: null,
+    ...requiring(template.requires),
   };
   return insertOne(deps, task, { now, uniquePolicy: "keep", idempotency, scheduleName: name });
 }

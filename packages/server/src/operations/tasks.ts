@@ -5,6 +5,8 @@ import {
   type Id,
   idCreatedAt,
   isFinal,
+  type LogFilter,
+  type LogLevel,
   limits,
   parseId,
   publicState,
@@ -73,7 +75,8 @@ export async function insertOne(
   return { task: await getTask(deps, task.namespace, formatId("task", id)), created, replayed: false };
 }
 
-function rememberAs(
+/** `response` depends on which tasks were created. */
+export function rememberAs(
   namespace: string,
   idempotency: Idempotency | null,
   now: number,
@@ -306,17 +309,29 @@ interface PageQuery {
   pageToken?: string | undefined;
 }
 
+export interface LogQuery {
+  level?: LogLevel | undefined;
+  q?: string | undefined;
+}
+
+/** Undefined: every line. */
+export function toLogFilter({ level, q }: LogQuery): LogFilter | undefined {
+  if (level === undefined && q === undefined) return undefined;
+  return { ...(level === undefined ? {} : { level }), ...(q === undefined ? {} : { text: q }) };
+}
+
 export async function listLogs(
   deps: Deps,
   namespace: string,
   text: string,
-  { pageSize = limits.defaultPageSize, pageToken }: PageQuery = {},
+  { pageSize = limits.defaultPageSize, pageToken, ...asked }: PageQuery & LogQuery = {},
 ): Promise<{ logs: LogLineAnswer[]; nextPageToken: string | null }> {
   const id = readTaskId(text);
-  const list = ["logs", namespace, text];
+  const filter = toLogFilter(asked);
+  const list = ["logs", namespace, text, filter];
   const after = readPageToken(list, pageToken);
   if (!(await deps.store.getTask(namespace, id))) throw taskNotFound(text);
-  const page = await deps.store.taskLogs(namespace, id, { pageSize, after });
+  const page = await deps.store.taskLogs(namespace, id, { pageSize, after, ...(filter && { filter }) });
   return { logs: page.items.map(toLogLine), nextPageToken: writePageToken(list, page.next) };
 }
 

@@ -12,6 +12,7 @@ import {
   type RetryPolicy,
   rolledReason,
   type ScheduleRule,
+  sortedLabels,
 } from "@carillon/core";
 import type { Attempt, Fire, LogLine, NewTask, ScheduleRecord, ScheduleSummary, TaskRecord } from "@carillon/store";
 import type { FireAnswer, Schedule } from "../http/schemas/schedules.ts";
@@ -76,7 +77,7 @@ function taskFields(record: TaskRecord, now: number): Omit<TaskSummary, "error">
     uniqueKey: record.uniqueKey,
     concurrencyKey: record.concurrencyKey ?? null,
     tags: record.tags,
-    requires: {},
+    requires: sortedLabels(record.requires),
     worker: record.worker,
     cancelRequestedAt: instant(record.cancelRequestedAt),
   };
@@ -98,6 +99,7 @@ export function newTaskRecord(task: NewTask, scheduleName: string | null): TaskR
     result: null,
     error: null,
     progress: null,
+    requires: task.requires ?? {},
     worker: null,
     cancelRequestedAt: null,
     attempts: [],
@@ -164,7 +166,7 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
       finishWithin: durationOf(task.finishWithinMs),
       concurrencyKey: task.concurrencyKey ?? null,
       tags: task.tags,
-      requires: {},
+      requires: sortedLabels(task.requires ?? {}),
     },
     overlap,
     pauseAfterFailures,

@@ -1,5 +1,13 @@
-import type { Id } from "@carillon/core";
-import { type ClaimedTask, type CreateAnswer, type CreateOptions, type NewTask, uniquePolicyOf } from "../store.ts";
+import { type Id, labelsText, limits } from "@carillon/core";
+import { tooManyKinds } from "../requires-kinds.ts";
+import {
+  type ClaimedTask,
+  type CreateAnswer,
+  type CreateOptions,
+  laneKey,
+  type NewTask,
+  uniquePolicyOf,
+} from "../store.ts";
 import { isLive, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
 import { queueMode } from "./queues.ts";
 import { changeTask, claimTask, dueAnew, insertTask, isParked, unparked } from "./rows.ts";
@@ -13,6 +21,7 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
       return { kind: "replayed", response: earlier.response };
     }
   }
+  admitKinds(database, tasks);
   for (const task of tasks) {
     const holder = holderOf(database, task, now);
     if (!holder) continue;
@@ -77,6 +86,20 @@ export function rememberedAnswer(
 ): { requestHash: string; response: string } | null {
   const kept = database.idempotency.get(nameKey(namespace, key));
   return kept && kept.expiresAt > now ? { requestHash: kept.requestHash, response: kept.response } : null;
+}
+
+function admitKinds(database: MemoryDatabase, tasks: NewTask[]): void {
+  const fresh = new Map<string, NewTask>();
+  for (const task of tasks) {
+    const key = laneKey(task);
+    if (labelsText(task.requires) !== "" && !database.lanesByName.has(key)) fresh.set(key, task);
+  }
+  for (const { namespace } of fresh.values()) {
+    const kinds = [...database.lanes, ...fresh.values()].filter(
+      (lane) => lane.namespace === namespace && lane.requires,
+    );
+    if (kinds.length > limits.requiresKinds) throw tooManyKinds(namespace);
+  }
 }
 
 function keyHolder(database: MemoryDatabase, task: NewTask): TaskRow | null {

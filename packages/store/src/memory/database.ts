@@ -1,23 +1,26 @@
-import type { Id, StoredState, TaskError, TaskPolicy } from "@carillon/core";
+import { type Id, labelsText, type StoredState, type TaskError, type TaskPolicy } from "@carillon/core";
 import type { PastRule } from "../past-rules.ts";
-import type {
-  Attempt,
-  CalendarRecord,
-  Fire,
-  Hint,
-  Lane,
-  LatenessWindow,
-  LogLine,
-  NodeFigures,
-  OperationRecord,
-  Progress,
-  QueueMode,
-  QueueRecord,
-  ScheduleRecord,
-  TargetRecord,
-  Trigger,
-  TypeDeclaration,
-  ZoneChange,
+import {
+  type Attempt,
+  type CalendarRecord,
+  type Fire,
+  type Hint,
+  type Lane,
+  type LaneName,
+  type LatenessWindow,
+  type LogLine,
+  laneKey,
+  type NodeFigures,
+  type OperationRecord,
+  type Progress,
+  type QueueMode,
+  type QueueRecord,
+  type ScheduleRecord,
+  type TargetRecord,
+  type Trigger,
+  type TypeDeclaration,
+  type WorkerFacts,
+  type ZoneChange,
 } from "../store.ts";
 import type { PendingQueue, Place } from "./pending.ts";
 
@@ -130,6 +133,7 @@ export interface SessionRow {
   starting: boolean;
   zoneData: string | null;
   figures: NodeFigures | null;
+  workers: WorkerFacts[];
   deadAt: number | null;
   closedAt: number | null;
 }
@@ -213,11 +217,13 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
 /** Keys of maps by name; no name contains a NUL. */
 export const nameKey = (...names: string[]): string => names.join("\0");
 
-export function internLane(database: MemoryDatabase, namespace: string, queue: string, type: string): Lane {
-  const key = nameKey(namespace, queue, type);
+export function internLane(database: MemoryDatabase, name: LaneName): Lane {
+  const key = laneKey(name);
   const known = database.lanesByName.get(key);
   if (known) return known;
-  const lane = { id: database.lanes.length + 1, namespace, queue, type };
+  const { namespace, queue, type, requires } = name;
+  const id = database.lanes.length + 1;
+  const lane = { id, namespace, queue, type, ...(requires && labelsText(requires) !== "" ? { requires } : {}) };
   database.lanes.push(lane);
   database.lanesByName.set(key, lane);
   return lane;

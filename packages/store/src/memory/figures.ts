@@ -1,5 +1,13 @@
 import { firstIdAt, type Id, idCreatedAt } from "@carillon/core";
-import { type CreatedCounts, isAsked, type LaneFilter, type NodeFigures, type Session } from "../store.ts";
+import {
+  type ConnectedWorker,
+  type CreatedCounts,
+  isAsked,
+  type LaneFilter,
+  type NodeFigures,
+  type Session,
+  type WorkerFacts,
+} from "../store.ts";
 import { isLive, type MemoryDatabase, type TaskRow } from "./database.ts";
 
 export function created(
@@ -33,4 +41,18 @@ export function nodeFigures(database: MemoryDatabase): (NodeFigures & Pick<Sessi
   return [...database.sessions.values()]
     .filter(({ id }) => isLive(database, id))
     .map(({ node, zoneData, figures }) => ({ node, zoneData, ...(figures ?? { workers: 0, pools: [], queues: [] }) }));
+}
+
+export function recordWorkers(database: MemoryDatabase, id: Id, workers: readonly WorkerFacts[]): void {
+  const session = database.sessions.get(id);
+  if (session && isLive(database, id)) session.workers = structuredClone(workers) as WorkerFacts[];
+}
+
+export function connectedWorkers(database: MemoryDatabase, namespace: string): ConnectedWorker[] {
+  return [...database.sessions.values()]
+    .filter(({ id }) => isLive(database, id))
+    .flatMap(({ id: session, node, workers }) =>
+      structuredClone(workers).map((worker) => ({ ...worker, session, node })),
+    )
+    .filter((worker) => worker.namespace === namespace);
 }

@@ -8,7 +8,7 @@ import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { adopt, claim, giveBack, lanes, leases, markRunning, nextDue } from "./claims.ts";
 import { createTasks, rememberedAnswer } from "./create.ts";
 import type { MemoryDatabase } from "./database.ts";
-import { created, nodeFigures, recordFigures } from "./figures.ts";
+import { connectedWorkers, created, nodeFigures, recordFigures, recordWorkers } from "./figures.ts";
 import { watchDeadlines } from "./finish-within.ts";
 import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from "./fires.ts";
 import { gates, judgeGates } from "./gates.ts";
@@ -40,7 +40,7 @@ import {
 import { skipUnstarted } from "./start-within.ts";
 import { listTargets, parkTasks, probeTarget, releaseParked, setTarget, watchedTargets } from "./targets.ts";
 import { countTasks, listTasks } from "./task-list.ts";
-import { appendLogs, taskLogs } from "./task-logs.ts";
+import { appendLogs, searchLogs, taskLogs } from "./task-logs.ts";
 import { cancelTask, deleteTask, getTask, patchTask, retryTask, runTaskNow } from "./tasks.ts";
 import { declareTypes, types } from "./types.ts";
 import { countBacklogs, depths, maintain } from "./upkeep.ts";
@@ -91,6 +91,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     listTasks: verb(listTasks),
     countTasks: verb(countTasks),
     taskLogs: verb(taskLogs),
+    searchLogs: verb(searchLogs),
     cancelTask: verb(cancelTask),
     patchTask: verb(patchTask),
     retryTask: verb(retryTask),
@@ -149,6 +150,8 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     countBacklogs: verb(countBacklogs),
     recordFigures: verb(recordFigures),
     nodeFigures: verb(nodeFigures),
+    recordWorkers: verb(recordWorkers),
+    connectedWorkers: verb(connectedWorkers),
     maintain: verb(maintain),
     vacuum: verb(() => false),
 

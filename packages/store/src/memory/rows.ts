@@ -17,7 +17,7 @@ export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
   const row: TaskRow = {
     id: task.id,
     namespace: task.namespace,
-    lane: internLane(database, task.namespace, task.queue, task.type),
+    lane: internLane(database, task),
     policy: task.policy,
     priority: task.priority,
     state: task.gateId ? "waiting" : "pending",

@@ -16,7 +16,7 @@ export function openSession(
   const settled = rows.filter((row) => !row.starting);
   const lastSeenAt = settled.reduce<number | null>((last, row) => Math.max(last ?? row.seenAt, row.seenAt), null);
   const id = ++database.lastSession;
-  const fresh = { beat: 0n, seenAt: now, figures: null, deadAt: null, closedAt: null };
+  const fresh = { beat: 0n, seenAt: now, figures: null, workers: [], deadAt: null, closedAt: null };
   database.sessions.set(id, { id, node, url, slot, starting, zoneData, ...fresh });
   return { id, slot, lastSeenAt };
 }
@@ -51,7 +51,7 @@ function recalls(database: MemoryDatabase, id: Id): Recall[] {
 export function sessions(database: MemoryDatabase): Session[] {
   return [...database.sessions.values()]
     .filter((row) => row.closedAt === null)
-    .map(({ slot: _, seenAt: __, closedAt: ___, figures: ____, ...session }) => session);
+    .map(({ slot: _, seenAt: __, closedAt: ___, figures: ____, workers: _____, ...session }) => session);
 }
 
 export function sessionStarted(database: MemoryDatabase, id: Id): void {

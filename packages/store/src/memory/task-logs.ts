@@ -1,5 +1,5 @@
-import { type Id, limits } from "@carillon/core";
-import type { LogLine, Page, TaskRef } from "../store.ts";
+import { type Id, type LogFilter, limits, matchesLog } from "@carillon/core";
+import type { FoundLogLine, LogLine, Page, TaskRef } from "../store.ts";
 import type { MemoryDatabase, TaskLog } from "./database.ts";
 import { findTask } from "./tasks.ts";
 
@@ -32,14 +32,31 @@ export function taskLogs(
   database: MemoryDatabase,
   namespace: string,
   id: Id,
-  query: { pageSize: number; after: string | null },
+  query: { pageSize: number; after: string | null; filter?: LogFilter },
 ): Page<LogLine> {
-  const log = findTask(database, namespace, id) ? database.logs.get(id) : undefined;
-  const lines = [...(log?.lines ?? [])].sort((a, b) => a.at - b.at || a.seq - b.seq);
+  const lines = findTask(database, namespace, id) ? matching(database, id, query.filter) : [];
   const begin = query.after === null ? 0 : lines.findIndex((line) => line.seq === Number(query.after)) + 1;
   const page = lines.slice(begin, begin + query.pageSize);
   return {
     items: page.map(({ seq: _, ...line }) => line),
     next: begin + page.length < lines.length ? String(page.at(-1)!.seq) : null,
   };
+}
+
+export function searchLogs(
+  database: MemoryDatabase,
+  ids: readonly Id[],
+  { filter, most }: { filter: LogFilter; most: number },
+): FoundLogLine[] {
+  return ids.flatMap((id) =>
+    matching(database, id, filter)
+      .slice(0, most)
+      .map(({ seq: _, ...line }) => ({ ...line, id })),
+  );
+}
+
+/** Oldest first. */
+function matching(database: MemoryDatabase, id: Id, filter: LogFilter = {}): TaskLog["lines"] {
+  const lines = database.logs.get(id)?.lines ?? [];
+  return lines.filter((line) => matchesLog(line, filter)).sort((a, b) => a.at - b.at || a.seq - b.seq);
 }

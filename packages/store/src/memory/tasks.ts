@@ -49,7 +49,7 @@ export function patchTask(
     priority: priority ?? row.priority,
     ...dueAnew(row, dueAt ?? row.dueAt),
     payload: payload === undefined ? row.payload : payload,
-    lane: queue === undefined ? row.lane : internLane(database, row.namespace, queue, row.lane.type),
+    lane: queue === undefined ? row.lane : internLane(database, { ...row.lane, queue }),
   });
   return { kind: "done", task: taskRecord(database, row) };
 }
@@ -123,6 +123,7 @@ export function taskRecord(database: MemoryDatabase, row: TaskRow): TaskRecord {
     concurrencyKey: row.concurrencyKey,
     tags: [...row.tags],
     replayOf: row.replayOf,
+    requires: row.lane.requires ?? {},
     worker: row.worker,
     cancelRequestedAt: row.cancelAt,
     attempts: last ? [...row.attempts, last] : [...row.attempts],

@@ -44,6 +44,8 @@ export function createCreateTasks(pools: Pools, catalog: Catalog): CreateTasks {
     const keyed = options.idempotency || tasks.some((task) => task.uniqueKey !== null);
     const insert = keyed ? insertKeyed : tasks.length > 1 ? insertBatch : insertSingle;
     try {
+      // Not for all calls that fly together: one that asks for too much is refused alone.
+      if (tasks.some(({ requires }) => requires !== undefined)) await catalog.admit(tasks);
       return await insert({ tasks, options });
     } catch (error) {
       throw refusalOf(error);

@@ -1,6 +1,7 @@
 /** Lanes and policies are few and never change, so that every node remembers them all and rows carry only their numbers. */
-import type { Id, TaskPolicy } from "@carillon/core";
-import type { Lane, NewTask } from "../store.ts";
+import { type Id, labelsText, limits, type TaskPolicy } from "@carillon/core";
+import { tooManyKinds } from "../requires-kinds.ts";
+import { type Lane, laneKey, type NewTask } from "../store.ts";
 import type { Db } from "./db.ts";
 import { Recent } from "./recent.ts";
 
@@ -11,6 +12,8 @@ export interface Numbers {
 }
 
 export interface Catalog {
+  /** Refuses tasks that ask for labels in yet another way when there are too many already. */
+  admit(tasks: readonly NewTask[]): Promise<void>;
   /** Gives those that are new their rows. */
   numbersOf(tasks: readonly NewTask[]): Promise<Numbers>;
   /** Makes sure that these lanes, which other nodes may have made, are known, and answers with the others. */
@@ -48,10 +51,10 @@ export function createCatalog(db: Db, { policiesKept = POLICIES_KEPT, schedulesK
   }
 
   /** The same object for the same lane, for ever. */
-  function remember([id, namespace, queue, type]: LaneRow): Lane {
+  function remember([id, namespace, queue, type, requires]: LaneRow): Lane {
     let lane = lanesById.get(id);
     if (!lane) {
-      lane = { id, namespace, queue, type };
+      lane = { id, namespace, queue, type, ...(requires === "{}" ? {} : { requires: JSON.parse(requires) }) };
       lanesById.set(id, lane);
       lanesByName.set(laneKey(lane), lane);
     }
@@ -77,6 +80,7 @@ export function createCatalog(db: Db, { policiesKept = POLICIES_KEPT, schedulesK
       sorted.map((task) => task.namespace),
       sorted.map((task) => task.queue),
       sorted.map((task) => task.type),
+      sorted.map((task) => JSON.stringify(task.requires ?? {})),
     ];
     const found = await db.query<LaneRow>(selectLanes, columns);
     if (found.length < sorted.length) {
@@ -114,6 +118,14 @@ export function createCatalog(db: Db, { policiesKept = POLICIES_KEPT, schedulesK
   }
 
   return {
+    async admit(tasks) {
+      const fresh = tasks.filter((task) => labelsText(task.requires) !== "" && !lanesByName.has(laneKey(task)));
+      if (fresh.length === 0) return;
+      const kinds = new Set(fresh.map(laneKey)).size;
+      const namespaces = [...new Set(fresh.map(({ namespace }) => namespace))];
+      const counts = await db.query<[string, number]>(countRequiring, [namespaces]);
+      for (const [namespace, count] of counts) if (count + kinds > limits.requiresKinds) throw tooManyKinds(namespace);
+    },
     async numbersOf(tasks) {
       const known = numbersFrom(tasks, policyIds);
       if (known) return known;
@@ -145,11 +157,6 @@ export function createCatalog(db: Db, { policiesKept = POLICIES_KEPT, schedulesK
 export const openLanes = (ids: string): string =>
   `array(select id from lane where id = any(${ids}::int4[]) and mode = 0 order by id for key share skip locked)`;
 
-/** Names hold no NUL. */
-function laneKey({ namespace, queue, type }: { namespace: string; queue: string; type: string }): string {
-  return `${namespace}\0${queue}\0${type}`;
-}
-
 /** The same text for equal policies, whatever the order of their properties. */
 export function policyBody({ retry, timeoutMs, startWithinMs, finishWithinMs }: TaskPolicy): string {
   const { kind, initialMs, factor, maxMs, jitter } = retry.backoff;
@@ -161,7 +168,7 @@ export function policyBody({ retry, timeoutMs, startWithinMs, finishWithinMs }: 
   });
 }
 
-type LaneRow = [id: number, namespace: string, queue: string, type: string];
+type LaneRow = [id: number, namespace: string, queue: string, type: string, requires: string];
 type PolicyRow = [id: number, body: string];
 type ScheduleRow = [id: Id, name: string];
 
@@ -189,27 +196,36 @@ function unknown<T>(ids: Iterable<T>, known: { get(id: T): unknown }): T[] {
 const selectLanes = {
   name: "select_lanes",
   text: `
-select l.id, l.namespace, l.queue, l.type
-  from unnest($1::text[], $2::text[], $3::text[]) as x(namespace, queue, type)
-  join lane l on l.namespace = x.namespace and l.queue = x.queue and l.type = x.type`,
+select l.id, l.namespace, l.queue, l.type, l.requires
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as x(namespace, queue, type, requires)
+  join lane l on l.namespace = x.namespace and l.queue = x.queue and l.type = x.type and l.requires = x.requires::jsonb`,
 };
 
 const insertLanes = {
   name: "insert_lanes",
   text: `
-insert into lane (namespace, queue, type)
-select * from unnest($1::text[], $2::text[], $3::text[])
+insert into lane (namespace, queue, type, requires)
+select namespace, queue, type, requires::jsonb
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as x(namespace, queue, type, requires)
 on conflict do nothing`,
 };
 
 const selectLanesById = {
   name: "select_lanes_by_id",
-  text: "select id, namespace, queue, type from lane where id = any($1::int[])",
+  text: "select id, namespace, queue, type, requires from lane where id = any($1::int[])",
 };
 
 const selectAllLanes = {
   name: "select_all_lanes",
-  text: "select id, namespace, queue, type from lane order by id",
+  text: "select id, namespace, queue, type, requires from lane order by id",
+};
+
+const countRequiring = {
+  name: "count_requiring_lanes",
+  text: `
+select namespace, count(*)::int4 from lane
+ where namespace = any($1::text[]) and requires <> '{}'
+ group by namespace`,
 };
 
 const selectPolicies = {

@@ -1,5 +1,15 @@
 /** Tasks and their log lines, page by page. */
-import { finalStates, firstIdAt, type Id, idCreatedAt, invalid, liveStates, parseId } from "@carillon/core";
+import {
+  finalStates,
+  firstIdAt,
+  type Id,
+  idCreatedAt,
+  invalid,
+  type LogFilter,
+  levelsFrom,
+  liveStates,
+  parseId,
+} from "@carillon/core";
 import type { LogLine, Page, TaskFilter, TaskRecord } from "../store.ts";
 import type { Db, Statement } from "./db.ts";
 import { createdSlackMs, finalRows, instant, liveRows, ms, selectRecords, toRecord } from "./records.ts";
@@ -135,11 +145,14 @@ export async function taskLogs(
   db: Db,
   namespace: string,
   id: Id,
-  { pageSize, after }: { pageSize: number; after: string | null },
+  { pageSize, after, filter }: { pageSize: number; after: string | null; filter?: LogFilter },
 ): Promise<Page<LogLine>> {
   const place = after === null ? { at: 0, seq: 0, seen: 0 } : placeOf(after);
   const from = Math.max(place.at, idCreatedAt(id) - createdSlackMs);
-  const rows = await db.query<LogRow>(selectLines, [namespace, id, from, place.seq, place.seen, pageSize + 1]);
+  const values = [namespace, id, from, place.seq, place.seen, pageSize + 1];
+  const rows = filter
+    ? await db.query<LogRow>(selectMatchingLines, [...values, levelsFrom(filter.level), filter.text ?? ""])
+    : await db.query<LogRow>(selectLines, values);
   const page = rows.slice(0, pageSize);
   const items = page.map(([at, level, message, attempt]) => ({ at, level, message, attempt }));
   return { items, next: rows.length > pageSize ? placeAfter(page, place) : null };
@@ -165,13 +178,17 @@ function placeOf(text: string): Place {
   return { at: Number(at), seq: Number(seq), seen: Number(seen) };
 }
 
-const selectLines: Statement = {
-  name: "select_log_lines",
-  text: `
+const linesWhere = (condition: string) => `
 select ${ms("at")}, level, message, attempt, seq
   from log_line
- where task_id = $2 and at >= ${instant("$3")} and (at, seq) >= (${instant("$3")}, $4)
+ where task_id = $2 and at >= ${instant("$3")} and (at, seq) >= (${instant("$3")}, $4)${condition}
    and (exists (select from task where namespace = $1 and id = $2)
         or exists (select from archive where namespace = $1 and id = $2))
- order by at, seq, attempt, message offset $5 limit $6`,
+ order by at, seq, attempt, message offset $5 limit $6`;
+
+const selectLines: Statement = { name: "select_log_lines", text: linesWhere("") };
+const selectMatchingLines: Statement = {
+  name: "select_matching_log_lines",
+  text: linesWhere(`
+   and level = any($7::text[]) and strpos(lower(message), lower($8::text)) > 0`),
 };

@@ -18,6 +18,7 @@ const names = [
   "0010_deleted_schedules",
   "0011_queues",
   "0013_deadlines_windows_progress",
+  "0014_workers",
   "0015_targets",
 ];
 

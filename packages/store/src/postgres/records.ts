@@ -41,6 +41,7 @@ const columns = {
   concurrencyKey: "t.extra ->> 'concurrencyKey'",
   tags: "t.tags",
   replayOf: "t.extra ->> 'replayOf'",
+  requires: "lane.requires",
   worker: "t.worker",
   cancelRequestedAt: ms("t.cancel_at"),
   attempts: "t.attempts",
@@ -70,6 +71,7 @@ interface Texts {
   policy: string;
   tags: string[] | null;
   replayOf: string | null;
+  requires: string;
   attempts: string | null;
 }
 type Fields = Texts &
@@ -85,6 +87,7 @@ export function toRecord(row: unknown[]): TaskRecord {
     policy: JSON.parse(fields.policy),
     tags: fields.tags ?? [],
     replayOf: fields.replayOf === null ? null : BigInt(fields.replayOf),
+    requires: JSON.parse(fields.requires),
     attempts: fields.attempts === null ? [] : JSON.parse(fields.attempts),
   };
   const last = finalAttempt(record, node);

@@ -5,6 +5,7 @@ import { countBacklogs } from "./backlogs.ts";
 import { deleteCalendar, putCalendar } from "./calendar-edits.ts";
 import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { claim, nextDue } from "./claim.ts";
+import { connectedWorkers, recordWorkers } from "./connected-workers.ts";
 import type { ConnectionTarget } from "./connection.ts";
 import { createCreateTasks } from "./create.ts";
 import { openPools } from "./db.ts";
@@ -38,6 +39,7 @@ import { recordProgress } from "./progress.ts";
 import { allQueues, getQueue, listQueues, putQueue, setQueuePaused } from "./queues.ts";
 import { getTask } from "./records.ts";
 import { deleteSchedule, getSchedule, listSchedules, putSchedule, scheduleTimings, setPaused } from "./schedules.ts";
+import { searchLogs } from "./search-logs.ts";
 import { closeSession, markSessionDead, openSession, renewSession, sessionStarted, sessions } from "./sessions.ts";
 import { skipUnstarted } from "./start-within.ts";
 import { listTargets, parkTasks, probeTarget, releaseParked, setTarget, watchedTargets } from "./targets.ts";
@@ -108,6 +110,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     listTasks: (namespace, query) => listTasks(reads, namespace, query),
     countTasks: (namespace, query) => countTasks(reads, namespace, query),
     taskLogs: (namespace, id, query) => taskLogs(reads, namespace, id, query),
+    searchLogs: (ids, query) => searchLogs(reads, ids, query),
     cancelTask: (namespace, id, request) => cancelTask(control, namespace, id, request),
     patchTask: (namespace, id, patch, now) => patchTask(control, namespace, id, patch, now),
     retryTask: (namespace, id, now) => retryTask(control, namespace, id, now),
@@ -166,6 +169,8 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     countBacklogs: (queues) => countBacklogs(reads, queues),
     recordFigures: (session, figures) => recordFigures(pools.sessions, session, figures),
     nodeFigures: () => nodeFigures(reads),
+    recordWorkers: (session, workers) => recordWorkers(pools.sessions, session, workers),
+    connectedWorkers: (namespace) => connectedWorkers(reads, namespace),
     maintain: (request) => maintain(pools, request),
     vacuum: () => vacuum.run(),
 

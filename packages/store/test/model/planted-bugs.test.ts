@@ -88,6 +88,13 @@ const bugs: Record<string, Bug> = {
       return store.adopt(session, namespace, tasks);
     },
   }),
+  "labels that a task asks for are forgotten": (store) => ({
+    createTasks: (tasks, options) =>
+      store.createTasks(
+        tasks.map(({ requires: _, ...task }) => task),
+        options,
+      ),
+  }),
   "a unique key is not looked at": (store) => ({
     createTasks: (tasks, options) =>
       store.createTasks(

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { CarillonError, createIdSource, defaultPolicy, type Id } from "@carillon/core";
-import type { Band, Lane, NewTask, Outcome, Store, TaskRef } from "@carillon/store";
+import { type Band, type Lane, laneKey, type NewTask, type Outcome, type Store, type TaskRef } from "@carillon/store";
 
 export interface Side {
   store: Store;
@@ -102,7 +102,7 @@ export function unordered(side: Side, items: readonly unknown[]): string[] {
   return items.map((item) => JSON.stringify(plain(side, item))).sort();
 }
 
-export const laneName = (lane: Lane): string => `${lane.namespace}/${lane.queue}/${lane.type}`;
+export const laneName = (lane: Lane): string => laneKey(lane).replaceAll("\0", "/");
 
 /**
  * Names of all lanes of this world; brings each side's ids of them up to date. A store may know more than the left one, such as a lane
@@ -159,10 +159,11 @@ export interface TaskGiven {
   /** Left out: it has none. */
   concurrencyKey?: string | null;
   tags: string[];
+  requires: Record<string, string>;
 }
 
 export function newTask(world: World, given: TaskGiven): NewTask {
-  const { type, queue, priority, payload, uniqueKey, uniqueForMs, concurrencyKey = null, tags } = given;
+  const { type, queue, priority, payload, uniqueKey, uniqueForMs, concurrencyKey = null, tags, requires } = given;
   const { maxAttempts, startWithinMs, finishWithinMs } = given;
   const task: NewTask = {
     id: world.newId(),
@@ -186,6 +187,7 @@ export function newTask(world: World, given: TaskGiven): NewTask {
     concurrencyKey,
     tags,
     replayOf: null,
+    ...(Object.keys(requires).length === 0 ? {} : { requires }),
   };
   world.tasks.push({ namespace: task.namespace, id: task.id });
   return task;

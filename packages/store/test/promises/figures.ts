@@ -91,6 +91,30 @@ export const figures: Promises = {
     await t.store.closeSession(other, t.now);
     expect(await mine()).toEqual([]);
   },
+  "the workers of a living node are those that it told of last, each namespace by itself": async (t) => {
+    const other = await t.openSession("node-3");
+    const worker = {
+      name: "w-1",
+      namespace: t.namespace,
+      version: "1",
+      queues: ["q"],
+      types: ["a", "b"],
+      labels: { region: "eu" },
+      slots: 10,
+      busy: 2,
+      connectedAt: t.now,
+    };
+    const foreign = { ...worker, namespace: `${t.namespace}-2`, name: "w-9" };
+    await t.store.recordWorkers(other, [worker, foreign]);
+    await t.store.recordWorkers(other, [worker, { ...worker, name: "w-2", types: ["a"] }, foreign]);
+    expect(await t.store.connectedWorkers(t.namespace)).toEqual([
+      { ...worker, session: other, node: "node-3" },
+      { ...worker, name: "w-2", types: ["a"], session: other, node: "node-3" },
+    ]);
+    await t.store.closeSession(other, t.now);
+    await t.store.recordWorkers(other, [worker]);
+    expect(await t.store.connectedWorkers(t.namespace)).toEqual([]);
+  },
   "the latest fires of a range come first, each with its task's times": async (t) => {
     await put(t);
     await plan(t, [-30, -20, -10]);

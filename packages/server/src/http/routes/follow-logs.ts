@@ -1,5 +1,5 @@
 /** The log of a task as it grows: every line once, in order, until the task is final and its last lines have arrived. */
-import { delay, invalid, isFinal } from "@carillon/core";
+import { delay, invalid, isFinal, type LogFilter, matchesLog } from "@carillon/core";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { getTask, readTaskId } from "../../operations/index.ts";
 import { toLogLine } from "../../operations/views.ts";
@@ -12,7 +12,7 @@ export async function followLogs(
   deps: RouteDeps,
   request: FastifyRequest<{ Params: { id: string } }>,
   reply: FastifyReply,
-  namespace: string,
+  { namespace, filter = {} }: { namespace: string; filter?: LogFilter | undefined },
 ): Promise<void> {
   const { store, clock } = deps;
   const id = readTaskId(request.params.id);
@@ -30,7 +30,7 @@ export async function followLogs(
       for (const line of page.items.slice(sentOfPage)) {
         count++;
         if (skip > 0) skip--;
-        else stream.send({ id: String(count), data: toLogLine(line) });
+        else if (matchesLog(line, filter)) stream.send({ id: String(count), data: toLogLine(line) });
       }
       sentOfPage = page.next === null ? Math.max(sentOfPage, page.items.length) : 0;
       if (page.next === null || stream.closed.aborted) return;

@@ -1,6 +1,7 @@
 import { limits } from "@carillon/core";
 import type { FastifyReply } from "fastify";
 import {
+  broadcastTask,
   type CreatedTask,
   cancelTask,
   createTask,
@@ -13,11 +14,13 @@ import {
   patchTask,
   retryTask,
   runTaskNow,
+  toLogFilter,
 } from "../../operations/index.ts";
 import type { App, RouteDeps } from "../deps.ts";
 import { readIdempotency } from "../idempotency.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
 import { answers, emptyBody, idempotencyHeader, noContent, optionalBody } from "../openapi.ts";
+import { broadcastAnswer, broadcastBody } from "../schemas/broadcast.ts";
 import {
   attemptList,
   cancelTaskBody,
@@ -81,6 +84,27 @@ export function taskRoutes(app: App, deps: RouteDeps): void {
       const { tasks, replayed } = await createTasks(deps, namespace, request.body.tasks, request.idempotency);
       if (replayed) reply.header("idempotent-replayed", "true");
       return reply.code(202).send({ tasks });
+    },
+  );
+
+  app.post(
+    collectionVerb(TASKS, "broadcast"),
+    {
+      preValidation: readIdempotency,
+      schema: {
+        tags,
+        operationId: "broadcastTask",
+        summary: "Run a task once on every worker that is connected now",
+        description: `A task for each worker that runs the type, takes the queue and has the labels, at most ${limits.broadcastWorkers}: it requires that worker by name, and has a result of its own. Left out: one attempt, and \`startWithin\` one minute, so that a worker which has gone is not waited for.`,
+        headers: idempotencyHeader,
+        body: broadcastBody,
+        response: answers({ 202: broadcastAnswer }),
+      },
+    },
+    async (request, reply) => {
+      const { answer, replayed } = await broadcastTask(deps, namespace, request.body, request.idempotency);
+      if (replayed) reply.header("idempotent-replayed", "true");
+      return reply.code(202).send(answer);
     },
   );
 
@@ -228,7 +252,7 @@ export function taskRoutes(app: App, deps: RouteDeps): void {
         operationId: "listLogs",
         summary: "Read the log of a task, oldest first",
         description:
-          "With `follow=1` a stream of server-sent events: each line, then `end` when the task is final. `Last-Event-ID` goes on behind that line.",
+          "With `follow=1` a stream of server-sent events: each line that matches, then `end` when the task is final. `Last-Event-ID` goes on behind that line.",
         params: taskParams,
         querystring: logsQuery,
         response: answers({ 200: logList }),
@@ -239,7 +263,7 @@ export function taskRoutes(app: App, deps: RouteDeps): void {
       if (follow === undefined || follow === "0" || follow === "false") {
         return listLogs(deps, namespace, request.params.id, page);
       }
-      await followLogs(deps, request, reply, namespace);
+      await followLogs(deps, request, reply, { namespace, filter: toLogFilter(page) });
       return reply;
     },
   );

@@ -1,5 +1,5 @@
 /** Pieces that the request and answer schemas share. Requests: strict, no coercion, text already cleared of NUL by the JSON reader. */
-import { formatDuration, isName, limits, parseDuration, parseInstant } from "@carillon/core";
+import { formatDuration, isName, labelValueProblem, limits, parseDuration, parseInstant } from "@carillon/core";
 import { z } from "zod";
 import { payloadProblem } from "./payload.ts";
 
@@ -78,6 +78,26 @@ export const payload = z
 export const priority = z.int().min(1).max(9).meta({ description: "1 urgent … 9 idle; 5 by default." });
 
 export const tags = z.array(z.string().min(1).max(limits.tagLength)).max(limits.tags);
+
+/** Keys are names. */
+export const requires = z
+  .record(z.string(), z.string())
+  .superRefine((labels, context) => {
+    const entries = Object.entries(labels);
+    if (entries.length > limits.requires) problem(context, "too_many", `At most ${limits.requires} labels.`);
+    for (const [key, value] of entries) {
+      if (!isName(key)) problem(context, "invalid_name", "A label's key is a name.", [key]);
+      const wrong = labelValueProblem(value);
+      if (wrong !== null) problem(context, "invalid_label", wrong, [key]);
+    }
+  })
+  .meta({
+    description:
+      "Only workers with all these labels run it, at most 8. Every worker has the label `worker`, with its name.",
+    examples: [{ region: "eu" }],
+  });
+
+export const requiresAnswer = z.record(z.string(), z.string());
 
 export const reason = z.string().superRefine((text, context) => {
   if (Buffer.byteLength(text) > limits.reasonBytes) problem(context, "too_large", "A reason has at most 1 KiB.");

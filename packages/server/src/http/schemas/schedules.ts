@@ -19,6 +19,8 @@ import {
   publicState,
   queryText,
   reason,
+  requires,
+  requiresAnswer,
   retry,
   retryAnswer,
   startWithin,
@@ -138,6 +140,7 @@ const scheduledTask = z
     finishWithin: finishWithin.optional(),
     concurrencyKey: concurrencyKey.optional(),
     tags: tags.optional(),
+    requires: requires.optional(),
   })
   .superRefine(checkBuiltinPayload);
 
@@ -283,7 +286,7 @@ export const scheduleAnswer = z
       finishWithin: durationAnswer.nullable(),
       concurrencyKey: z.string().nullable(),
       tags: z.array(z.string()),
-      requires: z.strictObject({}),
+      requires: requiresAnswer,
     }),
     overlap: z.enum(overlapPolicies),
     pauseAfterFailures: z.int().nullable(),

@@ -1,5 +1,5 @@
 /** Tasks in requests and answers. */
-import { limits } from "@carillon/core";
+import { limits, logLevels } from "@carillon/core";
 import { z } from "zod";
 import { checkBuiltinPayload } from "./builtin.ts";
 import {
@@ -19,6 +19,8 @@ import {
   queryList,
   queryText,
   reason,
+  requires,
+  requiresAnswer,
   retry,
   retryAnswer,
   startWithin,
@@ -46,6 +48,7 @@ export const createTaskBody = z
     startWithin: startWithin.optional(),
     finishWithin: finishWithin.optional(),
     tags: tags.optional(),
+    requires: requires.optional(),
   })
   .superRefine((task, context) => {
     if (task.dueAt !== undefined && task.delay !== undefined) {
@@ -109,13 +112,36 @@ export const getTaskQuery = z.strictObject({
 
 export const taskParams = z.object({ id: z.string().meta({ examples: ["task_01jd3v8q7x2m4"] }) });
 export const pageOnlyQuery = z.strictObject(pageQuery);
+const logFilter = {
+  level: z.enum(logLevels).meta({ description: "This level and those above it." }).optional(),
+  q: queryText(256).meta({ description: "A part of the message." }).optional(),
+};
 export const logsQuery = z.strictObject({
+  ...logFilter,
   ...pageQuery,
   follow: z
     .enum(["0", "1", "false", "true"])
     .meta({ description: "1: a stream of server-sent events until the task is final." })
     .optional(),
 });
+
+export const searchLogsQuery = z
+  .strictObject({
+    ...logFilter,
+    state: queryList(publicState).optional(),
+    type: queryList(name).optional(),
+    queue: queryList(name).optional(),
+    schedule: name.optional(),
+    tag: queryText(limits.tagLength).optional(),
+    from: instant.meta({ description: "Of tasks that were created at or after." }).optional(),
+    to: instant.meta({ description: "Of tasks that were created before." }).optional(),
+    ...pageQuery,
+  })
+  .superRefine(({ from, to }, context) => {
+    if (from !== undefined && to !== undefined && to < from)
+      problem(context, "range_reversed", "`to` is before `from`.", ["to"]);
+  });
+export type SearchLogs = z.output<typeof searchLogsQuery>;
 
 // Answers.
 
@@ -161,7 +187,7 @@ const taskFields = {
   uniqueKey: z.string().nullable(),
   concurrencyKey: z.string().nullable(),
   tags: z.array(z.string()),
-  requires: z.strictObject({}),
+  requires: requiresAnswer,
   worker: z.string().nullable(),
   cancelRequestedAt: instantAnswer.nullable(),
 };
@@ -238,13 +264,19 @@ export const attemptList = z.strictObject({ attempts: z.array(attempt), nextPage
 export const logLine = z
   .strictObject({
     at: instantAnswer,
-    level: z.enum(["debug", "info", "warn", "error"]),
+    level: z.enum(logLevels),
     message: z.string(),
     attempt: z.int(),
   })
   .meta({ id: "LogLine" });
 export type LogLineAnswer = z.output<typeof logLine>;
 export const logList = z.strictObject({ logs: z.array(logLine), nextPageToken });
+
+export const foundLogLine = logLine
+  .extend({ task: z.strictObject({ id, type: z.string(), queue: z.string(), state: publicState }) })
+  .meta({ id: "FoundLogLine" });
+export type FoundLogLineAnswer = z.output<typeof foundLogLine>;
+export const foundLogList = z.strictObject({ logs: z.array(foundLogLine), nextPageToken });
 
 export const typeList = z.strictObject({
   types: z.array(

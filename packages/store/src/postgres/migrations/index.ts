@@ -442,6 +442,13 @@ create table progress (
 `,
   },
   {
+    version: 14,
+    name: "workers",
+    text: `-- Which workers are connected to the node, as it said last: {"kinds": [...], "workers": [...]}. Apart from figures, since it may be large.
+alter table session add column workers jsonb;
+`,
+  },
+  {
     version: 15,
     name: "targets",
     text: `-- What is known of targets that tasks call and that had trouble: their breakers, and where tasks wait meanwhile (\`task.gate_id\`, in state

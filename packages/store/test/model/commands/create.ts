@@ -25,6 +25,14 @@ const task = (uniqueKey: fc.Arbitrary<string | null>): fc.Arbitrary<TaskGiven> =
     uniqueForMs: fc.constantFrom(null, null, 1_000, 30_000),
     concurrencyKey: fc.constantFrom(null, "k-1", "k-1", "k-2"),
     tags: fc.subarray(["red", "blue"]),
+    requires: fc.constantFrom(
+      {},
+      {},
+      {},
+      { region: "eu" },
+      { region: "eu", gpu: "a100" },
+      { gpu: "a100", region: "eu" },
+    ),
   });
 
 const withoutKey = task(fc.constant(null));

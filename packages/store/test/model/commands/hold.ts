@@ -220,7 +220,7 @@ const appendLogs = command("appendLogs", which, async (world, given) => {
   const lines = refs.map((ref, index) => ({
     ...ref,
     at: world.now + index,
-    level: "info" as const,
+    level: index % 2 === 0 ? ("info" as const) : ("warn" as const),
     message: `step ${world.step}`,
     attempt: 1,
   }));

@@ -75,9 +75,27 @@ const retryFinal = command("retryFinal", nth, async (world, n) => {
   if (task) await same(world, (store) => store.retryTask(task.namespace, task.id, world.now));
 });
 
-const taskLogs = taskCommand("taskLogs", fc.constant(null), async (world, { namespace, id }) => {
-  await everyPage(world, (store, after) => store.taskLogs(namespace, id, { pageSize: 2, after }));
+const logFilter = fc.record(
+  {
+    level: fc.constantFrom("debug" as const, "info" as const, "warn" as const),
+    text: fc.constantFrom("step 1", "STEP", "2"),
+  },
+  { requiredKeys: [] },
+);
+
+const taskLogs = taskCommand("taskLogs", fc.option(logFilter), async (world, { namespace, id }, filter) => {
+  const query = { pageSize: 2, ...(filter === null ? {} : { filter }) };
+  await everyPage(world, (store, after) => store.taskLogs(namespace, id, { ...query, after }));
 });
+
+const searchLogs = command(
+  "searchLogs",
+  fc.record({ filter: logFilter, most: fc.constantFrom(1, 5) }),
+  async (world, query) => {
+    const ids = world.tasks.map(({ id }) => id).reverse();
+    await same(world, (store) => store.searchLogs(ids, query));
+  },
+);
 
 const states: StoredState[] = ["pending", "claimed", "running", "succeeded", "failed", "cancelled", "skipped"];
 const filter = fc.record(
@@ -154,6 +172,7 @@ export const peopleCommands = [
   retryFinal,
   retryFinal,
   taskLogs,
+  searchLogs,
   listTasks,
   declareTypes,
 ];
