@@ -448,6 +448,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       handOut: () => {},
       noticeCreated: () => {},
       workers: () => [],
+      queuesChanged: () => {},
       recall: (...given: unknown[]) => void told.push(given),
     };
     const holder = await startApp({ clock: t.clock, store: t.store, dispatcher });
@@ -477,6 +478,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       noticeCreated: (tasks: readonly (LaneName & { dueAt: number })[]) =>
         void noticed.push(...tasks.map(({ type }) => type)),
       workers: () => [],
+      queuesChanged: () => {},
       recall: () => {},
     };
     const node = await startApp({ clock: t.clock, store: t.store, dispatcher, slot: 20 });

@@ -43,6 +43,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       release: () => {},
       handOut: () => {},
       noticeCreated: () => {},
+      queuesChanged: () => {},
       workers: () => [worker("b", { busy: 2 }), worker("d", { busy: 0 })],
       recall: () => {},
     };

@@ -39,6 +39,8 @@ export function countBacklogs(
 /** The ledger of fires outlives the tasks. */
 const FIRE_RETENTIONS = 4;
 
+/** Buckets, by the clock of every node. */
+const FULL_FOR_MS = 60_000;
 const LATENESS_KEPT_MS = 25 * 3_600_000;
 /** Those that are well. */
 const TARGETS_KEPT_MS = 24 * 3_600_000;
@@ -77,6 +79,9 @@ export function maintain(
   }
   for (const [key, { expiresAt }] of database.windows) {
     if (expiresAt <= now) database.windows.delete(key);
+  }
+  for (const { keyFullAt } of database.queues.values()) {
+    for (const [key, fullAt] of keyFullAt) if (fullAt <= now - FULL_FOR_MS) keyFullAt.delete(key);
   }
   for (const [key, { at }] of database.lateness) {
     if (at < now - LATENESS_KEPT_MS) database.lateness.delete(key);

@@ -18,6 +18,8 @@ const DAYS_AHEAD = 14;
 const FIRE_RETENTIONS = 4;
 /** Those that are well. */
 const TARGETS_KEPT_MS = DAY_MS;
+/** By the clock of every node, whatever they differ by. */
+const FULL_FOR_MS = 60_000;
 /** Any constant that no other program uses. */
 const LOCK = 0x4d41494e;
 
@@ -49,6 +51,7 @@ async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest)
   await dropOldPartitions(pools, drop, request);
   await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
   await deleteInBatches(pools.control, deleteEndedWindows, request.now);
+  await deleteInBatches(pools.control, deleteFullBuckets, request.now - FULL_FOR_MS);
   await deleteInBatches(pools.control, deleteOldLateness, request.now - LATENESS_KEPT_MS);
   const oldest = request.now - request.retentionMs;
   await deleteInBatches(pools.control, deleteOldProgress, oldest, [firstIdAt(oldest)]);
@@ -210,6 +213,20 @@ delete from unique_window
    select namespace, unique_key from unique_window
     where expires_at <= to_timestamp($1::float8 / 1000)
     order by expires_at
+    limit $2
+      for update skip locked)
+returning 1`,
+};
+
+/** A bucket that is full needs no row. */
+const deleteFullBuckets = {
+  name: "delete_full_buckets",
+  text: `
+delete from key_rate
+ where (namespace, queue, key) in (
+   select namespace, queue, key from key_rate
+    where full_at <= $1::float8
+    order by full_at
     limit $2
       for update skip locked)
 returning 1`,
