@@ -1,4 +1,5 @@
 /** How a task stands, and what keeps it from running. */
+import { PARENTS } from "./dependencies.ts";
 import { formatDuration } from "./duration.ts";
 import { whyWaiting } from "./explain-overlap.ts";
 import { type Explanation, type ExplanationReason, reason, sentence } from "./explanation.ts";
@@ -6,6 +7,7 @@ import { formatInstant, formatLocal } from "./instant.ts";
 import type { OverlapPolicy } from "./overlap.ts";
 import { START_WITHIN } from "./start-within.ts";
 import type { PublicState } from "./states.ts";
+import { WORKFLOW_FAILED } from "./workflow.ts";
 
 export interface ExplainedTask {
   id: string;
@@ -40,6 +42,8 @@ export interface TaskToExplain {
   overlap: OverlapPolicy | null;
   /** The schedule's other tasks that are not final, if it waits for them. */
   others: readonly string[];
+  /** If it is blocked: those that it waits for, the first ones named. */
+  waitsFor?: { tasks: readonly string[]; count: number };
   /** Of its namespace, as nodes knew them some seconds ago. */
   pools: readonly ServingPool[];
   /** How many tasks of its queue may start now, itself included. */
@@ -50,7 +54,7 @@ export interface TaskToExplain {
 const MESSAGE_LENGTH = 200;
 const ZONE = "UTC";
 
-export function explainTask({ now, task, overlap, others, pools, due }: TaskToExplain): Explanation {
+export function explainTask({ now, task, overlap, others, waitsFor, pools, due }: TaskToExplain): Explanation {
   const stands = howItStands("The task", task, { now, zone: ZONE, overlap });
   if (stands.code === "overlap") return sentence([{ ...stands, refs: [...others] }]);
   switch (task.state) {
@@ -59,9 +63,18 @@ export function explainTask({ now, task, overlap, others, pools, due }: TaskToEx
       return sentence([stands, ...whyUnserved(task, pools)]);
     case "queued":
       return sentence([stands, ...whyQueued(task, pools, due)]);
+    case "blocked":
+      return sentence([waitsFor ? waitsForTasks(waitsFor) : stands]);
     default:
       return sentence([stands]);
   }
+}
+
+function waitsForTasks({ tasks, count }: { tasks: readonly string[]; count: number }): ExplanationReason {
+  if (count === 0) return reason("parents", "All tasks that the task comes after are final; it is about to be due.");
+  const [first] = tasks;
+  const those = count === 1 ? `${first}, which is` : `${count.toLocaleString("en")} tasks that are`;
+  return reason("parents", `The task waits for ${those} not final.`, { refs: [...tasks] });
 }
 
 function whyUnserved({ type, queue }: ExplainedTask, pools: readonly ServingPool[]): ExplanationReason[] {
@@ -131,10 +144,18 @@ export function howItStands(
         const message = `${subject} was skipped, because it had not started within ${formatDuration(startWithinMs)} of its due instant ${formatLocal(dueAt, zone)}.`;
         return reason("start_within", message, { refs });
       }
+      if (task.reason === PARENTS) {
+        const message = `${subject} was skipped, because the tasks that it comes after did not end as it asks for.`;
+        return reason("task_skipped", message, { refs });
+      }
+      if (task.reason === WORKFLOW_FAILED) {
+        const message = `${subject} was skipped, because another task of its workflow failed before it had started.`;
+        return reason("task_skipped", message, { refs });
+      }
       return reason("task_skipped", `${subject} was skipped${because}.`, { refs });
     }
     case "blocked":
-      return reason("task_blocked", `${subject} waits for the tasks that it depends on.`, { refs });
+      return reason("parents", `${subject} waits for the tasks that it comes after.`, { refs });
   }
 }
 

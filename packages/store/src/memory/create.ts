@@ -1,6 +1,14 @@
 import type { Id } from "@carillon/core";
-import { type ClaimedTask, type CreateAnswer, type CreateOptions, type NewTask, uniquePolicyOf } from "../store.ts";
+import {
+  type ClaimedTask,
+  type CreateAnswer,
+  type CreatedAs,
+  type CreateOptions,
+  type NewTask,
+  uniquePolicyOf,
+} from "../store.ts";
 import { isLive, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
+import { joinParents, unknownParents } from "./dependencies.ts";
 import { changeTask, claimTask, dueAnew, insertTask } from "./rows.ts";
 
 export function createTasks(database: MemoryDatabase, tasks: NewTask[], options: CreateOptions): CreateAnswer {
@@ -20,7 +28,9 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
     if (policy === "reject" || (policy === "replace" && !sameType))
       return { kind: "unique_conflict", id: holder.id, uniqueKey: task.uniqueKey!, sameType };
   }
-  const answers: { id: Id; created: boolean }[] = [];
+  const unknown = unknownParents(database, tasks);
+  if (unknown.length > 0) return { kind: "unknown_parents", parents: unknown };
+  const answers: CreatedAs[] = [];
   const claimed: ClaimedTask[] = [];
   /** By this batch: inserted, or replaced once. */
   const written = new Set<Id>();
@@ -38,8 +48,10 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
     }
     const row = insertTask(database, task);
     written.add(row.id);
-    answers.push({ id: row.id, created: true });
-    if (claim && index < claimable && row.uniqueKey === null) claimed.push(claimTask(database, row, claim.session));
+    const state = joinParents(database, row, now);
+    answers.push({ id: row.id, created: true, ...(state && { state }) });
+    if (claim && index < claimable && row.uniqueKey === null && row.state === "pending" && row.after.length === 0)
+      claimed.push(claimTask(database, row, claim.session));
   }
   if (idempotency) {
     const { requestHash, expiresAt } = idempotency;

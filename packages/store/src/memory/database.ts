@@ -1,4 +1,4 @@
-import type { Id, StoredState, TaskError, TaskPolicy } from "@carillon/core";
+import type { AfterCondition, FinalState, Id, StoredState, TaskError, TaskPolicy } from "@carillon/core";
 import type { PastRule } from "../past-rules.ts";
 import type {
   Attempt,
@@ -13,6 +13,7 @@ import type {
   ScheduleRecord,
   Trigger,
   TypeDeclaration,
+  WorkflowRecord,
   ZoneChange,
 } from "../store.ts";
 import type { PendingQueue, Place } from "./pending.ts";
@@ -38,6 +39,11 @@ export interface MemoryDatabase {
   /** Ids of tasks that are not final and whose first start has a deadline. */
   hurried: Set<Id>;
   idempotency: Map<string, { requestHash: string; response: string; expiresAt: number }>;
+  /** By parent: blocked tasks that have yet to be told of its end. */
+  children: Map<Id, Set<Id>>;
+  /** Ends that are noted and have yet to be told. */
+  ended: Map<Id, { state: FinalState; workflow: Id | null }>;
+  workflows: Map<Id, WorkflowRecord & { tasks: { id: Id; key: string }[] }>;
   /** By namespace, then by type. */
   types: Map<string, Map<string, TypeDeclaration & { declaredAt: number }>>;
   sessions: Map<Id, SessionRow>;
@@ -94,6 +100,13 @@ export interface TaskRow {
   tags: string[];
   replayOf: Id | null;
   gateId: Id | null;
+  after: Id[];
+  when: AfterCondition | null;
+  workflow: { id: Id; key: string; always: boolean } | null;
+  /** Its end is noted. */
+  hasChildren: boolean;
+  /** How many ends it has yet to hear of. */
+  pendingParents: number;
   /** Where it waits to be claimed; null unless pending. */
   place: Place | null;
 }
@@ -148,6 +161,9 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     scheduled: new Map(),
     hurried: new Set(),
     idempotency: new Map(),
+    children: new Map(),
+    ended: new Map(),
+    workflows: new Map(),
     types: new Map(),
     sessions: new Map(),
     lastSession: 0n,

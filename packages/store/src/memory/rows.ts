@@ -1,5 +1,5 @@
 /** How a task's row moves between the tables, with everything that is kept in order beside them. */
-import { type FinalState, type Id, isFinal, limits, startBy, type TaskError } from "@carillon/core";
+import { type FinalState, formatId, type Id, isFinal, limits, startBy, type TaskError } from "@carillon/core";
 import { type Attempt, bandOf, type ClaimedTask, type NewTask } from "../store.ts";
 import { internLane, type MemoryDatabase, nameKey, setOf, type TaskRow } from "./database.ts";
 import { createPendingQueue, enter, leave } from "./pending.ts";
@@ -11,7 +11,7 @@ export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
     lane: internLane(database, task.namespace, task.queue, task.type),
     policy: task.policy,
     priority: task.priority,
-    state: task.gateId ? "waiting" : "pending",
+    state: task.gateId ? "waiting" : task.after?.length ? "blocked" : "pending",
     dueAt: task.dueAt,
     session: null,
     token: 0n,
@@ -37,6 +37,11 @@ export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
     tags: [...task.tags],
     replayOf: task.replayOf,
     gateId: task.gateId ?? null,
+    after: [...(task.after ?? [])],
+    when: task.after?.length ? (task.when ?? "all") : null,
+    workflow: task.workflow ? { ...task.workflow } : null,
+    hasChildren: task.workflow !== undefined,
+    pendingParents: task.after?.length ?? 0,
     place: null,
   };
   addLive(database, row);
@@ -82,17 +87,29 @@ export function finishTask(
   removeLive(database, row);
   Object.assign(row, change, { recall: null });
   database.archive.set(row.id, row);
+  noteEnd(database, row, change.state);
 }
 
-/** Out of the archive: `pending` with a fresh budget. The token stays, so that it goes on growing. */
-export function reviveTask(database: MemoryDatabase, row: TaskRow, dueAt: number): void {
+/** Until it is told (`dependencies.ts`). */
+function noteEnd(database: MemoryDatabase, { id, hasChildren, workflow }: TaskRow, state: FinalState): void {
+  if (hasChildren) database.ended.set(id, { state, workflow: workflow?.id ?? null });
+}
+
+/**
+ * Out of the archive: `pending` with a fresh budget, or `blocked` if it waits for others. The token stays, so that it goes on growing. An end
+ * that was not told yet never was: true if it was.
+ */
+export function reviveTask(database: MemoryDatabase, row: TaskRow, dueAt: number, pendingParents = 0): boolean {
+  const told = !database.ended.delete(row.id);
   const last = finalAttempt(database, row);
   if (last) row.attempts = withAttempt(row.attempts, last);
   database.archive.delete(row.id);
   Object.assign(row, {
     ...dueAnew(row, dueAt),
     ...(row.attempt > 0 ? { startBy: null } : {}),
-    state: "pending",
+    state: pendingParents > 0 ? "blocked" : "pending",
+    hasChildren: row.workflow !== null || !told,
+    pendingParents,
     session: null,
     failures: 0,
     lost: 0,
@@ -105,11 +122,13 @@ export function reviveTask(database: MemoryDatabase, row: TaskRow, dueAt: number
     gateId: null,
   } satisfies Partial<TaskRow>);
   addLive(database, row);
+  return told;
 }
 
 /** Forgets a task that is not final. */
 export function deleteTask(database: MemoryDatabase, row: TaskRow): void {
   removeLive(database, row);
+  noteEnd(database, row, "skipped");
 }
 
 export function claimedTask(database: MemoryDatabase, row: TaskRow): ClaimedTask {
@@ -128,8 +147,25 @@ export function claimedTask(database: MemoryDatabase, row: TaskRow): ClaimedTask
     scheduleName: scheduleNameOf(database, row),
     fireAt: row.fireAt,
     finishBy: row.finishBy,
+    ...(row.after.length > 0 && { parents: parentsOf(database, row) }),
     startedAt: row.startedAt,
   };
+}
+
+/** Results of those that it came after and that succeeded, as far as they fit. */
+function parentsOf(database: MemoryDatabase, row: TaskRow): string {
+  const members: string[] = [];
+  let bytes = 0;
+  for (const id of row.after) {
+    const parent = database.archive.get(id);
+    if (parent?.state !== "succeeded") continue;
+    const result = parent.result ?? "null";
+    bytes += Buffer.byteLength(result);
+    if (bytes > limits.parentsBytes) break;
+    const key = row.workflow && parent.workflow?.id === row.workflow.id ? parent.workflow.key : formatId("task", id);
+    members.push(`${JSON.stringify(key)}:${result}`);
+  }
+  return `{${members.join(",")}}`;
 }
 
 export function scheduleNameOf(database: MemoryDatabase, { scheduleId }: TaskRow): string | null {

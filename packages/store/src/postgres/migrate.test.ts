@@ -16,6 +16,7 @@ const names = [
   "0007_operations",
   "0009_zone_data",
   "0010_deleted_schedules",
+  "0012_dependencies",
 ];
 
 async function setup(version: TestVersion = 18) {

@@ -40,6 +40,9 @@ const columns = {
   uniqueKey: "t.unique_key",
   tags: "t.tags",
   replayOf: "t.extra ->> 'replayOf'",
+  after: "t.extra -> 'after'",
+  when: "t.extra ->> 'when'",
+  workflow: "case when t.extra ? 'workflow' then jsonb_build_array(t.extra -> 'workflow', t.extra -> 'key') end",
   worker: "t.worker",
   cancelRequestedAt: ms("t.cancel_at"),
   attempts: "t.attempts",
@@ -65,6 +68,8 @@ interface Texts {
   policy: string;
   tags: string[] | null;
   replayOf: string | null;
+  after: string | null;
+  workflow: string | null;
   attempts: string | null;
 }
 type Fields = Texts & Omit<TaskRecord, keyof Texts> & { node: string | null };
@@ -78,11 +83,15 @@ export function toRecord(row: unknown[]): TaskRecord {
     policy: JSON.parse(fields.policy),
     tags: fields.tags ?? [],
     replayOf: fields.replayOf === null ? null : BigInt(fields.replayOf),
+    after: fields.after === null ? [] : (JSON.parse(fields.after) as string[]).map(BigInt),
+    workflow: fields.workflow === null ? null : toMembership(JSON.parse(fields.workflow)),
     attempts: fields.attempts === null ? [] : JSON.parse(fields.attempts),
   };
   const last = finalAttempt(record, node);
   return last ? { ...record, attempts: [...record.attempts, last] } : record;
 }
+
+const toMembership = ([id, key]: [string, string]) => ({ id: BigInt(id), key });
 
 /** The attempt that made a task final; null when it became final without one. */
 function finalAttempt(task: TaskRecord, node: string | null): Attempt | null {

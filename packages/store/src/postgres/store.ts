@@ -1,4 +1,5 @@
 /** The store in PostgreSQL: what Carillon runs on. One function per verb, each in the file of its noun; here they meet. */
+import { createEndings } from "../endings.ts";
 import type { Store } from "../store.ts";
 import { stepBackfills } from "./backfill.ts";
 import { deleteCalendar, putCalendar } from "./calendar-edits.ts";
@@ -7,6 +8,7 @@ import { claim, nextDue } from "./claim.ts";
 import type { ConnectionTarget } from "./connection.ts";
 import { createCreateTasks } from "./create.ts";
 import { openPools } from "./db.ts";
+import { settleDependencies, waitsFor } from "./dependencies.ts";
 import { depths } from "./depths.ts";
 import { downtimes, recordDowntime } from "./downtime.ts";
 import { created, nodeFigures, recordFigures } from "./figures.ts";
@@ -38,6 +40,14 @@ import type { Timers } from "./timers.ts";
 import { declareTypes, types } from "./types.ts";
 import { maintain } from "./upkeep.ts";
 import { createVacuum } from "./vacuum.ts";
+import {
+  cancelWorkflow,
+  createCreateWorkflow,
+  getWorkflow,
+  listWorkflows,
+  retryWorkflow,
+  workflowTasks,
+} from "./workflows.ts";
 import { adoptZoneData, zoneChanges } from "./zone-data.ts";
 
 export interface PostgresStoreOptions {
@@ -64,9 +74,11 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
   const { control, claims, outcomes, reads } = pools;
   const catalog = createCatalog(pools.inserts);
   const hints = createHints(pools);
+  const endings = createEndings();
   const vacuum = createVacuum(pools);
   return {
     hints,
+    endings,
     async databaseTime() {
       const [row] = await pools.sessions.query<[number]>(selectTime, []);
       return row![0];
@@ -78,7 +90,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     sessions: () => sessions(pools.sessions),
     markSessionDead: (id, beat, now) => markSessionDead(pools.sessions, id, beat, now),
     closeSession: (id, now) => closeSession(pools.sessions, id, now),
-    takeBack: (session, request) => takeBack(pools, session, request),
+    takeBack: (session, request) => endings.after(takeBack(pools, session, request)),
     recordDowntime: (downtime) => recordDowntime(control, downtime),
     downtimes: (since) => downtimes(control, since),
 
@@ -86,23 +98,32 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     lanes: () => catalog.lanes(),
     nextDue: (laneIds) => nextDue(claims, laneIds),
     claim: (request) => claim(claims, catalog, request),
-    giveBack: (session, tasks) => giveBack(pools, session, tasks),
+    giveBack: (session, tasks) => giveBack(pools, session, tasks, endings.noted),
     markRunning: (tasks) => markRunning(outcomes, tasks),
-    recordOutcomes: createRecordOutcomes(pools),
+    recordOutcomes: createRecordOutcomes(pools, endings.noted),
     adopt: (session, namespace, tasks) => adopt(outcomes, catalog, session, namespace, tasks),
     leases: (session) => leases(pools.sessions, session),
-    skipUnstarted: (request) => skipUnstarted(pools, catalog, request),
+    skipUnstarted: (request) => endings.after(skipUnstarted(pools, catalog, request), (skipped) => skipped.length > 0),
     appendLogs: createAppendLogs(pools),
 
     getTask: (namespace, id) => getTask(reads, namespace, id),
     listTasks: (namespace, query) => listTasks(reads, namespace, query),
     countTasks: (namespace, query) => countTasks(reads, namespace, query),
     taskLogs: (namespace, id, query) => taskLogs(reads, namespace, id, query),
-    cancelTask: (namespace, id, request) => cancelTask(control, namespace, id, request),
+    cancelTask: (namespace, id, request) => endings.after(cancelTask(control, namespace, id, request)),
     patchTask: (namespace, id, patch, now) => patchTask(control, namespace, id, patch, now),
     retryTask: (namespace, id, now) => retryTask(control, namespace, id, now),
     runTaskNow: (namespace, id, now) => runTaskNow(control, namespace, id, now),
     deleteTask: (namespace, id) => deleteTask(control, namespace, id),
+
+    settleDependencies: (request) => settleDependencies(pools, catalog, request),
+    waitsFor: (namespace, id, limit) => waitsFor(reads, namespace, id, limit),
+    createWorkflow: createCreateWorkflow(pools, catalog),
+    getWorkflow: (namespace, id) => getWorkflow(reads, namespace, id),
+    workflowTasks: (namespace, id) => workflowTasks(reads, namespace, id),
+    listWorkflows: (namespace, query) => listWorkflows(reads, namespace, query),
+    cancelWorkflow: (namespace, id, request) => endings.after(cancelWorkflow(control, namespace, id, request)),
+    retryWorkflow: (namespace, id, request) => retryWorkflow(pools, catalog, namespace, id, request),
 
     declareTypes: (namespace, declared, now) => declareTypes(control, namespace, declared, now),
     types: (namespace) => types(reads, namespace),
@@ -120,7 +141,8 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     latestFires: (schedule, query) => latestFires(reads, schedule, query),
 
     gates: (query) => gates(control, query),
-    judgeGates: (request) => judgeGates(pools, catalog, request),
+    judgeGates: (request) =>
+      endings.after(judgeGates(pools, catalog, request), ({ cancelled }) => cancelled.length > 0),
     createOperation: (operation, now) => createOperation(control, operation, now),
     getOperation: (namespace, id) => getOperation(reads, namespace, id),
     listOperations: (namespace, query) => listOperations(reads, namespace, query),

@@ -29,6 +29,7 @@ export interface World {
   scheduleNames: string[];
   scheduleIds: Id[];
   operations: Id[];
+  workflows: Id[];
 }
 
 let worlds = 0;
@@ -51,6 +52,7 @@ export function createWorld(left: Store, right: Store): World {
     scheduleNames: ["hourly", "often"],
     scheduleIds: [],
     operations: [],
+    workflows: [],
   };
   return world;
 }
