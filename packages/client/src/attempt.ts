@@ -117,6 +117,7 @@ export class Attempt {
 class HandlerContext implements TaskContext {
   readonly #attempt: Attempt;
   #log: TaskLog | null = null;
+  #parents: Record<string, unknown> | null = null;
 
   constructor(attempt: Attempt) {
     this.#attempt = attempt;
@@ -157,6 +158,11 @@ class HandlerContext implements TaskContext {
 
   get schedule(): string | null {
     return this.#attempt.task.schedule;
+  }
+
+  get parents(): Readonly<Record<string, unknown>> {
+    this.#parents ??= JSON.parse(this.#attempt.task.parents ?? "{}") as Record<string, unknown>;
+    return this.#parents;
   }
 
   get signal(): AbortSignal {

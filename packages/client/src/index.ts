@@ -36,3 +36,8 @@ export {
 export type * from "./types.ts";
 export { version } from "./version.ts";
 export { Worker, type WorkerOptions } from "./worker.ts";
+export type {
+  WorkflowListQuery,
+  WorkflowOptions,
+  WorkflowTaskOptions,
+} from "./workflows-client.ts";

@@ -21,6 +21,10 @@ import type {
   Task,
   TaskListQuery,
   TaskSummary,
+  Workflow,
+  WorkflowOptions,
+  WorkflowSummary,
+  WorkflowTaskOptions,
 } from "@carillon/client";
 import { expect, test } from "vitest";
 import type { z } from "zod";
@@ -29,6 +33,7 @@ import type * as common from "../src/http/schemas/common.ts";
 import type * as operations from "../src/http/schemas/operations.ts";
 import * as schedules from "../src/http/schemas/schedules.ts";
 import * as tasks from "../src/http/schemas/tasks.ts";
+import type * as workflows from "../src/http/schemas/workflows.ts";
 
 /** True when both have the same fields, on every level of objects. */
 type SameFields<A, B> = [keyof A] extends [keyof B] ? ([keyof B] extends [keyof A] ? true : false) : false;
@@ -53,6 +58,9 @@ test("what the server answers is what the client says", () => {
     | Same<z.output<typeof schedules.scheduleAnswer>["catchUp"], Schedule["catchUp"]>
     | Same<z.output<typeof schedules.fire>, Fire>
     | Same<z.output<typeof operations.operationAnswer>, Operation>
+    | Same<z.output<typeof workflows.workflowSummary>, WorkflowSummary>
+    | Same<z.output<typeof workflows.workflowAnswer>, Workflow>
+    | Same<z.output<typeof workflows.workflowAnswer>["tasks"][number], Workflow["tasks"][number]>
     | Same<NonNullable<z.output<typeof schedules.fire>["task"]>, NonNullable<Fire["task"]>>
     | Same<z.output<typeof schedules.previewAnswer>, SchedulePreview>
     | Same<z.output<typeof schedules.previewAnswer>["fires"][number], SchedulePreview["fires"][number]>
@@ -74,6 +82,8 @@ test("what the client offers to send is what the server reads", () => {
     | SameFields<Fields<typeof calendars.putCalendarBody>, CalendarOptions & { name: 1 }>
     | Fits<CalendarOptions, z.input<typeof calendars.putCalendarBody>>
     | SameFields<Fields<typeof operations.backfillBody>, BackfillOptions>
+    | SameFields<Fields<typeof workflows.createWorkflowBody>, Omit<WorkflowOptions, "idempotencyKey">>
+    | SameFields<z.input<typeof workflows.createWorkflowBody>["tasks"][number], WorkflowTaskOptions>
     | SameFields<Fields<typeof common.retry>, RetryOptions>
     | SameFields<NonNullable<z.input<typeof common.retry>["backoff"]>, NonNullable<RetryOptions["backoff"]>>
     | Fits<NonNullable<RetryOptions["backoff"]>, NonNullable<z.input<typeof common.retry>["backoff"]>>
@@ -94,6 +104,8 @@ test("what the client offers to send is what the server reads", () => {
     timeout: "1m",
     startWithin: "5m",
     tags: ["a"],
+    after: ["task_01jd3v8q7x2m4"],
+    when: "all",
   };
   expect(tasks.createTaskBody.safeParse({ type: "t", payload: {}, ...everything }).error).toBeUndefined();
 });

@@ -19,6 +19,7 @@ export async function explainTask(deps: Deps, namespace: string, text: string): 
     explain({
       now,
       task,
+      ...(record.state === "blocked" && { waitsFor: await parentsOf(deps, record) }),
       overlap: gate?.overlap ?? null,
       others: gate?.others ?? [],
       pools: (await deps.store.nodeFigures()).flatMap(({ pools }) =>
@@ -51,6 +52,11 @@ async function whatItWaitsFor({ store }: Deps, record: TaskRecord, now: number) 
     .filter((task) => task.id !== id && task.scheduleId === scheduleId && task.dueAt <= now)
     .slice(0, MOST_NAMED);
   return { overlap: schedule?.definition.overlap ?? null, others: others.map((task) => formatId("task", task.id)) };
+}
+
+async function parentsOf({ store }: Deps, { namespace, id }: TaskRecord) {
+  const { tasks, count } = await store.waitsFor(namespace, id, MOST_NAMED);
+  return { tasks: tasks.map((parent) => formatId("task", parent)), count };
 }
 
 /** Tasks of its queue that may start now. */

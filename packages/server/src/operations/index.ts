@@ -13,3 +13,10 @@ export * from "./schedules.ts";
 export { getQueueStats, getStats } from "./stats.ts";
 export * from "./tasks.ts";
 export { createDeclaredTypes, type DeclaredTypes } from "./types.ts";
+export {
+  cancelWorkflow,
+  createWorkflow,
+  getWorkflow,
+  listWorkflows,
+  retryWorkflow,
+} from "./workflows.ts";

@@ -68,7 +68,7 @@ function policyOf(retry: RetryPolicy, timeoutMs: number, startWithinMs: number |
 }
 
 export function newTask(
-  input: CreateTask,
+  input: Omit<CreateTask, "after">,
   facts: { id: Id; namespace: string; now: number; declared: DeclaredType | undefined; trigger: Trigger },
 ): NewTask {
   const { id, namespace, now, declared, trigger } = facts;
