@@ -17,6 +17,7 @@ import { schedulesCommand } from "./commands/schedules.ts";
 import { serverCommand } from "./commands/server.ts";
 import { tasksCommand } from "./commands/tasks.ts";
 import { workerCommand } from "./commands/worker.ts";
+import { workflowsCommand } from "./commands/workflows.ts";
 import { exitCodes } from "./exit.ts";
 import { address } from "./options.ts";
 import { printable } from "./output.ts";
@@ -42,6 +43,7 @@ export function createProgram(): Command {
     migrateCommand,
     doctorCommand,
     tasksCommand,
+    workflowsCommand,
     schedulesCommand,
     operationsCommand,
     cronCommand,

@@ -1,5 +1,5 @@
-import type { Carillon, CreateOptions, LogLine, Task, TaskSummary } from "@carillon/client";
-import type { Command } from "commander";
+import type { AfterCondition, Carillon, CreateOptions, LogLine, Task, TaskSummary } from "@carillon/client";
+import { type Command, Option } from "commander";
 import { connect } from "../connect.ts";
 import { FAILED } from "../exit.ts";
 import { readPayload } from "../input.ts";
@@ -22,6 +22,15 @@ export function tasksCommand(program: Command): void {
     .option("--start-within <duration>", "skip it unless it has started so long after it was due", duration)
     .option("--unique-key <key>", "at most one task that is not final has this key")
     .option("--tag <tag>", "for people to find it by, several by repeating it", collect)
+    .option("--after <id>", "this task comes first, several by repeating it", collect)
+    .addOption(
+      new Option("--when <condition>", "with --after: which ends it waits for (all)").choices([
+        "all",
+        "any",
+        "all-done",
+        "on-failure",
+      ]),
+    )
     .option("--wait", "wait until it is final and print its result; exit code 1 when it did not succeed")
     .option("--wait-timeout <duration>", "wait no longer than this (exit code 7)", duration)
     .action(async (type: string, payload: string | undefined, flags: CreateFlags, command: Command) => {
@@ -159,6 +168,8 @@ interface CreateFlags {
   startWithin?: string;
   uniqueKey?: string;
   tag?: string[];
+  after?: string[];
+  when?: AfterCondition;
   wait?: boolean;
   waitTimeout?: string;
 }

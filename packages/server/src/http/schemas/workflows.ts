@@ -16,8 +16,7 @@ const workflowTaskBody = z
     ...newTaskFields,
     after: keys.meta({ description: "Keys of tasks of this workflow that come first." }).optional(),
   })
-  .superRefine(checkNewTask)
-  .meta({ id: "WorkflowTaskInput" });
+  .superRefine(checkNewTask);
 
 export const createWorkflowBody = z
   .strictObject({
@@ -108,23 +107,21 @@ const example = {
 export const workflowSummary = z.strictObject(workflowFields).meta({ id: "WorkflowSummary", example });
 export type WorkflowSummary = z.output<typeof workflowSummary>;
 
-const workflowTask = z
-  .strictObject({
-    key: z.string(),
-    id: z.string().meta({ examples: ["task_01jd3v8q7x2m4"] }),
-    type: z.string().nullable(),
-    queue: z.string().nullable(),
-    state: publicState.nullable().meta({ description: "null: the task is forgotten, and so are its other fields." }),
-    reason: z.string().nullable(),
-    after: z.array(z.string()).meta({ description: "Keys." }),
-    when: z.enum(afterConditions).nullable(),
-    dueAt: instantAnswer.nullable(),
-    startedAt: instantAnswer.nullable(),
-    finishedAt: instantAnswer.nullable(),
-    attempt: z.int(),
-    error: taskError.omit({ stack: true }).nullable(),
-  })
-  .meta({ id: "WorkflowTask" });
+const workflowTask = z.strictObject({
+  key: z.string(),
+  id: z.string().meta({ examples: ["task_01jd3v8q7x2m4"] }),
+  type: z.string().nullable(),
+  queue: z.string().nullable(),
+  state: publicState.nullable().meta({ description: "null: the task is forgotten, and so are its other fields." }),
+  reason: z.string().nullable(),
+  after: z.array(z.string()).meta({ description: "Keys." }),
+  when: z.enum(afterConditions).nullable(),
+  dueAt: instantAnswer.nullable(),
+  startedAt: instantAnswer.nullable(),
+  finishedAt: instantAnswer.nullable(),
+  attempt: z.int(),
+  error: taskError.omit({ stack: true }).nullable(),
+});
 export type WorkflowTaskAnswer = z.output<typeof workflowTask>;
 
 /** With its graph: the tasks in the order in which they were submitted. */
