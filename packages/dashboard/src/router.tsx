@@ -17,13 +17,15 @@ const indexRoute = createRoute({
 
 const Lateness = lazyPage(async () => (await import("./routes/lateness.tsx")).LatenessPage);
 const Failures = lazyPage(async () => (await import("./routes/failures.tsx")).FailuresPage);
+const Workflows = lazyPage(async () => (await import("./routes/workflows.tsx")).WorkflowsPage);
+const Workflow = lazyPage(async () => (await import("./routes/workflow.tsx")).WorkflowPage);
 const NewTask = lazyPage(async () => (await import("./routes/new-task.tsx")).NewTaskPage);
 const NewSchedule = lazyPage(async () => (await import("./routes/new-schedule.tsx")).NewSchedulePage);
 const EditSchedule = lazyPage(async () => (await import("./routes/edit-schedule.tsx")).EditSchedulePage);
 
 /** Forms come when they are asked for, at the latest: a click must not depend on a server that has gone away since. */
 export function preloadForms(): void {
-  for (const page of [NewTask, NewSchedule, EditSchedule, Failures, Lateness]) void page.preload();
+  for (const page of [NewTask, NewSchedule, EditSchedule, Workflows, Workflow, Failures, Lateness]) void page.preload();
 }
 
 const latenessRoute = createRoute({
@@ -31,6 +33,17 @@ const latenessRoute = createRoute({
   path: "/lateness",
   validateSearch: (search: Record<string, unknown>) => readWindow(search.window),
   component: Lateness,
+});
+
+const workflowsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/workflows",
+  component: Workflows,
+});
+const workflowRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/workflows/$id",
+  component: Workflow,
 });
 
 const failuresRoute = createRoute({
@@ -66,6 +79,8 @@ export const router = createRouter({
     scheduleRoute,
     newScheduleRoute,
     editScheduleRoute,
+    workflowsRoute,
+    workflowRoute,
     failuresRoute,
     latenessRoute,
   ]),

@@ -82,6 +82,7 @@ function Navigation({ className }: { className: string }) {
     <nav aria-label="Main" className={`flex gap-0.5 ${className}`}>
       <NavigationLink to="/tasks" icon="tasks" label="Tasks" />
       <NavigationLink to="/schedules" icon="schedules" label="Schedules" />
+      <NavigationLink to="/workflows" icon="workflows" label="Workflows" />
       <NavigationLink to="/failures" icon="failed" label="Failures" />
       <NavigationLink to="/lateness" icon="lateness" label="Lateness" />
     </nav>
@@ -93,7 +94,7 @@ function NavigationLink({
   icon,
   label,
 }: {
-  to: "/tasks" | "/schedules" | "/failures" | "/lateness";
+  to: "/tasks" | "/schedules" | "/workflows" | "/failures" | "/lateness";
   icon: IconName;
   label: string;
 }) {

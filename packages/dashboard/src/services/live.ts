@@ -163,6 +163,9 @@ function concernsOf({ everything, tasks, taskIds, schedules }: Pending): Concern
         return everything || tasks;
       case "task":
         return everything || taskIds.has(String(id));
+      case "workflows":
+      case "workflow":
+        return everything || tasks;
       case "schedules":
       case "schedule":
         return everything || tasks || schedules;

@@ -23,21 +23,12 @@ import { insertIntoArchive, noteEnded } from "./final.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
 import { createdSlackMs, instant, ms } from "./records.ts";
+import type { EndedRow, ReleasedRow, Settled } from "./settled.ts";
 import { startByWhenDue } from "./start-within.ts";
 import { countEnds, lockWorkflows, stopWorkflows } from "./workflow-ends.ts";
 
 /** Of a parent with more children the others follow in the next rounds. */
 const EDGES_A_ROUND = 2_000;
-
-/** What a round did, in the database's terms. */
-export interface Settled {
-  released: ReleasedRow[];
-  ended: EndedRow[];
-  recalled: { id: Id; session: Id; reason: string | null }[];
-  more: boolean;
-}
-export type ReleasedRow = [id: Id, laneId: number, priority: number, dueAt: number];
-export type EndedRow = [id: Id, laneId: number, state: "cancelled" | "skipped"];
 
 export async function settleDependencies(
   { control }: Pools,

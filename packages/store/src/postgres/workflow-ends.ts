@@ -1,9 +1,9 @@
 /** What ends of tasks mean for their workflows: they are counted, and a workflow that stops ends what has not started. */
 import { type FinalState, type Id, WORKFLOW_FAILED } from "@carillon/core";
 import type { Db, Statement } from "./db.ts";
-import type { EndedRow, Settled } from "./dependencies.ts";
 import { insertIntoArchive, noteEnded } from "./final.ts";
 import { instant } from "./records.ts";
+import type { EndedRow, Settled } from "./settled.ts";
 
 const WORKFLOWS_A_ROUND = 10;
 
