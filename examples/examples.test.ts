@@ -47,3 +47,10 @@ test("a remote worker runs tasks whose queue and retries only it knows", { timeo
   expect(workers).toHaveLength(3);
   expect(workers).not.toContain(node);
 });
+
+test("the workflow makes up for its failure, and goes on from there", { timeout: 90_000 }, async () => {
+  const output = await run("workflow");
+  expect(output).toContain("order-42 failed: charge succeeded, pack succeeded, ship failed, apologise succeeded");
+  expect(output).toContain("the customer is told");
+  expect(output).toContain('order-42 succeeded: {"shipped":"2 boxes"}');
+});

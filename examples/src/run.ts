@@ -1,5 +1,5 @@
 /** `npm run example NAME`. */
-const names = ["reminders", "cron-report", "http-target", "remote-worker"];
+const names = ["reminders", "cron-report", "http-target", "remote-worker", "workflow"];
 const [name = ""] = process.argv.slice(2);
 if (!names.includes(name)) {
   console.error(`usage: npm run example NAME, where NAME is one of ${names.join(", ")}`);

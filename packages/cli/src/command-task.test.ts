@@ -23,6 +23,7 @@ function context(over: Partial<TaskContext> = {}): TaskContext & { lines: string
     dueAt: new Date(0),
     fireAt: null,
     schedule: null,
+    parents: {},
     log: { debug: writer("debug"), info: writer("info"), warn: writer("warn"), error: writer("error") },
     progress: () => {},
     signal: new AbortController().signal,

@@ -19,6 +19,7 @@ import { serverCommand } from "./commands/server.ts";
 import { tasksCommand } from "./commands/tasks.ts";
 import { workerCommand } from "./commands/worker.ts";
 import { workersCommand } from "./commands/workers.ts";
+import { workflowsCommand } from "./commands/workflows.ts";
 import { exitCodes } from "./exit.ts";
 import { address } from "./options.ts";
 import { printable } from "./output.ts";
@@ -44,6 +45,7 @@ export function createProgram(): Command {
     migrateCommand,
     doctorCommand,
     tasksCommand,
+    workflowsCommand,
     schedulesCommand,
     queuesCommand,
     operationsCommand,

@@ -155,6 +155,46 @@ test("two tasks with one unique key are one", async () => {
   expect(second.stdout).toBe(first.stdout.replace("true", "false"));
 });
 
+test("a workflow runs on a worker in its order, and a task after others is given what they came to", async () => {
+  const graph = {
+    name: "greetings",
+    tasks: [
+      { key: "all", type: "gather", after: ["ada", "bob"] },
+      { key: "ada", type: "greet", queue: "voices", payload: { name: "Ada" } },
+      { key: "bob", type: "greet", queue: "voices", payload: { name: "Bob" } },
+    ],
+  };
+  const workflow = await one(["workflows", "create", "-", "--wait"], JSON.stringify(graph));
+  expect(workflow).toMatchObject({ name: "greetings", state: "succeeded", counts: { total: 3, succeeded: 3 } });
+  const { id: last } = workflow.tasks.find(({ key }: Printed) => key === "all");
+  const { result } = await one(["tasks", "get", last]);
+  expect(result).toEqual({ ada: { text: "Hello, Ada!" }, bob: { text: "Hello, Bob!" } });
+  const after = await run(["tasks", "create", "gather", "--after", last, "--when", "all-done", "--wait"]);
+  expect(JSON.parse(after.stdout)).toEqual({ [last]: result });
+
+  expect((await run(["workflows", "ls"])).stdout).toContain(`${workflow.id}\tgreetings\tsucceeded\t3/3\t0\t`);
+  const shown = await run(["workflows", "get", workflow.id]);
+  expect(shown.stdout).toContain(`all\t${last}\tgather\tsucceeded\tada,bob\tall\t`);
+  expect((await run(["tasks", "ls", "--workflow", workflow.id])).stdout.split("\n")).toHaveLength(4);
+  expect((await run(["workflows", "cancel", workflow.id])).code).toBe(4);
+  expect((await run(["workflows", "retry", workflow.id, "--from", "nobody"])).code).toBe(2);
+  expect((await run(["workflows", "get", "wf_0000000000000"])).code).toBe(3);
+  expect((await run(["workflows", "create", "{}"])).code).toBe(2);
+
+  const failing = {
+    name: "refused",
+    tasks: [
+      { key: "no", type: "refuse" },
+      { key: "then", type: "greet", after: ["no"] },
+    ],
+  };
+  const failed = await run(["workflows", "create", JSON.stringify(failing), "--wait"]);
+  expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining("then\t") });
+  expect(failed.stdout).toMatch(/skipped\tno\tall\tparents/);
+  const [, failedId] = /^(wf_\w+) created, waiting/.exec(failed.stderr)!;
+  expect(await one(["workflows", "retry", failedId!])).toMatchObject({ state: "running", counts: { open: 2 } });
+});
+
 test("a backfill runs the past fires that have no task, and is over when it says so", async () => {
   const put = ["schedules", "put", "hourly", "--cron", "0 * * * *", "--type", "greet", "--payload", '{"name":"Ada"}'];
   expect((await run(put)).code).toBe(0);

@@ -53,6 +53,7 @@ test.each([
   "docs/guides/keys-and-deadlines.md",
   "docs/guides/workers.md",
   "docs/guides/limits.md",
+  "docs/guides/workflows.md",
   "docs/guides/migrating-from-cron.md",
   "docs/guides/operations.md",
 ])("%s works as it is written", { timeout: 120_000 }, async (page) => {

@@ -134,6 +134,7 @@ export class Attempt implements RunningAttempt {
 class HandlerContext implements TaskContext {
   readonly #attempt: Attempt;
   #log: TaskLog | null = null;
+  #parents: Record<string, unknown> | null = null;
 
   constructor(attempt: Attempt) {
     this.#attempt = attempt;
@@ -174,6 +175,11 @@ class HandlerContext implements TaskContext {
 
   get schedule(): string | null {
     return this.#attempt.task.schedule;
+  }
+
+  get parents(): Readonly<Record<string, unknown>> {
+    this.#parents ??= JSON.parse(this.#attempt.task.parents ?? "{}") as Record<string, unknown>;
+    return this.#parents;
   }
 
   get signal(): AbortSignal {

@@ -9,6 +9,7 @@ import { TargetsClient } from "./targets-client.ts";
 import { TasksClient } from "./tasks-client.ts";
 import type { Lateness, Stats } from "./types.ts";
 import { WorkersClient } from "./workers-client.ts";
+import { WorkflowsClient } from "./workflows-client.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:7070";
 const READY_TIMEOUT_MS = 5_000;
@@ -27,6 +28,7 @@ export interface CarillonOptions {
 /** A client of the REST API. Needs nothing but `fetch`: it runs in Node, Bun, Deno and on the edge. */
 export class Carillon {
   readonly tasks: TasksClient;
+  readonly workflows: WorkflowsClient;
   readonly schedules: SchedulesClient;
   readonly calendars: CalendarsClient;
   readonly targets: TargetsClient;
@@ -49,6 +51,7 @@ export class Carillon {
       local: options.local,
     };
     this.tasks = new TasksClient(this.#http);
+    this.workflows = new WorkflowsClient(this.#http);
     this.schedules = new SchedulesClient(this.#http);
     this.calendars = new CalendarsClient(this.#http);
     this.targets = new TargetsClient(this.#http);

@@ -43,3 +43,8 @@ export type * from "./types.ts";
 export { version } from "./version.ts";
 export { Worker, type WorkerOptions } from "./worker.ts";
 export type { WorkerListQuery } from "./workers-client.ts";
+export type {
+  WorkflowListQuery,
+  WorkflowOptions,
+  WorkflowTaskOptions,
+} from "./workflows-client.ts";

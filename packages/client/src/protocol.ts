@@ -40,6 +40,8 @@ export interface AssignedTask extends TaskRef {
   fireAt: number | null;
   schedule: string | null;
   timeoutMs: number;
+  /** Only of one that comes after others: the results of those that succeeded, JSON text of an object by key or id. */
+  parents?: string;
 }
 
 export interface ReportedOutcome extends TaskRef {

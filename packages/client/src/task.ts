@@ -44,6 +44,11 @@ export interface TaskContext {
   /** The schedule's instant that this task stands for; null when no schedule made it. */
   fireAt: Date | null;
   schedule: string | null;
+  /**
+   * Of a task that comes after others, the results of those that succeeded: by their keys in a workflow, else by their ids. In the order of
+   * `after`, as far as they fit into 256 KiB; pass references to what is large. Otherwise empty.
+   */
+  parents: Readonly<Record<string, unknown>>;
   /** Lines are kept with the task and can be followed live. */
   log: TaskLog;
   /**

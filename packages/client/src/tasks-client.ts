@@ -8,6 +8,7 @@ import { processClock } from "./process-clock.ts";
 import { durationMs, type RetryOptions } from "./retry-options.ts";
 import { type AnyTask, checkPayload, type TaskDefinition } from "./task.ts";
 import type {
+  AfterCondition,
   AttemptInfo,
   Broadcast,
   Explanation,
@@ -48,6 +49,10 @@ export interface CreateOptions {
   tags?: string[];
   /** Only a worker with all these labels runs it, at most 8; every worker has the label `worker`, with its name. */
   requires?: Record<string, string>;
+  /** Tasks that come first, up to 1,000: their ids, or what `create` answered. */
+  after?: (string | { id: string })[];
+  /** Which ends of theirs it waits for; default `all` succeed. When that can no longer come true, it is skipped. */
+  when?: AfterCondition;
   /** The same key and request give the same answer for 24 h. Default: a new one for each call. */
   idempotencyKey?: string;
 }
@@ -63,6 +68,8 @@ export interface TaskListQuery {
   type?: string | string[];
   queue?: string | string[];
   schedule?: string;
+  /** Id of the workflow that they belong to. */
+  workflow?: string;
   tag?: string;
   /** A part of the type, payload or error, or a task id. */
   q?: string;
@@ -396,12 +403,15 @@ async function taskBodies(
 }
 
 /** What a definition says goes along with each create; the call's own options win. */
-async function taskBody(
+export async function taskBody(
   type: AnyTask | string,
   payload: unknown,
-  options: Omit<CreateOptions, "idempotencyKey">,
+  { after, ...others }: Omit<CreateOptions, "idempotencyKey">,
   pointer = "/payload",
 ) {
+  const options = after
+    ? { ...others, after: after.map((task) => (typeof task === "string" ? task : task.id)) }
+    : others;
   if (typeof type === "string") return { type, payload, ...options };
   await checkPayload(type.schema, payload, pointer);
   const { queue, retry, timeout } = type;

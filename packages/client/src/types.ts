@@ -11,6 +11,9 @@ export type TaskState =
   | "cancelled"
   | "skipped";
 
+/** When a task may run that comes after others: once `all` succeeded, `any` has, `all-done` are final, or one failed (`on-failure`). */
+export type AfterCondition = "all" | "any" | "all-done" | "on-failure";
+
 export interface TaskErrorInfo {
   code: string;
   name: string;
@@ -57,7 +60,12 @@ export interface TaskSummary {
   schedule: string | null;
   fireAt: string | null;
   workflow: string | null;
+  /** Its key in its workflow. */
+  workflowKey: string | null;
+  /** Ids of tasks that come first. */
   after: string[];
+  /** Which ends of theirs it waits for; null: it comes after none. */
+  when: AfterCondition | null;
   replayOf: string | null;
   uniqueKey: string | null;
   concurrencyKey: string | null;
@@ -236,6 +244,46 @@ export interface Operation {
   failed: number;
   createdAt: string;
   finishedAt: string | null;
+}
+
+/** As lists show it. */
+export interface WorkflowSummary {
+  id: string;
+  namespace: string;
+  name: string;
+  /** `running` until all of its tasks are final; then as the worst of them, skipped ones left out. */
+  state: "running" | "succeeded" | "failed" | "cancelled";
+  onFailure: "stop" | "continue";
+  /** Why it was cancelled. */
+  reason: string | null;
+  /** Of its tasks; those that are not final are `open`. */
+  counts: { total: number; open: number; succeeded: number; failed: number; cancelled: number; skipped: number };
+  createdAt: string;
+  finishedAt: string | null;
+  cancelRequestedAt: string | null;
+}
+
+/** A task as the graph of its workflow shows it; its state is null, and other fields are, when it is forgotten. */
+export interface WorkflowTask {
+  key: string;
+  id: string;
+  type: string | null;
+  queue: string | null;
+  state: TaskState | null;
+  reason: string | null;
+  /** Keys. */
+  after: string[];
+  when: AfterCondition | null;
+  dueAt: string | null;
+  startedAt: string | null;
+  finishedAt: string | null;
+  attempt: number;
+  error: TaskErrorInfo | null;
+}
+
+export interface Workflow extends WorkflowSummary {
+  /** In the order in which they were submitted. */
+  tasks: WorkflowTask[];
 }
 
 export interface Fire {

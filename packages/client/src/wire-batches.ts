@@ -27,8 +27,9 @@ export function cutWorkerMessage(message: WorkerMessage): WorkerMessage[] {
 export function cutNodeMessage(message: NodeMessage): NodeMessage[] {
   switch (message.kind) {
     case "tasks":
-      return cut(message.tasks, ({ payload, type, queue, schedule, namespace }) => [
+      return cut(message.tasks, ({ payload, parents, type, queue, schedule, namespace }) => [
         payload,
+        parents ?? null,
         type,
         queue,
         schedule,

@@ -18,6 +18,7 @@ function responseInit(message: NodeMessage): NonNullable<MessageInitShape<typeof
         payload: task.payload ?? "",
         fireAt: task.fireAt ?? 0,
         schedule: task.schedule ?? "",
+        parents: task.parents ?? "",
         timeoutMs: BigInt(Math.round(task.timeoutMs)),
       }));
       return { case: "tasks", value: { tasks } };
@@ -85,5 +86,6 @@ function readTask(task: Task): AssignedTask {
     fireAt: task.fireAt === 0 ? null : task.fireAt,
     schedule: task.schedule === "" ? null : task.schedule,
     timeoutMs: Number(task.timeoutMs),
+    ...(task.parents !== "" && { parents: task.parents }),
   };
 }

@@ -80,6 +80,24 @@ test.each<[string, Partial<TaskToExplain>, string[], string]>([
     `${waited}; all 4 slots of the one worker that runs it were busy.`,
   ],
   [
+    "waits for one task",
+    { task: { ...task, state: "blocked" }, waitsFor: { tasks: ["task_2"], count: 1 } },
+    ["parents"],
+    "The task waits for task_2, which is not final.",
+  ],
+  [
+    "waits for many tasks",
+    { task: { ...task, state: "blocked" }, waitsFor: { tasks: ["task_2", "task_3"], count: 1_200 } },
+    ["parents"],
+    "The task waits for 1,200 tasks that are not final.",
+  ],
+  [
+    "the tasks before it did not end as it asks for",
+    { task: { ...task, state: "skipped", reason: "parents" } },
+    ["task_skipped"],
+    "The task was skipped, because the tasks that it comes after did not end as it asks for.",
+  ],
+  [
     "all slots busy",
     {},
     ["task_queued", "no_credit"],

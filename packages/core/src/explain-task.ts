@@ -1,6 +1,6 @@
 /** How a task stands, and what keeps it from running. */
-
 import { BREAKER_OPEN, TARGET_BUSY } from "./call-target.ts";
+import { PARENTS } from "./dependencies.ts";
 import { formatDuration } from "./duration.ts";
 import { whyWaiting } from "./explain-overlap.ts";
 import { type ExplainedQueue, whyLimited, whyPaused } from "./explain-queue.ts";
@@ -11,6 +11,7 @@ import { formatLabels, hasLabels, type Labels } from "./labels.ts";
 import type { OverlapPolicy } from "./overlap.ts";
 import { START_WITHIN } from "./start-within.ts";
 import type { PublicState } from "./states.ts";
+import { WORKFLOW_FAILED } from "./workflow.ts";
 
 export interface ExplainedTask {
   id: string;
@@ -51,6 +52,8 @@ export interface TaskToExplain {
   others: readonly string[];
   /** What it calls, if it waits for that; left out: it does not, or nothing is known. */
   target?: AwaitedTarget | null;
+  /** If it is blocked: those that it waits for, the first ones named. */
+  waitsFor?: { tasks: readonly string[]; count: number };
   /** Of its namespace, as nodes knew them some seconds ago. */
   pools: readonly ServingPool[];
   /** What its queue allows; null: there are no limits, and it is not paused. */
@@ -61,7 +64,7 @@ export interface TaskToExplain {
 
 const ZONE = "UTC";
 
-export function explainTask({ now, task, overlap, others, target, pools, queue, due }: TaskToExplain): Explanation {
+export function explainTask({ now, task, overlap, others, waitsFor, target, pools, queue, due }: TaskToExplain): Explanation {
   if (waitsForTarget(task)) {
     return sentence([whyTargetAwaited({ reason: task.reason!, refs: [task.id] }, target ?? null, now)]);
   }
@@ -76,6 +79,8 @@ export function explainTask({ now, task, overlap, others, target, pools, queue, 
       const held = queue ? [...paused, ...whyLimited(task.queue, queue, now)] : [];
       return sentence([stands, ...held, ...(held.length > 0 ? whyUnserved(task, pools) : whyQueued(task, pools, due))]);
     }
+    case "blocked":
+      return sentence([waitsFor ? waitsForTasks(waitsFor) : stands]);
     default:
       return sentence([stands]);
   }
@@ -84,6 +89,13 @@ export function explainTask({ now, task, overlap, others, target, pools, queue, 
 /** It may have been tried before. */
 export function waitsForTarget({ state, reason }: Pick<ExplainedTask, "state" | "reason">): boolean {
   return (state === "queued" || state === "retrying") && (reason === BREAKER_OPEN || reason === TARGET_BUSY);
+}
+
+function waitsForTasks({ tasks, count }: { tasks: readonly string[]; count: number }): ExplanationReason {
+  if (count === 0) return reason("parents", "All tasks that the task comes after are final; it is about to be due.");
+  const [first] = tasks;
+  const those = count === 1 ? `${first}, which is` : `${count.toLocaleString("en")} tasks that are`;
+  return reason("parents", `The task waits for ${those} not final.`, { refs: [...tasks] });
 }
 
 function whyUnserved(task: ExplainedTask, pools: readonly ServingPool[]): ExplanationReason[] {
@@ -173,10 +185,18 @@ export function howItStands(
         const message = `${subject} was skipped, because it had not started within ${formatDuration(startWithinMs)} of its due instant ${formatLocal(dueAt, zone)}.`;
         return reason("start_within", message, { refs });
       }
+      if (task.reason === PARENTS) {
+        const message = `${subject} was skipped, because the tasks that it comes after did not end as it asks for.`;
+        return reason("task_skipped", message, { refs });
+      }
+      if (task.reason === WORKFLOW_FAILED) {
+        const message = `${subject} was skipped, because another task of its workflow failed before it had started.`;
+        return reason("task_skipped", message, { refs });
+      }
       return reason("task_skipped", `${subject} was skipped${because}.`, { refs });
     }
     case "blocked":
-      return reason("task_blocked", `${subject} waits for the tasks that it depends on.`, { refs });
+      return reason("parents", `${subject} waits for the tasks that it comes after.`, { refs });
   }
 }
 

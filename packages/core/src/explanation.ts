@@ -42,7 +42,7 @@ export const reasonCodes = [
   "task_cancelled",
   "task_skipped",
   "start_within",
-  "task_blocked",
+  "parents",
   "forgotten",
   "paused",
   "skipped",

@@ -62,6 +62,14 @@ export const limits = {
   calendarDates: 1_000,
   icsBytes: 256 * 1024,
   icsEvents: 2_000,
+  /** Tasks that one comes after. */
+  after: 1_000,
+  /** The same of a request in all, and the edges of a workflow. */
+  workflowEdges: 100_000,
+  workflowTasks: 10_000,
+  workflowNameLength: 128,
+  /** What a handler is given of its parents' results: as much as a payload may be. */
+  parentsBytes: 256 * 1024,
   keptAttempts: 10,
   lostWorkers: 3,
   /** For how long a recorded outcome that is sent again is known as the same. */

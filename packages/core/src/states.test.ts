@@ -32,7 +32,8 @@ quarantine  .          .          .          failed     failed     .          . 
 expire      failed     failed     failed     .          .          .          .          .          .
 cancel      cancelled  cancelled  cancelled  cancelled  cancelled  .          .          .          .
 skip        skipped    skipped    skipped    skipped    skipped    .          .          .          .
-redrive     .          .          .          .          .          .          pending    pending    pending`;
+redrive     .          .          .          .          .          .          pending    pending    pending
+block       .          .          .          .          .          .          blocked    blocked    blocked`;
 
 const [columns, ...rows] = table
   .trim()
@@ -58,7 +59,7 @@ test("states are either live or final, and only a redrive leaves a final one", (
   for (const state of states) {
     expect(isFinal(state)).toBe(!(liveStates as readonly string[]).includes(state));
     const leaving = events.filter((event) => transition(state, event) !== null);
-    if (isFinal(state)) expect(leaving).toEqual(state === "succeeded" ? [] : ["redrive"]);
+    if (isFinal(state)) expect(leaving).toEqual(state === "succeeded" ? [] : ["redrive", "block"]);
     else expect(leaving).toContain("cancel");
   }
 });

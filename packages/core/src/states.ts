@@ -35,9 +35,9 @@ export const transitions = {
     skip: "skipped",
   },
   succeeded: {},
-  failed: { redrive: "pending" },
-  cancelled: { redrive: "pending" },
-  skipped: { redrive: "pending" },
+  failed: { redrive: "pending", block: "blocked" },
+  cancelled: { redrive: "pending", block: "blocked" },
+  skipped: { redrive: "pending", block: "blocked" },
 } as const satisfies Record<string, Record<string, string>>;
 
 export type StoredState = keyof typeof transitions;

@@ -20,13 +20,15 @@ const Failures = lazyPage(async () => (await import("./routes/failures.tsx")).Fa
 const Queues = lazyPage(async () => (await import("./routes/queues.tsx")).QueuesPage);
 const Queue = lazyPage(async () => (await import("./routes/queue.tsx")).QueuePage);
 const Workers = lazyPage(async () => (await import("./routes/workers.tsx")).WorkersPage);
+const Workflows = lazyPage(async () => (await import("./routes/workflows.tsx")).WorkflowsPage);
+const Workflow = lazyPage(async () => (await import("./routes/workflow.tsx")).WorkflowPage);
 const NewTask = lazyPage(async () => (await import("./routes/new-task.tsx")).NewTaskPage);
 const NewSchedule = lazyPage(async () => (await import("./routes/new-schedule.tsx")).NewSchedulePage);
 const EditSchedule = lazyPage(async () => (await import("./routes/edit-schedule.tsx")).EditSchedulePage);
 
 /** Forms come when they are asked for, at the latest: a click must not depend on a server that has gone away since. */
 export function preloadForms(): void {
-  for (const page of [NewTask, NewSchedule, EditSchedule, Queues, Queue, Failures, Workers, Lateness]) void page.preload();
+  for (const page of [NewTask, NewSchedule, EditSchedule, Workflows, Workflow, Queues, Queue, Failures, Workers, Lateness]) void page.preload();
 }
 
 const latenessRoute = createRoute({
@@ -34,6 +36,17 @@ const latenessRoute = createRoute({
   path: "/lateness",
   validateSearch: (search: Record<string, unknown>) => readWindow(search.window),
   component: Lateness,
+});
+
+const workflowsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/workflows",
+  component: Workflows,
+});
+const workflowRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/workflows/$id",
+  component: Workflow,
 });
 
 const failuresRoute = createRoute({
@@ -88,6 +101,8 @@ export const router = createRouter({
     scheduleRoute,
     newScheduleRoute,
     editScheduleRoute,
+    workflowsRoute,
+    workflowRoute,
     queuesRoute,
     queueRoute,
     failuresRoute,

@@ -82,6 +82,33 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     await node.call("POST", `/tasks/${id}:cancel`, {});
   });
 
+  test("a workflow shows its graph as it goes on, leads to its tasks, and is cancelled and retried", async () => {
+    const { id } = await node.call<{ id: string }>("POST", "/workflows", {
+      name: "order",
+      tasks: [
+        { key: "charge", type: "noop" },
+        { key: "ship", type: "nobody-ships", after: ["charge"] },
+        { key: "refund", type: "noop", after: ["ship"], when: "on-failure" },
+      ],
+    });
+    await withPage("/workflows", async (page) => {
+      await page.locator(`[data-row="${id}"]`).getByRole("link", { name: "order" }).click();
+      await page.getByText("1 of 3 tasks have ended · 1 succeeded").waitFor();
+      const graph = page.getByRole("region", { name: "Graph" });
+      await graph.locator('[data-graph-state="queued"]').waitFor();
+      expect(await graph.locator("[data-graph-state]").count()).toBe(3);
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await page.getByRole("button", { name: "Cancel the workflow" }).click();
+      await state(page.locator("h1"), "cancelled").waitFor();
+      await page.getByRole("button", { name: "Retry" }).click();
+      await state(page.locator("h1"), "running").waitFor();
+      await graph.locator('[data-graph-state="queued"]').click();
+      await page.getByRole("heading", { name: "nobody-ships" }).waitFor();
+      await page.getByRole("link", { name: "ship", exact: true }).waitFor();
+    });
+    await node.call("POST", `/workflows/${id}:cancel`, {});
+  });
+
   test("what is due later is hidden until asked for, and can be run now or cancelled", async () => {
     const later = await node.call<{ id: string }>("POST", "/tasks", { type: "noop", delay: "2h", tags: ["later"] });
     await withPage("/tasks?tag=later", async (page) => {

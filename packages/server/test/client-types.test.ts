@@ -26,6 +26,10 @@ import type {
   Task,
   TaskListQuery,
   TaskSummary,
+  Workflow,
+  WorkflowOptions,
+  WorkflowSummary,
+  WorkflowTaskOptions,
 } from "@carillon/client";
 import { expect, test } from "vitest";
 import type { z } from "zod";
@@ -37,6 +41,7 @@ import type * as queues from "../src/http/schemas/queues.ts";
 import * as schedules from "../src/http/schemas/schedules.ts";
 import type * as stats from "../src/http/schemas/stats.ts";
 import * as tasks from "../src/http/schemas/tasks.ts";
+import type * as workflows from "../src/http/schemas/workflows.ts";
 
 /** True when both have the same fields, on every level of objects. */
 type SameFields<A, B> = [keyof A] extends [keyof B] ? ([keyof B] extends [keyof A] ? true : false) : false;
@@ -61,6 +66,9 @@ test("what the server answers is what the client says", () => {
     | Same<z.output<typeof schedules.scheduleAnswer>["catchUp"], Schedule["catchUp"]>
     | Same<z.output<typeof schedules.fire>, Fire>
     | Same<z.output<typeof operations.operationAnswer>, Operation>
+    | Same<z.output<typeof workflows.workflowSummary>, WorkflowSummary>
+    | Same<z.output<typeof workflows.workflowAnswer>, Workflow>
+    | Same<z.output<typeof workflows.workflowAnswer>["tasks"][number], Workflow["tasks"][number]>
     | Same<NonNullable<z.output<typeof schedules.fire>["task"]>, NonNullable<Fire["task"]>>
     | Same<z.output<typeof schedules.previewAnswer>, SchedulePreview>
     | Same<z.output<typeof schedules.previewAnswer>["fires"][number], SchedulePreview["fires"][number]>
@@ -92,6 +100,8 @@ test("what the client offers to send is what the server reads", () => {
     | SameFields<Fields<typeof operations.backfillBody>, BackfillOptions>
     | SameFields<Fields<typeof queues.putQueueBody>, QueueOptions>
     | Fits<QueueOptions, z.input<typeof queues.putQueueBody>>
+    | SameFields<Fields<typeof workflows.createWorkflowBody>, Omit<WorkflowOptions, "idempotencyKey">>
+    | SameFields<z.input<typeof workflows.createWorkflowBody>["tasks"][number], WorkflowTaskOptions>
     | SameFields<Fields<typeof common.retry>, RetryOptions>
     | SameFields<NonNullable<z.input<typeof common.retry>["backoff"]>, NonNullable<RetryOptions["backoff"]>>
     | Fits<NonNullable<RetryOptions["backoff"]>, NonNullable<z.input<typeof common.retry>["backoff"]>>
@@ -116,6 +126,8 @@ test("what the client offers to send is what the server reads", () => {
     finishWithin: "1h",
     tags: ["a"],
     requires: { region: "eu" },
+    after: ["task_01jd3v8q7x2m4"],
+    when: "all",
   };
   expect(tasks.createTaskBody.safeParse({ type: "t", payload: {}, ...everything }).error).toBeUndefined();
 });

@@ -6,7 +6,9 @@
  * database's); nothing here reads a clock to decide. JSON values pass through as text. Whatever belongs to a tenant takes its namespace.
  */
 import {
+  type AfterCondition,
   type AttemptReport,
+  type FailurePolicy,
   type FinalState,
   type FireAhead,
   type FireShift,
@@ -25,6 +27,7 @@ import {
   type TargetState,
   type TaskError,
   type TaskPolicy,
+  type WorkflowState,
 } from "@carillon/core";
 
 // ---------------------------------------------------------------------------------------------------------------------- tasks
@@ -81,6 +84,11 @@ export interface NewTask {
   gateId?: Id | null;
   /** What the limits of its queue by key count it under; left out: none. */
   concurrencyKey?: string | null;
+  /** Tasks of its namespace, each once, whose ends it waits for (`when`); left out: none. It has no gate then, and nobody claims it at once. */
+  after?: Id[];
+  when?: AfterCondition;
+  /** Left out: it belongs to none. `always`: no failure elsewhere in it keeps this one from running. */
+  workflow?: { id: Id; key: string; always: boolean };
 }
 
 /** What a create may carry beside its tasks. */
@@ -112,12 +120,21 @@ export function uniquePolicyOf({ uniquePolicy = "keep" }: CreateOptions, task: N
 
 export type CreateAnswer =
   /** In the order sent. `created: false` means that a task with the same unique key was there; its id is given. */
-  | { kind: "created"; tasks: { id: Id; created: boolean }[]; claimed: ClaimedTask[] }
+  | { kind: "created"; tasks: CreatedAs[]; claimed: ClaimedTask[] }
   /** The idempotency key was used before: by the same request (`response` is its answer) or by another one. */
   | { kind: "replayed"; response: string }
   | { kind: "key_reused" }
   /** `reject` met this task, or `replace` met one of another type. */
-  | { kind: "unique_conflict"; id: Id; uniqueKey: string; sameType: boolean };
+  | { kind: "unique_conflict"; id: Id; uniqueKey: string; sameType: boolean }
+  /** Of `after`: their namespace has no such tasks. Nothing was created. */
+  | { kind: "unknown_parents"; parents: Id[] };
+
+export interface CreatedAs {
+  id: Id;
+  created: boolean;
+  /** Of one that comes after others, when it is not pending: they have yet to end, or have ended so that it cannot run. */
+  state?: "blocked" | "skipped";
+}
 
 /** A task in a node's hands: enough to run it and to decide its outcome. */
 export interface ClaimedTask {
@@ -139,6 +156,11 @@ export interface ClaimedTask {
   scheduleName?: string | null;
   fireAt: number | null;
   finishBy: number | null;
+  /**
+   * Of one that comes after others, the results of those that succeeded, as the JSON text of an object: by key in a workflow, else by id.
+   * In the order of `after`, up to `limits.parentsBytes`; what does not fit is left out.
+   */
+  parents?: string;
   /** Set when the task ran already, on adoption. */
   startedAt: number | null;
   /** Known of those that `claimLimited` took. */
@@ -223,6 +245,10 @@ export interface TaskRecord {
   replayOf: Id | null;
   /** Empty: it needs no labels. */
   requires: Labels;
+  after: Id[];
+  /** Null exactly when it comes after none. */
+  when: AfterCondition | null;
+  workflow: { id: Id; key: string } | null;
   worker: string | null;
   cancelRequestedAt: number | null;
   attempts: Attempt[];
@@ -235,6 +261,7 @@ export interface TaskFilter {
   types?: readonly string[];
   queues?: readonly string[];
   schedule?: string;
+  workflow?: Id;
   tag?: string;
   /** Part of the type or of the payload's or error's text, or a task id. */
   text?: string;
@@ -648,6 +675,71 @@ export interface TypeDeclaration {
   policy: { retry: TaskPolicy["retry"] | null; timeoutMs: number | null };
 }
 
+// ------------------------------------------------------------------------------------------------------------------ workflows
+
+export interface NewWorkflow {
+  id: Id;
+  namespace: string;
+  name: string;
+  onFailure: FailurePolicy;
+}
+
+/** Its figures count the tasks whose ends were told; `open` are the others. */
+export interface WorkflowRecord extends NewWorkflow {
+  state: WorkflowState;
+  /** Its tasks are being ended. */
+  stopping: "failure" | "cancel" | null;
+  cancelRequestedAt: number | null;
+  reason: string | null;
+  total: number;
+  open: number;
+  succeeded: number;
+  failed: number;
+  cancelled: number;
+  skipped: number;
+  createdAt: number;
+  finishedAt: number | null;
+}
+
+/** A task as the graph shows it. */
+export interface WorkflowTask {
+  id: Id;
+  key: string;
+  /** Null: it is forgotten. */
+  task: Pick<
+    TaskRecord,
+    | "type"
+    | "queue"
+    | "state"
+    | "reason"
+    | "dueAt"
+    | "startedAt"
+    | "finishedAt"
+    | "attempt"
+    | "failures"
+    | "after"
+    | "when"
+    | "error"
+  > | null;
+}
+
+/** What became of tasks because others ended. */
+export interface SettledDependencies {
+  /** They may be claimed. */
+  released: { id: Id; lane: Lane; priority: number; dueAt: number }[];
+  ended: { id: Id; lane: Lane; state: "cancelled" | "skipped" }[];
+  /** Tasks whose holders shall cancel them, and know nothing of it yet. */
+  recalled: { id: Id; session: Id; reason: string | null }[];
+  /** There is more to do, now or as soon as somebody else has done his part. */
+  more: boolean;
+}
+
+/** Ends of tasks of which others wait to be told. */
+export interface Endings {
+  /** Called after a verb of this store that may have noted some. Returns how to stop. */
+  subscribe(listener: () => void): () => void;
+}
+
 // ------------------------------------------------------------------------------------------------------------------- lateness
 
 /** How late starts were in one queue: by bucket of core's `latenessBucketsMs`, and in all by each of its `latenessPhases`. */
@@ -696,6 +788,7 @@ export interface Hints {
 
 export interface Store {
   readonly hints: Hints;
+  readonly endings: Endings;
 
   /** The database's clock, in epoch milliseconds; the one place where it is read. */
   databaseTime(): Promise<number>;
@@ -805,6 +898,40 @@ export interface Store {
   runTaskNow(namespace: string, id: Id, now: number): Promise<VerbAnswer>;
   /** Forgets a final one. */
   deleteTask(namespace: string, id: Id): Promise<VerbAnswer>;
+
+  // Tasks after others
+  /**
+   * Tells ends that were noted: children whose condition has become true are pending, due now or later; those whose condition cannot
+   * become true any more are skipped. Counts the ends of workflows, and ends what has not started of those that stop. A page of it, in one
+   * transaction; what somebody else is at is left to him.
+   */
+  settleDependencies(request: { now: number; limit: number }): Promise<SettledDependencies>;
+  /** Of a blocked task: for which it waits, the first ones, and how many these are. */
+  waitsFor(namespace: string, id: Id, limit: number): Promise<{ tasks: Id[]; count: number }>;
+  /** All of it or, when there is one of this id, nothing. Its tasks come after others of it only, and have no keys. */
+  createWorkflow(workflow: NewWorkflow, tasks: NewTask[], now: number): Promise<WorkflowRecord>;
+  getWorkflow(namespace: string, id: Id): Promise<WorkflowRecord | null>;
+  /** In the order in which it was submitted. */
+  workflowTasks(namespace: string, id: Id): Promise<WorkflowTask[]>;
+  /** Newest first. */
+  listWorkflows(namespace: string, query: { pageSize: number; after: string | null }): Promise<Page<WorkflowRecord>>;
+  /** `settleDependencies` then ends its tasks. */
+  cancelWorkflow(
+    namespace: string,
+    id: Id,
+    request: { reason: string | null; now: number },
+  ): Promise<{ kind: "done" | "final"; workflow: WorkflowRecord } | { kind: "not_found" }>;
+  /** Core's `retriedNodes` run again, with fresh budgets. `stopping`: not before its tasks have been ended. */
+  retryWorkflow(
+    namespace: string,
+    id: Id,
+    request: { from: string[] | null; now: number },
+  ): Promise<
+    | { kind: "done"; workflow: WorkflowRecord; retried: { id: Id; lane: Lane; priority: number; blocked: boolean }[] }
+    | { kind: "stopping"; workflow: WorkflowRecord }
+    | { kind: "unknown_key"; key: string }
+    | { kind: "not_found" }
+  >;
 
   // Types
   declareTypes(namespace: string, types: TypeDeclaration[], now: number): Promise<void>;

@@ -3,6 +3,7 @@ import { describe, test } from "vitest";
 import { calendars } from "./promises/calendars.ts";
 import { claiming } from "./promises/claiming.ts";
 import { creating } from "./promises/creating.ts";
+import { dependencies } from "./promises/dependencies.ts";
 import { figures } from "./promises/figures.ts";
 import { finishWithin } from "./promises/finish-within.ts";
 import { gates } from "./promises/gates.ts";
@@ -15,6 +16,7 @@ import { schedules } from "./promises/schedules.ts";
 import { sessions } from "./promises/sessions.ts";
 import { startWithin } from "./promises/start-within.ts";
 import { tasks } from "./promises/tasks.ts";
+import { workflows } from "./promises/workflows.ts";
 import { type Promises, setup } from "./promises/world.ts";
 import { zoneData } from "./promises/zone-data.ts";
 
@@ -35,6 +37,8 @@ const promises: Record<string, Promises> = {
   calendars,
   figures,
   zoneData,
+  dependencies,
+  workflows,
 };
 
 /**

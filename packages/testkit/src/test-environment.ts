@@ -144,7 +144,9 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
   function nextInstant(): number | null {
     const now = clock.now();
     let next = Number.POSITIVE_INFINITY;
+    if (database.ended.size > 0) return null;
     for (const { state, dueAt } of database.tasks.values()) {
+      if (state === "blocked") continue;
       if ((state !== "pending" && state !== "waiting") || (dueAt <= now && dueAt > now - 2 * STEP_MS)) return null;
       if (dueAt > now) next = Math.min(next, dueAt);
     }

@@ -13,6 +13,7 @@ export interface TaskFilterFlags {
   type?: string;
   queue?: string;
   schedule?: string;
+  workflow?: string;
   tag?: string;
   q?: string;
 }
@@ -82,10 +83,15 @@ function bulkAction(name: string, priority: number | undefined): BulkAction {
 
 export const withFilter = (command: Command): Command =>
   command
-    .option("--state <list>", "scheduled, queued, running, retrying, succeeded, failed, cancelled, skipped", list)
+    .option(
+      "--state <list>",
+      "blocked, scheduled, queued, running, retrying, succeeded, failed, cancelled, skipped",
+      list,
+    )
     .option("--type <type>", "of this type")
     .option("--queue <name>", "of this queue")
     .option("--schedule <name>", "made by this schedule")
+    .option("--workflow <id>", "of this workflow")
     .option("--tag <tag>", "with this tag")
     .option("--q <text>", "with this id, or this text in type, payload or error");
 

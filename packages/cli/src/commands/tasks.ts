@@ -1,4 +1,4 @@
-import type { Carillon, CreateOptions, LogLine, LogQuery, Task, TaskSummary } from "@carillon/client";
+import type { AfterCondition, Carillon, CreateOptions, LogLine, LogQuery, Task, TaskSummary } from "@carillon/client";
 import { type Command, Option } from "commander";
 import { connect } from "../connect.ts";
 import { FAILED } from "../exit.ts";
@@ -33,6 +33,15 @@ export function tasksCommand(program: Command): void {
     .option("--concurrency-key <key>", "its queue may limit how many tasks of one key run at once")
     .option("--tag <tag>", "for people to find it by, several by repeating it", collect)
     .option("--requires <key=value,...>", "only a worker with these labels runs it", labels)
+    .option("--after <id>", "this task comes first, several by repeating it", collect)
+    .addOption(
+      new Option("--when <condition>", "with --after: which ends it waits for (all)").choices([
+        "all",
+        "any",
+        "all-done",
+        "on-failure",
+      ]),
+    )
     .option("--wait", "wait until it is final and print its result; exit code 1 when it did not succeed")
     .option("--wait-timeout <duration>", "wait no longer than this (exit code 7)", duration)
     .action(async (type: string, payload: string | undefined, flags: CreateFlags, command: Command) => {
@@ -208,6 +217,8 @@ interface CreateFlags {
   concurrencyKey?: string;
   tag?: string[];
   requires?: Record<string, string>;
+  after?: string[];
+  when?: AfterCondition;
   wait?: boolean;
   waitTimeout?: string;
 }

@@ -31,6 +31,7 @@ const shapes = {
   chevron: <path d="m4 6 4 4 4-4" />,
   tasks: <path d="m2 4 1.5 1.5L6 3M2 11l1.5 1.5L6 10M8.5 4.5H14M8.5 11.5H14" />,
   workers: <path d="M2.5 3h11v4h-11zM2.5 9h11v4h-11zM5 5h.01M5 11h.01" />,
+  workflows: <path d="M2 6.5h3v3H2zM11 2.5h3v3h-3zM11 10.5h3v3h-3zM5 8h3M8 4v8M8 4h3M8 12h3" />,
   lateness: <path d="M2 13.5h12M3.5 13.5v-8M7 13.5v-5M10.5 13.5v-3M14 13.5v-1" />,
   queues: <path d="M2 4h8v3H2zM2 9h8v3H2zM12.5 3.5v9M11 11l1.5 1.5L14 11" />,
   schedules: <path d="M2.5 3.5h11v10h-11zM2.5 7h11M5.5 1.5v3M10.5 1.5v3" />,

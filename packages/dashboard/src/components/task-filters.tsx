@@ -11,6 +11,7 @@ export interface TaskSearch {
   type?: string;
   queue?: string;
   schedule?: string;
+  workflow?: string;
   tag?: string;
   q?: string;
   /** Also what is due later. */
@@ -59,6 +60,9 @@ export function TaskFilters({ search, onChange }: TaskFiltersProps) {
           options={schedules.map(({ name }) => name)}
           onCommit={(schedule) => onChange({ schedule })}
         />
+        {search.workflow !== undefined && (
+          <FilterInput label="Workflow" value={search.workflow} onCommit={(workflow) => onChange({ workflow })} />
+        )}
         <FilterInput label="Tag" value={search.tag} onCommit={(tag) => onChange({ tag })} />
       </div>
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">

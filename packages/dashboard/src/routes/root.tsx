@@ -82,6 +82,7 @@ function Navigation({ className }: { className: string }) {
     <nav aria-label="Main" className={`flex gap-0.5 ${className}`}>
       <NavigationLink to="/tasks" icon="tasks" label="Tasks" />
       <NavigationLink to="/schedules" icon="schedules" label="Schedules" />
+      <NavigationLink to="/workflows" icon="workflows" label="Workflows" />
       <NavigationLink to="/queues" icon="queues" label="Queues" />
       <NavigationLink to="/failures" icon="failed" label="Failures" />
       <NavigationLink to="/workers" icon="workers" label="Workers" />
@@ -95,7 +96,7 @@ function NavigationLink({
   icon,
   label,
 }: {
-  to: "/tasks" | "/schedules" | "/queues" | "/failures" | "/workers" | "/lateness";
+  to: "/tasks" | "/schedules" | "/workflows" | "/queues" | "/failures" | "/workers" | "/lateness";
   icon: IconName;
   label: string;
 }) {

@@ -156,6 +156,24 @@ function Json({ title, value }: { title: string; value: unknown }) {
   );
 }
 
+/** Of very many the first ones are enough. */
+const MOST_NAMED = 5;
+
+function After({ ids }: { ids: string[] }) {
+  return (
+    <Fact name="After">
+      <span className="flex flex-wrap gap-x-2">
+        {ids.slice(0, MOST_NAMED).map((id) => (
+          <Link key={id} to="/tasks/$id" params={{ id }} className="link code break-all">
+            {id}
+          </Link>
+        ))}
+        {ids.length > MOST_NAMED && <span className="text-muted">and {ids.length - MOST_NAMED} more</span>}
+      </span>
+    </Fact>
+  );
+}
+
 function TaskFacts({ task }: { task: Task }) {
   return (
     <Facts>
@@ -190,6 +208,14 @@ function TaskFacts({ task }: { task: Task }) {
           <Labels labels={task.requires} />
         </Fact>
       )}
+      {task.workflow !== null && (
+        <Fact name="Workflow">
+          <Link to="/workflows/$id" params={{ id: task.workflow }} className="link">
+            {task.workflowKey}
+          </Link>
+        </Fact>
+      )}
+      {task.after.length > 0 && <After ids={task.after} />}
       {task.worker !== null && <Fact name="Worker">{task.worker}</Fact>}
       {task.progress !== null && (
         <Fact name="Progress">

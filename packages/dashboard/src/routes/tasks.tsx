@@ -37,6 +37,7 @@ function readSearch(search: Record<string, unknown>): TasksSearch {
     ...text("type"),
     ...text("queue"),
     ...text("schedule"),
+    ...text("workflow"),
     ...text("tag"),
     ...text("q"),
     ...text("page"),

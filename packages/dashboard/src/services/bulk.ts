@@ -57,6 +57,15 @@ export function operationQuery(id: string) {
 
 const operationPath = (id: string) => `/operations/${encodeURIComponent(id)}`;
 
-function filterBody({ states, text, type, queue, schedule, tag, fingerprint }: BulkFilter) {
-  return { fingerprint, type, queue, schedule, tag, q: text, state: states.length === 0 ? undefined : states };
+function filterBody({ states, text, type, queue, schedule, workflow, tag, fingerprint }: BulkFilter) {
+  return {
+    fingerprint,
+    type,
+    queue,
+    schedule,
+    workflow,
+    tag,
+    q: text,
+    state: states.length === 0 ? undefined : states,
+  };
 }

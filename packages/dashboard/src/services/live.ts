@@ -165,6 +165,9 @@ function concernsOf({ everything, tasks, taskIds, schedules, queues }: Pending):
         return everything || tasks;
       case "task":
         return everything || taskIds.has(String(id));
+      case "workflows":
+      case "workflow":
+        return everything || tasks;
       case "schedules":
       case "schedule":
         return everything || tasks || schedules;

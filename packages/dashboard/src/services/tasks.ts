@@ -38,6 +38,9 @@ export interface TaskSummary {
   trigger: string;
   schedule: string | null;
   fireAt: string | null;
+  workflow: string | null;
+  workflowKey: string | null;
+  after: string[];
   uniqueKey: string | null;
   concurrencyKey: string | null;
   replayOf: string | null;
@@ -77,6 +80,7 @@ export interface TaskFilter {
   type?: string | undefined;
   queue?: string | undefined;
   schedule?: string | undefined;
+  workflow?: string | undefined;
   tag?: string | undefined;
   /** Part of the type, payload or error, or an id. */
   text?: string | undefined;
@@ -106,6 +110,7 @@ export function tasksQuery(filter: TaskFilter) {
     type: filter.type,
     queue: filter.queue,
     schedule: filter.schedule,
+    workflow: filter.workflow,
     tag: filter.tag,
     q: filter.text,
     pageToken: filter.pageToken,

@@ -212,8 +212,8 @@ function isEmptyFor(worker: ConnectedWorker, held: HeldTask): boolean {
 }
 
 function assignedTask({ claimed }: HeldTask): AssignedTask {
-  const { id, token, lane, policy, payload, attempt, dueAt, fireAt, scheduleName } = claimed;
-  return {
+  const { id, token, lane, policy, payload, attempt, dueAt, fireAt, scheduleName, parents } = claimed;
+  const task: AssignedTask = {
     id,
     token,
     namespace: lane.namespace,
@@ -226,4 +226,6 @@ function assignedTask({ claimed }: HeldTask): AssignedTask {
     schedule: scheduleName ?? null,
     timeoutMs: policy.timeoutMs,
   };
+  if (parents !== undefined) task.parents = parents;
+  return task;
 }

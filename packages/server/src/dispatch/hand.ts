@@ -131,7 +131,7 @@ export interface Hand {
   readonly tasks: Map<Id, HeldTask>;
   readonly workers: Set<ConnectedWorker>;
   readonly pools: Map<string, Pool>;
-  /** Characters of the payloads of all of them. */
+  /** Characters of the payloads of all of them, and of the results that they are given. */
   payloadsLength: number;
   /** Claimed ahead: by due instant. */
   readonly ahead: Heap<HeldTask>;
@@ -222,7 +222,8 @@ export function take(hand: Hand, held: HeldTask): boolean {
   return true;
 }
 
-const lengthOf = ({ claimed }: HeldTask): number => claimed.payload?.length ?? 0;
+const lengthOf = ({ claimed: { payload, parents } }: HeldTask): number =>
+  (payload?.length ?? 0) + (parents?.length ?? 0);
 
 /** Tells attempts apart, in a map. */
 export const refKey = ({ id, token }: TaskRef): string => `${id}/${token}`;

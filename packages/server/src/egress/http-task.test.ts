@@ -50,6 +50,7 @@ function context(over: Partial<TaskContext> = {}): TaskContext & { lines: string
     dueAt: new Date("2026-11-21T01:00:00.123Z"),
     fireAt: null,
     schedule: null,
+    parents: {},
     log: { debug: write, info: write, warn: write, error: write },
     progress: () => {},
     signal: new AbortController().signal,

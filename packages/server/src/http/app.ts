@@ -33,6 +33,7 @@ import { targetRoutes } from "./routes/targets.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { typeRoutes } from "./routes/types.ts";
 import { workerRoutes } from "./routes/workers.ts";
+import { workflowRoutes } from "./routes/workflows.ts";
 import { createEventStreams } from "./sse.ts";
 
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -105,6 +106,7 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
     const routes: RouteDeps = { ...deps, openStream: createEventStreams(deps) };
     const api = root.withTypeProvider<ZodTypeProvider>();
     taskRoutes(api, routes);
+    workflowRoutes(api, routes);
     scheduleRoutes(api, routes);
     outlookRoutes(api, routes);
     calendarRoutes(api, routes);

@@ -17,6 +17,7 @@ export function openApiDocument(version: string): NonNullable<FastifyDynamicSwag
     servers: [{ url: "/" }],
     tags: [
       { name: "tasks", description: "One unit of work, now or at an instant." },
+      { name: "workflows", description: "Tasks that come after one another, submitted together." },
       { name: "schedules", description: "Recurring rules: each fire creates exactly one task." },
       { name: "calendars", description: "Named days and hours that schedules exclude." },
       { name: "operations", description: "What goes on in the background, with its progress." },

@@ -7,6 +7,7 @@ import { createDispatcher, type Dispatcher } from "../dispatch/dispatcher.ts";
 import type { DispatcherOptions } from "../dispatch/options.ts";
 import { ownZoneData } from "../zone-data-version.ts";
 import { backfillRound } from "./backfill.ts";
+import { dependencyRound } from "./dependencies.ts";
 import { decideDowntime } from "./downtime.ts";
 import { finishWithinRound } from "./finish-within.ts";
 import { createGates } from "./gates.ts";
@@ -129,9 +130,16 @@ export function createEngine(options: EngineOptions): Engine {
   const watchDeadlines = finishWithinRound({ ...options, noticeCreated: dispatcher.noticeCreated });
   const finishLoop = loop("finish-within", async () => (session.safe() ? watchDeadlines() : RETRY_MS));
   const gateLoop = loop("gates", async () => (session.safe() ? gates.round() : RETRY_MS));
+  const tellEnds = dependencyRound({
+    ...options,
+    session,
+    noticeCreated: dispatcher.noticeCreated,
+    recall: dispatcher.recall,
+  });
+  const dependencyLoop = loop("dependencies", async () => (session.safe() ? tellEnds() : RETRY_MS));
   const stepBackfills = backfillRound({ store, clock, ids: session.ids, dispatcher });
   const backfillLoop = loop("backfill", async () => (session.safe() ? stepBackfills() : RETRY_MS));
-  const anyLoops = roles.dispatcher || roles.planner ? [startLoop, finishLoop, gateLoop, backfillLoop] : [];
+  const anyLoops = roles.dispatcher || roles.planner ? [startLoop, finishLoop, gateLoop, dependencyLoop, backfillLoop] : [];
   const workLoops = [...(roles.planner ? [planLoop] : []), ...anyLoops];
   const upkeepLoops =
     roles.dispatcher || roles.planner
@@ -145,6 +153,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (hint.types) planner.forgetTypes();
     if (hint.schedules) planLoop.wake();
   });
+  const unsubscribeEnds = store.endings.subscribe(() => dependencyLoop.wake());
 
   async function begin(opened: Awaited<ReturnType<NodeSession["open"]>>): Promise<void> {
     await decideDowntime(opened, { store, clock, log, stopped: () => stopped });
@@ -165,6 +174,7 @@ export function createEngine(options: EngineOptions): Engine {
   async function stop(): Promise<void> {
     stopped = true;
     unsubscribe();
+    unsubscribeEnds();
     const loops = [...workLoops, ...upkeepLoops, reaperLoop, sessionLoop, ...(clockLoop ? [clockLoop] : [])];
     await Promise.all([dispatcher.stop(), ...loops.map((each) => each.stop())]);
   }

@@ -32,6 +32,7 @@ export async function explainTask(deps: Deps, namespace: string, text: string): 
     explain({
       now,
       task,
+      ...(record.state === "blocked" && { waitsFor: await parentsOf(deps, record) }),
       overlap: gate?.overlap ?? null,
       others: gate?.others ?? [],
       target: waitsForTarget(task) ? await awaitedTarget(deps, record) : null,
@@ -102,6 +103,11 @@ async function queueOf({ store }: Deps, record: TaskRecord, now: number): Promis
   const { held, keyHeld, ...tokens } = await store.limitFacts(namespace, name, { concurrencyKey, now, limit });
   const named = (ids: readonly Id[]) => ids.map((id) => formatId("task", id));
   return { pause, settings, concurrencyKey, facts: { ...tokens, held: named(held), keyHeld: named(keyHeld) } };
+}
+
+async function parentsOf({ store }: Deps, { namespace, id }: TaskRecord) {
+  const { tasks, count } = await store.waitsFor(namespace, id, MOST_NAMED);
+  return { tasks: tasks.map((parent) => formatId("task", parent)), count };
 }
 
 /** Tasks of its queue that may start now. */

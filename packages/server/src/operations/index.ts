@@ -18,3 +18,10 @@ export { getQueueStats, getStats } from "./stats.ts";
 export * from "./tasks.ts";
 export { createDeclaredTypes, type DeclaredTypes } from "./types.ts";
 export { listWorkers } from "./workers.ts";
+export {
+  cancelWorkflow,
+  createWorkflow,
+  getWorkflow,
+  listWorkflows,
+  retryWorkflow,
+} from "./workflows.ts";

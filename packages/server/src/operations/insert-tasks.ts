@@ -2,7 +2,7 @@
  * From new tasks to rows. What is due now and has a free slot here is inserted as claimed by this node and handed out after the commit:
  * one commit instead of two. Everything else waits in the store, and whoever dispatches its lane is told.
  */
-import { CarillonError, formatId, publicState } from "@carillon/core";
+import { CarillonError, type FieldError, formatId, type Id, publicState } from "@carillon/core";
 import {
   type ClaimedTask,
   type CreateAnswer,
@@ -14,7 +14,10 @@ import {
 } from "@carillon/store";
 import type { Deps, TaskDispatcher } from "./deps.ts";
 
-type InsertOptions = Omit<CreateOptions, "claim">;
+type InsertOptions = Omit<CreateOptions, "claim"> & {
+  /** Where the request names what a task comes after; default `/after`. */
+  afterOf?: (task: NewTask) => string;
+};
 type Created = Extract<CreateAnswer, { kind: "created" }>;
 export type InsertAnswer = { kind: "created"; tasks: Created["tasks"] } | { kind: "replayed"; response: string };
 
@@ -52,7 +55,8 @@ async function insert(deps: Deps, tasks: NewTask[], options: InsertOptions): Pro
       ...idempotency,
       response: (answers: Created["tasks"]) => idempotency.response(inOrderSent(tasks, ordered, answers)),
     };
-    answer = await deps.store.createTasks(ordered, { ...options, claim, idempotency: inOrder ?? null });
+    const { afterOf: _, ...given } = options;
+    answer = await deps.store.createTasks(ordered, { ...given, claim, idempotency: inOrder ?? null });
     if (answer.kind === "created") claimed = answer.claimed;
   } finally {
     releaseUnused(deps.dispatcher, reservations, claimed);
@@ -63,6 +67,7 @@ async function insert(deps: Deps, tasks: NewTask[], options: InsertOptions): Pro
       detail: `Task ${formatId("task", answer.id)} holds the unique key${answer.sameType ? "" : "; it is of another type"}.`,
     });
   }
+  if (answer.kind === "unknown_parents") throw unknownParents(tasks, new Set(answer.parents), options);
   if (answer.kind === "replayed") return answer;
   if (claimed.length > 0) deps.dispatcher?.handOut(claimed);
   announce(deps, ordered, answer, claimed, options);
@@ -86,7 +91,7 @@ interface Reservations {
 function reserve(dispatcher: TaskDispatcher | null, tasks: NewTask[], now: number): Reservations | null {
   const session = dispatcher?.session ?? null;
   if (!dispatcher || session === null) return null;
-  const startable = tasks.filter((task) => task.dueAt <= now && task.uniqueKey === null);
+  const startable = tasks.filter((task) => mayStart(task, now));
   const wanted = new Map<string, { lane: LaneName; count: number }>();
   for (const task of startable) {
     const entry = wanted.get(laneKey(task));
@@ -104,12 +109,15 @@ function reserve(dispatcher: TaskDispatcher | null, tasks: NewTask[], now: numbe
   const first: NewTask[] = [];
   const rest: NewTask[] = [];
   for (const task of tasks) {
-    const free = task.dueAt <= now && task.uniqueKey === null ? (left.get(laneKey(task)) ?? 0) : 0;
+    const free = mayStart(task, now) ? (left.get(laneKey(task)) ?? 0) : 0;
     if (free > 0) left.set(laneKey(task), free - 1);
     (free > 0 ? first : rest).push(task);
   }
   return { session, tasks: [...first, ...rest], count: first.length, lanes };
 }
+
+const mayStart = ({ dueAt, uniqueKey, after }: NewTask, now: number) =>
+  dueAt <= now && uniqueKey === null && after === undefined;
 
 function releaseUnused(
   dispatcher: TaskDispatcher | null,
@@ -135,13 +143,15 @@ function announce(
   const { now } = options;
   const held = new Set(claimed.map(({ id }) => id));
   const waiting = ordered.filter((task, index) => {
-    const written = answer.tasks[index]!.created || uniquePolicyOf(options, task) === "replace";
+    const { created, state } = answer.tasks[index]!;
+    if (state !== undefined) return false;
+    const written = created || uniquePolicyOf(options, task) === "replace";
     return written && !held.has(task.id);
   });
   if (waiting.length > 0) deps.dispatcher?.noticeCreated(waiting);
   for (const [index, task] of ordered.entries()) {
-    const { id } = answer.tasks[index]!;
-    deps.feed.taskChanged(id, task.namespace, publicState({ state: "pending", dueAt: task.dueAt, failures: 0 }, now));
+    const { id, state = "pending" } = answer.tasks[index]!;
+    deps.feed.taskChanged(id, task.namespace, publicState({ state, dueAt: task.dueAt, failures: 0 }, now));
   }
 }
 
@@ -149,4 +159,30 @@ function inOrderSent(sent: NewTask[], ordered: NewTask[], answers: Created["task
   if (sent === ordered) return answers;
   const byTask = new Map(ordered.map((task, index) => [task, answers[index]!]));
   return sent.map((task) => byTask.get(task)!);
+}
+
+const MAX_ERRORS = 100;
+
+function unknownParents(
+  tasks: readonly NewTask[],
+  unknown: ReadonlySet<Id>,
+  { afterOf = () => "/after" }: InsertOptions,
+): CarillonError {
+  const errors = tasks.flatMap((task) =>
+    (task.after ?? []).flatMap((parent, index): FieldError[] =>
+      unknown.has(parent)
+        ? [
+            {
+              pointer: `${afterOf(task)}/${index}`,
+              code: "unknown_task",
+              message: `There is no task ${formatId("task", parent)}.`,
+            },
+          ]
+        : [],
+    ),
+  );
+  return new CarillonError("invalid_request", {
+    detail: errors[0]!.message,
+    errors: errors.slice(0, MAX_ERRORS),
+  });
 }

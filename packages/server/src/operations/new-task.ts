@@ -91,7 +91,7 @@ function policyOf(
 }
 
 export function newTask(
-  input: CreateTask,
+  input: Omit<CreateTask, "after">,
   facts: { id: Id; namespace: string; now: number; declared: DeclaredType | undefined; trigger: Trigger },
 ): NewTask {
   const { id, namespace, now, declared, trigger } = facts;

@@ -12,7 +12,7 @@ import {
   publicState,
   type StoredState,
 } from "@carillon/core";
-import type { NewTask, TaskFilter, TaskPatch, TaskRecord, UniquePolicy, VerbAnswer } from "@carillon/store";
+import type { CreatedAs, NewTask, TaskFilter, TaskPatch, TaskRecord, UniquePolicy, VerbAnswer } from "@carillon/store";
 import { parseRequest } from "../http/field-errors.ts";
 import {
   type AttemptAnswer,
@@ -48,9 +48,12 @@ export async function createTask(
   checkTargets(deps, [input], () => "/payload");
   const now = deps.clock.now();
   const declared = (await deps.types.of(namespace)).get(input.type);
-  const task = newTask(input, { id: deps.ids.next(now), namespace, now, declared, trigger: "api" });
+  const facts = { id: deps.ids.next(now), namespace, now, declared, trigger: "api" as const };
+  const task = { ...newTask(input, facts), ...comesAfter(input) };
   return insertOne(deps, task, { now, uniquePolicy: input.uniquePolicy ?? "keep", idempotency, scheduleName: null });
 }
+
+const comesAfter = ({ after = [], when = "all" }: CreateTask) => (after.length > 0 ? { after, when } : {});
 
 /** Inserts one task and answers with it as it is now, or with the one that holds its unique key. */
 export async function insertOne(
@@ -65,13 +68,18 @@ export async function insertOne(
 ): Promise<CreatedTask> {
   const { now, uniquePolicy, scheduleName } = options;
   const view = toTask(newTaskRecord(task, scheduleName), now);
-  const remember = ([answer]: { id: Id; created: boolean }[]) =>
-    JSON.stringify(answer!.created ? { task: view } : { id: formatId("task", answer!.id) });
+  /** One that comes after others may stand otherwise than was foreseen. */
+  const isForeseen = ({ created, state }: CreatedAs) => created && (task.after === undefined || state === "blocked");
+  const remember = ([answer]: CreatedAs[]) =>
+    JSON.stringify(
+      isForeseen(answer!) ? { task: view } : { id: formatId("task", answer!.id), created: answer!.created },
+    );
   const idempotency = rememberAs(task.namespace, options.idempotency, now, remember);
   const answer = await insertTasks(deps, [task], { now, uniquePolicy, idempotency });
   if (answer.kind === "replayed") return { ...(await replay(deps, task.namespace, answer.response)), replayed: true };
-  const { id, created } = answer.tasks[0]!;
-  if (created) return { task: view, created, replayed: false };
+  const [first] = answer.tasks as [CreatedAs];
+  const { id, created } = first;
+  if (isForeseen(first)) return { task: view, created, replayed: false };
   return { task: await getTask(deps, task.namespace, formatId("task", id)), created, replayed: false };
 }
 
@@ -80,15 +88,15 @@ export function rememberAs(
   namespace: string,
   idempotency: Idempotency | null,
   now: number,
-  response: (tasks: { id: Id; created: boolean }[]) => string,
+  response: (tasks: CreatedAs[]) => string,
 ) {
   return idempotency && { ...idempotency, namespace, response, expiresAt: now + IDEMPOTENCY_TTL_MS };
 }
 
 async function replay(deps: Deps, namespace: string, response: string): Promise<{ task: Task; created: boolean }> {
-  const remembered = JSON.parse(response) as { task: Task } | { id: string };
+  const remembered = JSON.parse(response) as { task: Task } | { id: string; created: boolean };
   if ("task" in remembered) return { task: remembered.task, created: true };
-  return { task: await getTask(deps, namespace, remembered.id), created: false };
+  return { task: await getTask(deps, namespace, remembered.id), created: remembered.created };
 }
 
 /** All or nothing. Answers in the order sent. */
@@ -102,9 +110,12 @@ export async function createTasks(
   const now = deps.clock.now();
   const types = await deps.types.of(namespace);
   const policies = new Map<NewTask, UniquePolicy>();
+  const places = new Map<NewTask, number>();
+  const afterOf = (task: NewTask) => `/tasks/${places.get(task)}/after`;
   const tasks = inputs.map((input) => {
     const facts = { id: deps.ids.next(now), namespace, now, declared: types.get(input.type), trigger: "api" as const };
-    const task = newTask(input, facts);
+    const task: NewTask = { ...newTask(input, facts), ...comesAfter(input) };
+    places.set(task, places.size);
     policies.set(task, input.uniquePolicy ?? "keep");
     return task;
   });
@@ -112,7 +123,7 @@ export async function createTasks(
   const show = (created: { id: Id; created: boolean }[]) =>
     created.map((task) => ({ id: formatId("task", task.id), created: task.created }));
   const idempotency = rememberAs(namespace, key, now, (created) => JSON.stringify(show(created)));
-  const answer = await insertTasks(deps, tasks, { now, uniquePolicy, idempotency });
+  const answer = await insertTasks(deps, tasks, { now, uniquePolicy, idempotency, afterOf });
   return answer.kind === "replayed"
     ? { tasks: JSON.parse(answer.response), replayed: true }
     : { tasks: show(answer.tasks), replayed: false };
@@ -183,6 +194,7 @@ export function toFilter({
   type,
   queue,
   schedule,
+  workflow,
   tag,
   q,
   from,
@@ -198,6 +210,8 @@ export function toFilter({
   if (type) filter.types = type;
   if (queue) filter.queues = queue;
   if (schedule !== undefined) filter.schedule = schedule;
+  // What is no id is one that nobody has.
+  if (workflow !== undefined) filter.workflow = parseId("workflow", workflow) ?? 0n;
   if (tag !== undefined) filter.tag = tag;
   if (q !== undefined) filter.text = q;
   if (from !== undefined) filter.from = from;

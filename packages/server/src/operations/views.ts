@@ -71,8 +71,10 @@ function taskFields(record: TaskRecord, now: number): Omit<TaskSummary, "error">
     trigger: record.trigger,
     schedule: record.scheduleName,
     fireAt: instant(record.fireAt),
-    workflow: null,
-    after: [],
+    workflow: record.workflow && formatId("workflow", record.workflow.id),
+    workflowKey: record.workflow?.key ?? null,
+    after: record.after.map((id) => formatId("task", id)),
+    when: record.when,
     replayOf: record.replayOf === null ? null : formatId("task", record.replayOf),
     uniqueKey: record.uniqueKey,
     concurrencyKey: record.concurrencyKey ?? null,
@@ -85,11 +87,15 @@ function taskFields(record: TaskRecord, now: number): Omit<TaskSummary, "error">
 
 /** What the store will hold once this task is inserted. */
 export function newTaskRecord(task: NewTask, scheduleName: string | null): TaskRecord {
+  const { after = [], when = null, workflow = null } = task;
   return {
     ...task,
     concurrencyKey: task.concurrencyKey ?? null,
     scheduleName,
-    state: "pending",
+    after,
+    when,
+    workflow,
+    state: after.length > 0 ? "blocked" : "pending",
     reason: null,
     startedAt: null,
     finishedAt: null,

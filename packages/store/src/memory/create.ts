@@ -3,12 +3,14 @@ import { tooManyKinds } from "../requires-kinds.ts";
 import {
   type ClaimedTask,
   type CreateAnswer,
+  type CreatedAs,
   type CreateOptions,
   laneKey,
   type NewTask,
   uniquePolicyOf,
 } from "../store.ts";
 import { isLive, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
+import { joinParents, unknownParents } from "./dependencies.ts";
 import { queueMode } from "./queues.ts";
 import { changeTask, claimTask, dueAnew, insertTask, isParked, unparked } from "./rows.ts";
 
@@ -30,7 +32,9 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
     if (policy === "reject" || (policy === "replace" && !sameType))
       return { kind: "unique_conflict", id: holder.id, uniqueKey: task.uniqueKey!, sameType };
   }
-  const answers: { id: Id; created: boolean }[] = [];
+  const unknown = unknownParents(database, tasks);
+  if (unknown.length > 0) return { kind: "unknown_parents", parents: unknown };
+  const answers: CreatedAs[] = [];
   const claimed: ClaimedTask[] = [];
   /** By this batch: inserted, or replaced once. */
   const written = new Set<Id>();
@@ -49,9 +53,11 @@ export function createTasks(database: MemoryDatabase, tasks: NewTask[], options:
     const row = insertTask(database, task);
     written.add(row.id);
     openWindow(database, task, now);
-    answers.push({ id: row.id, created: true });
-    const open = claim && index < claimable && row.uniqueKey === null && queueMode(database, row.lane) === "free";
-    if (open) claimed.push(claimTask(database, row, claim.session));
+    const state = joinParents(database, row, now);
+    answers.push({ id: row.id, created: true, ...(state && { state }) });
+    const mayClaim = row.uniqueKey === null && row.state === "pending" && row.after.length === 0;
+    if (claim && index < claimable && mayClaim && queueMode(database, row.lane) === "free")
+      claimed.push(claimTask(database, row, claim.session));
   }
   if (idempotency) {
     const { requestHash, expiresAt } = idempotency;

@@ -1,4 +1,12 @@
-import { type Id, labelsText, type StoredState, type TaskError, type TaskPolicy } from "@carillon/core";
+import {
+  type AfterCondition,
+  type FinalState,
+  type Id,
+  labelsText,
+  type StoredState,
+  type TaskError,
+  type TaskPolicy,
+} from "@carillon/core";
 import type { PastRule } from "../past-rules.ts";
 import {
   type Attempt,
@@ -20,6 +28,7 @@ import {
   type Trigger,
   type TypeDeclaration,
   type WorkerFacts,
+  type WorkflowRecord,
   type ZoneChange,
 } from "../store.ts";
 import type { PendingQueue, Place } from "./pending.ts";
@@ -49,6 +58,11 @@ export interface MemoryDatabase {
   /** By namespace and unique key: which task has it until then, final or not. */
   windows: Map<string, { taskId: Id; expiresAt: number }>;
   idempotency: Map<string, { requestHash: string; response: string; expiresAt: number }>;
+  /** By parent: blocked tasks that have yet to be told of its end. */
+  children: Map<Id, Set<Id>>;
+  /** Ends that are noted and have yet to be told. */
+  ended: Map<Id, { state: FinalState; workflow: Id | null }>;
+  workflows: Map<Id, WorkflowRecord & { tasks: { id: Id; key: string }[] }>;
   /** By namespace, then by type. */
   types: Map<string, Map<string, TypeDeclaration & { declaredAt: number }>>;
   sessions: Map<Id, SessionRow>;
@@ -119,6 +133,13 @@ export interface TaskRow {
   replayOf: Id | null;
   gateId: Id | null;
   concurrencyKey: string | null;
+  after: Id[];
+  when: AfterCondition | null;
+  workflow: { id: Id; key: string; always: boolean } | null;
+  /** Its end is noted. */
+  hasChildren: boolean;
+  /** How many ends it has yet to hear of. */
+  pendingParents: number;
   /** Where it waits to be claimed; null unless pending. */
   place: Place | null;
 }
@@ -191,6 +212,9 @@ export function createMemoryDatabase({ now }: { now: () => number }): MemoryData
     limited: new Set(),
     windows: new Map(),
     idempotency: new Map(),
+    children: new Map(),
+    ended: new Map(),
+    workflows: new Map(),
     types: new Map(),
     sessions: new Map(),
     lastSession: 0n,

@@ -2,12 +2,14 @@
  * The store in memory, for simulation and for users' tests: the semantics of the PostgreSQL store, verb by verb, over plain objects.
  * Each verb is one step; it runs, and its answer arrives, a moment after the call, so that callers interleave as they do in production.
  */
+import { createEndings } from "../endings.ts";
 import type { Store } from "../store.ts";
 import { deleteCalendar, putCalendar } from "./calendar-edits.ts";
 import { calendars, getCalendar, listCalendars } from "./calendars.ts";
 import { adopt, claim, giveBack, lanes, leases, markRunning, nextDue } from "./claims.ts";
 import { createTasks, rememberedAnswer } from "./create.ts";
 import type { MemoryDatabase } from "./database.ts";
+import { isStopping, settleDependencies, waitsFor } from "./dependencies.ts";
 import { connectedWorkers, created, nodeFigures, recordFigures, recordWorkers } from "./figures.ts";
 import { watchDeadlines } from "./finish-within.ts";
 import { downtimes, latestFires, listFires, planSchedules, recordDowntime } from "./fires.ts";
@@ -44,6 +46,14 @@ import { appendLogs, searchLogs, taskLogs } from "./task-logs.ts";
 import { cancelTask, deleteTask, getTask, patchTask, retryTask, runTaskNow } from "./tasks.ts";
 import { declareTypes, types } from "./types.ts";
 import { countBacklogs, depths, maintain } from "./upkeep.ts";
+import {
+  cancelWorkflow,
+  createWorkflow,
+  getWorkflow,
+  listWorkflows,
+  retryWorkflow,
+  workflowTasks,
+} from "./workflows.ts";
 import { adoptZoneData, zoneChanges } from "./zone-data.ts";
 
 export { createMemoryDatabase, type MemoryDatabase } from "./database.ts";
@@ -52,14 +62,21 @@ export { createFaults, type Faults, withFaults } from "./faults.ts";
 /** One node's store; several over one database see each other's work and hints. */
 export function createMemoryStore(database: MemoryDatabase): Store {
   const hints = createMemoryHints(database);
+  const endings = createEndings();
   const verb =
     <Arguments extends unknown[], Answer>(step: (database: MemoryDatabase, ...given: Arguments) => Answer) =>
     async (...given: Arguments): Promise<Answer> => {
       await undefined;
       return step(database, ...given);
     };
+  /** Which may note ends. */
+  const ending =
+    <Arguments extends unknown[], Answer>(call: (...given: Arguments) => Promise<Answer>) =>
+    (...given: Arguments): Promise<Answer> =>
+      endings.after(call(...given), () => database.ended.size > 0 || isStopping(database));
   return {
     hints,
+    endings,
     databaseTime: verb(() => database.now()),
 
     openSession: verb(openSession),
@@ -68,7 +85,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     sessions: verb(sessions),
     markSessionDead: verb(markSessionDead),
     closeSession: verb(closeSession),
-    takeBack: verb(takeBack),
+    takeBack: ending(verb(takeBack)),
     recordDowntime: verb(recordDowntime),
     downtimes: verb(downtimes),
 
@@ -77,13 +94,13 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     lanes: verb(lanes),
     nextDue: verb(nextDue),
     claim: verb(claim),
-    giveBack: verb(giveBack),
+    giveBack: ending(verb(giveBack)),
     markRunning: verb(markRunning),
-    recordOutcomes: verb(recordOutcomes),
+    recordOutcomes: ending(verb(recordOutcomes)),
     adopt: verb(adopt),
     leases: verb(leases),
-    skipUnstarted: verb(skipUnstarted),
-    watchDeadlines: verb(watchDeadlines),
+    skipUnstarted: ending(verb(skipUnstarted)),
+    watchDeadlines: ending(verb(watchDeadlines)),
     appendLogs: verb(appendLogs),
     recordProgress: verb(recordProgress),
 
@@ -92,11 +109,20 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     countTasks: verb(countTasks),
     taskLogs: verb(taskLogs),
     searchLogs: verb(searchLogs),
-    cancelTask: verb(cancelTask),
+    cancelTask: ending(verb(cancelTask)),
     patchTask: verb(patchTask),
     retryTask: verb(retryTask),
     runTaskNow: verb(runTaskNow),
     deleteTask: verb(deleteTask),
+
+    settleDependencies: verb(settleDependencies),
+    waitsFor: verb(waitsFor),
+    createWorkflow: verb(createWorkflow),
+    getWorkflow: verb(getWorkflow),
+    workflowTasks: verb(workflowTasks),
+    listWorkflows: verb(listWorkflows),
+    cancelWorkflow: ending(verb(cancelWorkflow)),
+    retryWorkflow: verb(retryWorkflow),
 
     declareTypes: verb(declareTypes),
     types: verb(types),
@@ -114,12 +140,12 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     latestFires: verb(latestFires),
 
     gates: verb(gates),
-    judgeGates: verb(judgeGates),
+    judgeGates: ending(verb(judgeGates)),
     setTarget: verb(setTarget),
     probeTarget: verb(probeTarget),
     watchedTargets: verb(watchedTargets),
     listTargets: verb(listTargets),
-    parkTasks: verb(parkTasks),
+    parkTasks: ending(verb(parkTasks)),
     releaseParked: verb(releaseParked),
     getQueue: verb(getQueue),
     putQueue: verb(putQueue),

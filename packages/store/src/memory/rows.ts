@@ -3,6 +3,7 @@ import {
   type FinalState,
   finishBy,
   firstRiseAt,
+  formatId,
   type Id,
   isFinal,
   limits,
@@ -20,7 +21,7 @@ export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
     lane: internLane(database, task),
     policy: task.policy,
     priority: task.priority,
-    state: task.gateId ? "waiting" : "pending",
+    state: task.gateId ? "waiting" : task.after?.length ? "blocked" : "pending",
     dueAt: task.dueAt,
     session: null,
     token: 0n,
@@ -48,6 +49,11 @@ export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
     replayOf: task.replayOf,
     gateId: task.gateId ?? null,
     concurrencyKey: task.concurrencyKey ?? null,
+    after: [...(task.after ?? [])],
+    when: task.after?.length ? (task.when ?? "all") : null,
+    workflow: task.workflow ? { ...task.workflow } : null,
+    hasChildren: task.workflow !== undefined,
+    pendingParents: task.after?.length ?? 0,
     place: null,
   };
   addLive(database, row);
@@ -99,10 +105,20 @@ export function finishTask(
   removeLive(database, row);
   Object.assign(row, change, { recall: null });
   database.archive.set(row.id, row);
+  noteEnd(database, row, change.state);
 }
 
-/** Out of the archive: `pending` with a fresh budget. The token stays, so that it goes on growing. */
-export function reviveTask(database: MemoryDatabase, row: TaskRow, dueAt: number): void {
+/** Until it is told (`dependencies.ts`). */
+function noteEnd(database: MemoryDatabase, { id, hasChildren, workflow }: TaskRow, state: FinalState): void {
+  if (hasChildren) database.ended.set(id, { state, workflow: workflow?.id ?? null });
+}
+
+/**
+ * Out of the archive: `pending` with a fresh budget, or `blocked` if it waits for others. The token stays, so that it goes on growing. An end
+ * that was not told yet never was: true if it was.
+ */
+export function reviveTask(database: MemoryDatabase, row: TaskRow, dueAt: number, pendingParents = 0): boolean {
+  const told = !database.ended.delete(row.id);
   const last = finalAttempt(database, row);
   if (last) row.attempts = withAttempt(row.attempts, last);
   database.archive.delete(row.id);
@@ -111,7 +127,9 @@ export function reviveTask(database: MemoryDatabase, row: TaskRow, dueAt: number
     ...(row.attempt > 0 ? { startBy: null } : {}),
     finishBy: finishBy({ policy: row.policy, dueAt }),
     raiseAt: firstRiseAt({ policy: row.policy, dueAt }),
-    state: "pending",
+    state: pendingParents > 0 ? "blocked" : "pending",
+    hasChildren: row.workflow !== null || !told,
+    pendingParents,
     session: null,
     failures: 0,
     lost: 0,
@@ -124,11 +142,13 @@ export function reviveTask(database: MemoryDatabase, row: TaskRow, dueAt: number
     gateId: null,
   } satisfies Partial<TaskRow>);
   addLive(database, row);
+  return told;
 }
 
 /** Forgets a task that is not final. */
 export function deleteTask(database: MemoryDatabase, row: TaskRow): void {
   removeLive(database, row);
+  noteEnd(database, row, "skipped");
 }
 
 export function claimedTask(database: MemoryDatabase, row: TaskRow): ClaimedTask {
@@ -147,8 +167,25 @@ export function claimedTask(database: MemoryDatabase, row: TaskRow): ClaimedTask
     scheduleName: scheduleNameOf(database, row),
     fireAt: row.fireAt,
     finishBy: row.finishBy,
+    ...(row.after.length > 0 && { parents: parentsOf(database, row) }),
     startedAt: row.startedAt,
   };
+}
+
+/** Results of those that it came after and that succeeded, as far as they fit. */
+function parentsOf(database: MemoryDatabase, row: TaskRow): string {
+  const members: string[] = [];
+  let bytes = 0;
+  for (const id of row.after) {
+    const parent = database.archive.get(id);
+    if (parent?.state !== "succeeded") continue;
+    const result = parent.result ?? "null";
+    bytes += Buffer.byteLength(result);
+    if (bytes > limits.parentsBytes) break;
+    const key = row.workflow && parent.workflow?.id === row.workflow.id ? parent.workflow.key : formatId("task", id);
+    members.push(`${JSON.stringify(key)}:${result}`);
+  }
+  return `{${members.join(",")}}`;
 }
 
 export function scheduleNameOf(database: MemoryDatabase, { scheduleId }: TaskRow): string | null {

@@ -38,7 +38,7 @@ function matching(
 }
 
 function matches(database: MemoryDatabase, row: TaskRow, filter: TaskFilter, now: number): boolean {
-  const { states, waiting, types, queues, schedule, tag, text, from, to } = filter;
+  const { states, waiting, types, queues, schedule, workflow, tag, text, from, to } = filter;
   const createdAt = idCreatedAt(row.id);
   return (
     (!states || states.includes(row.state)) &&
@@ -46,6 +46,7 @@ function matches(database: MemoryDatabase, row: TaskRow, filter: TaskFilter, now
     (!types || types.includes(row.lane.type)) &&
     (!queues || queues.includes(row.lane.queue)) &&
     (schedule === undefined || scheduleNameOf(database, row) === schedule) &&
+    (workflow === undefined || row.workflow?.id === workflow) &&
     (tag === undefined || row.tags.includes(tag)) &&
     (text === undefined || hasText(row, text)) &&
     (from === undefined || createdAt >= from) &&

@@ -2,6 +2,7 @@
 import { CarillonError, type Id, isFinal } from "@carillon/core";
 import type { TaskPatch, TaskRecord, VerbAnswer } from "../store.ts";
 import { internLane, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
+import { reopen } from "./dependencies.ts";
 import { lookAtGateOf } from "./gates.ts";
 import { progressOf } from "./progress.ts";
 import { changeTask, dueAnew, finalAttempt, finishTask, reviveTask, scheduleNameOf, unparked } from "./rows.ts";
@@ -63,7 +64,8 @@ export function retryTask(database: MemoryDatabase, namespace: string, id: Id, n
     if (row.uniqueKey !== null && database.uniqueKeys.has(nameKey(namespace, row.uniqueKey))) {
       throw new CarillonError("unique_conflict", { detail: `Another task holds the unique key ${row.uniqueKey}.` });
     }
-    reviveTask(database, row, now);
+    const { state } = row;
+    if (reviveTask(database, row, now) && row.workflow) reopen(database, row.workflow.id, [state]);
   }
   return { kind: "done", task: taskRecord(database, row) };
 }
@@ -124,6 +126,9 @@ export function taskRecord(database: MemoryDatabase, row: TaskRow): TaskRecord {
     tags: [...row.tags],
     replayOf: row.replayOf,
     requires: row.lane.requires ?? {},
+    after: [...row.after],
+    when: row.when,
+    workflow: row.workflow && { id: row.workflow.id, key: row.workflow.key },
     worker: row.worker,
     cancelRequestedAt: row.cancelAt,
     attempts: last ? [...row.attempts, last] : [...row.attempts],

@@ -15,7 +15,7 @@ export function depths(
     const key = `${lane.id}/${state}`;
     const entry = counts.get(key) ?? { lane, state, count: 0, due: 0, waitsSince: null };
     entry.count = Math.min(cap, entry.count + 1);
-    if (task.dueAt <= now) entry.due = Math.min(cap, entry.due + 1);
+    if (task.state !== "blocked" && task.dueAt <= now) entry.due = Math.min(cap, entry.due + 1);
     if ((task.state === "pending" || task.state === "waiting") && task.dueAt <= now) {
       const since = Math.max(task.dueAt, idCreatedAt(task.id));
       entry.waitsSince = Math.min(since, entry.waitsSince ?? since);
@@ -71,6 +71,9 @@ export function maintain(
   }
   for (const [id, { finishedAt }] of database.operations) {
     if (finishedAt !== null && finishedAt < oldest) database.operations.delete(id);
+  }
+  for (const [id, { finishedAt }] of database.workflows) {
+    if (finishedAt !== null && finishedAt < oldest) database.workflows.delete(id);
   }
   forgetTargets(database, now - TARGETS_KEPT_MS);
   database.zoneChanges = database.zoneChanges.filter(({ at }) => at >= now - FIRE_RETENTIONS * retentionMs);

@@ -1,9 +1,10 @@
 /** Rows of `task` as the node that holds them sees them. */
-import type { Id } from "@carillon/core";
+import { formatId, type Id, idCreatedAt, limits } from "@carillon/core";
 import type { ClaimedTask } from "../store.ts";
 import { int8Array } from "./arrays.ts";
 import type { Db } from "./db.ts";
 import type { Catalog } from "./lanes.ts";
+import { createdSlackMs } from "./records.ts";
 
 /** `date_part` is cheaper than `extract`, which makes a numeric; microseconds() takes away its noise. */
 export const claimedColumns = `t.id, t.token, t.lane_id, t.policy_id, t.priority, date_part('epoch', t.due_at), t.attempt,
@@ -34,14 +35,17 @@ export async function toClaimedTasks(db: Db, catalog: Catalog, rows: ClaimedRow[
   const policies = new Set<number>();
   const schedules = new Set<Id>();
   const large: Id[] = [];
+  const children: Id[] = [];
   for (const row of rows) {
     lanes.add(row[2]);
     policies.add(row[3]);
     if (row[9] & 1) large.push(row[0]);
+    if (row[9] & 4) children.push(row[0]);
     if (row[11] !== null) schedules.add(row[11]);
   }
   const learned = await catalog.learn({ lanes, policies, schedules });
   const payloads = large.length > 0 ? await payloadsOf(db, large) : null;
+  const parents = children.length > 0 ? await parentsOf(db, children) : null;
   return rows.map((row) => ({
     id: row[0],
     token: row[1],
@@ -58,7 +62,24 @@ export async function toClaimedTasks(db: Db, catalog: Catalog, rows: ClaimedRow[
     fireAt: row[12] === null ? null : milliseconds(row[12]),
     finishBy: row[13] === null ? null : milliseconds(row[13]),
     startedAt: row[14] === null ? null : milliseconds(row[14]),
+    ...(row[9] & 4 && { parents: parents!.get(row[0]) ?? "{}" }),
   }));
+}
+
+/** Results of those that each came after and that succeeded, as far as they fit. */
+async function parentsOf(db: Db, ids: Id[]): Promise<Map<Id, string>> {
+  const rows = await db.query<[child: Id, parent: Id, key: string | null, result: string | null]>(selectParents, [
+    int8Array(ids),
+    limits.parentsBytes,
+  ]);
+  const members = new Map<Id, string[]>();
+  for (const [child, parent, key, result] of rows) {
+    const member = `${JSON.stringify(key ?? formatId("task", parent))}:${result ?? "null"}`;
+    const list = members.get(child);
+    if (list) list.push(member);
+    else members.set(child, [member]);
+  }
+  return new Map([...members].map(([child, list]) => [child, `{${list.join(",")}}`]));
 }
 
 /** The range tells which days' partitions they are in. */
@@ -75,4 +96,26 @@ export function milliseconds(seconds: number): number {
 const selectPayloads = {
   name: "select_payloads",
   text: "select task_id, data from blob where task_id = any($1::int8[]) and task_id between $2 and $3 and kind = 1",
+};
+
+/** A parent's partition is looked for from its creation on. `octet_length` of what does not fit is counted too: the order decides. */
+const selectParents = {
+  name: "select_parents_results",
+  text: `
+select child, id, key, result
+  from (
+    select child.id as child, parent.*, sum(coalesce(octet_length(parent.result), 4)) over (
+             partition by child.id order by named.place rows unbounded preceding) as bytes
+      from task child
+     cross join lateral jsonb_array_elements_text(child.extra -> 'after') with ordinality as named(id, place)
+     cross join lateral (
+       select archive.id, case when archive.extra -> 'workflow' = child.extra -> 'workflow' then archive.extra ->> 'key' end as key,
+              case when archive.blobs & 2 = 2 then (select data from blob where task_id = archive.id and kind = 2) else archive.result end as result
+         from archive
+        where archive.id = named.id::bigint and archive.state = 'succeeded'
+          and archive.finished_at >= to_timestamp(((named.id::bigint >> 22) + ${idCreatedAt(0n)} - ${createdSlackMs})::float8 / 1000)
+        limit 1) parent
+     where child.id = any($1::int8[])) found
+ where bytes <= $2
+ order by child, bytes`,
 };

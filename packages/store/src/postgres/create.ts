@@ -1,6 +1,6 @@
 /**
  * createTasks. Singles without keys share statements (group commit); a batch is one statement of its own; tasks with a unique or
- * idempotency key go through keyed.ts, because somebody else's transaction may hold the same key.
+ * idempotency key, or after others, go through keyed.ts, because somebody else's transaction may hold the same key or task.
  */
 import type { CreateAnswer, CreateOptions, NewTask } from "../store.ts";
 import {
@@ -16,7 +16,7 @@ import {
 import type { Pools } from "./db.ts";
 import { refusalOf } from "./db-errors.ts";
 import { createGroup, type Entry, settle } from "./group-commit.ts";
-import { type InsertedRow, insertOf } from "./insert.ts";
+import { type InsertedRow, insertOf, isBlocked } from "./insert.ts";
 import { createKeyedLane } from "./keyed.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
@@ -41,7 +41,7 @@ export function createCreateTasks(pools: Pools, catalog: Catalog): CreateTasks {
 
   return async (tasks, options) => {
     if (tasks.length === 0 && !options.idempotency) return { kind: "created", tasks: [], claimed: [] };
-    const keyed = options.idempotency || tasks.some((task) => task.uniqueKey !== null);
+    const keyed = options.idempotency || tasks.some((task) => task.uniqueKey !== null || isBlocked(task));
     const insert = keyed ? insertKeyed : tasks.length > 1 ? insertBatch : insertSingle;
     try {
       // Not for all calls that fly together: one that asks for too much is refused alone.

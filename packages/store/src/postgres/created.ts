@@ -4,6 +4,7 @@ import type { ClaimedTask, CreateAnswer, CreateOptions, NewTask } from "../store
 import { int8Array } from "./arrays.ts";
 import { isUnknown, type Pools } from "./db.ts";
 import type { Entry, Size, Waiting } from "./group-commit.ts";
+import { isBlocked } from "./insert.ts";
 import type { Catalog } from "./lanes.ts";
 import { pause, type Timers } from "./timers.ts";
 
@@ -28,7 +29,9 @@ export function waitingCreates(timers: Timers): Waiting {
 export function sessionsOf(calls: CreateCall[]): (Id | null)[] | undefined {
   if (!calls.some(({ options }) => options.claim && options.claim.count > 0)) return undefined;
   return calls.flatMap(({ tasks, options: { claim } }) =>
-    tasks.map((task, index) => (claim && index < claim.count && task.uniqueKey === null ? claim.session : null)),
+    tasks.map((task, index) =>
+      claim && index < claim.count && task.uniqueKey === null && !isBlocked(task) ? claim.session : null,
+    ),
   );
 }
 

@@ -23,7 +23,8 @@ export async function depths(
 }
 
 /**
- * Leases and tasks before a gate have no index by lane; there are as many as nodes hold, or gates let wait. The words are those of
+ * Leases and tasks before a gate have no index by lane; there are as many as nodes hold, or gates let wait. Tasks after others are found by
+ * their edges, `cap` in all. The words are those of
  * `publicState`.
  */
 const countTasks = {
@@ -46,14 +47,18 @@ with found as (
   union all
   select lane_id, state, id, due_at, failures from task where session is not null
   union all
-  select lane_id, state, id, due_at, failures from task where state = 'waiting'),
+  select lane_id, state, id, due_at, failures from task where state = 'waiting'
+  union all
+  select task.lane_id, task.state, task.id, task.due_at, task.failures
+    from (select distinct child_id from dependency limit $2) edge
+    join task on task.id = edge.child_id and task.state::text = 'blocked'),
 shown as (
   select lane_id,
-         case when state = 'running' then 'running'
+         case when state in ('running', 'blocked') then state::text
               when failures > 0 then 'retrying'
               when due_at > to_timestamp($3::float8 / 1000) then 'scheduled'
               else 'queued' end as state,
-         due_at <= to_timestamp($3::float8 / 1000) as due,
+         state <> 'blocked' and due_at <= to_timestamp($3::float8 / 1000) as due,
          case when state in ('pending', 'waiting') and due_at <= to_timestamp($3::float8 / 1000)
               then greatest(extract(epoch from due_at)::float8 * 1000, (id >> 22)::float8 + $4::float8) end as since
     from found)

@@ -1,5 +1,6 @@
 /** Stretches in which no node was alive. Fires inside are missed, and the schedules' catch-up policies decide about them. */
 import type { Db, Statement } from "./db.ts";
+import { noteEnded } from "./final.ts";
 import { instant, ms } from "./records.ts";
 
 /** Fires this close to the end are not missed: they can still start in time. */
@@ -59,7 +60,7 @@ with locked as materialized (
 gone as (
   delete from task using locked
    where task.id = any(array(select id from locked)) and task.id = locked.id
-  returning task.id, task.schedule_id, task.fire_at),
+  returning task.id, task.schedule_id, task.fire_at, task.has_children, task.extra),${noteEnded("gone", "'skipped'")},
 fires as (
   delete from fire using gone
    where fire.schedule_id = gone.schedule_id and fire.fire_at = gone.fire_at and fire.task_id = gone.id

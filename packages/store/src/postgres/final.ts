@@ -45,6 +45,18 @@ select ${expressions.join(", ")}
   from ${gone} t`;
 }
 
+/**
+ * A CTE that goes with every one whose rows leave `task` for good: the ends of those with `has_children` are kept until they are told
+ * (`dependencies.ts`). `gone` is as in `insertIntoArchive`; `state` an expression.
+ */
+export function noteEnded(gone: string, state: string): string {
+  return `
+noted as (
+  insert into ended_task (id, state, workflow_id)
+  select t.id, (${state})::task_state, (t.extra ->> 'workflow')::bigint from ${gone} t where t.has_children
+  on conflict (id) do update set state = excluded.state)`;
+}
+
 /** What `pending` means besides due_at and attempts: nobody holds it, nobody is asked for anything. */
 export const returned = `state = 'pending', session = null, recall = null, cancel_at = null, reason = null,
        started_at = null, worker = null`;

@@ -3,7 +3,7 @@ import { finishWithinError, type Id, riseTowards } from "@carillon/core";
 import type { DeadlineLook } from "../store.ts";
 import { float8Array, int2Array, int8Array, textArray } from "./arrays.ts";
 import type { Db, Pools, Statement } from "./db.ts";
-import { errorText, insertIntoArchive } from "./final.ts";
+import { errorText, insertIntoArchive, noteEnded } from "./final.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
 import { instant, ms } from "./records.ts";
@@ -115,7 +115,7 @@ const failOverdue: Statement = {
 with gone as (
   delete from task t using unnest($1::int8[], $2::text[]) as x(id, error)
    where t.id = any($1::int8[]) and t.id = x.id
-  returning t.*, x.error as x_error)
+  returning t.*, x.error as x_error),${noteEnded("gone", "'failed'")}
 ${insertIntoArchive("gone", { finished_at: instant("$3"), state: "'failed'", error: "t.x_error", reason: "null" })}`,
 };
 

@@ -45,6 +45,8 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
   const hurried = tasks.some(({ policy }) => policy.startWithinMs !== undefined);
   const limited = tasks.some(({ policy }) => policy.finishWithinMs !== undefined);
   const gated = rare && tasks.some(({ gateId }) => gateId);
+  const blocked = rare && tasks.some(isBlocked);
+  const watched = rare && tasks.some(({ workflow }) => workflow);
   const large = tasks.filter((task) => isLarge(task.payload));
 
   const values: unknown[] = [];
@@ -79,7 +81,8 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
   common("namespace", "text", first.namespace, () => textArray(tasks.map((task) => task.namespace)));
   common("trigger", "task_trigger", first.trigger, () => textArray(tasks.map((task) => task.trigger)));
   each("payload", "text", textArray(tasks.map((task) => (isLarge(task.payload) ? null : task.payload))));
-  if (large.length > 0) each("blobs", "int2", int2Array(tasks.map((task) => (isLarge(task.payload) ? 1 : 0))));
+  if (large.length > 0 || blocked)
+    each("blobs", "int2", int2Array(tasks.map((task) => (isLarge(task.payload) ? 1 : 0) | (isBlocked(task) ? 4 : 0))));
   if (rare) {
     each("schedule_id", "int8", int8Array(tasks.map((task) => task.scheduleId)));
     each("fire_at", "float8", float8Array(tasks.map((task) => task.fireAt)), "to_timestamp(x.fire_at / 1000)");
@@ -92,16 +95,20 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
     each("finish_by", "float8", float8Array(tasks.map(finishBy)), "to_timestamp(x.finish_by / 1000)");
     each("raise_at", "float8", float8Array(tasks.map(firstRiseAt)), "to_timestamp(x.raise_at / 1000)");
   }
+  if (blocked) each("pending_parents", "int4", int4Array(tasks.map(({ after = [] }) => after.length)));
+  if (watched)
+    each("has_children", "int2", int2Array(tasks.map(({ workflow }) => (workflow ? 1 : 0))), "x.has_children = 1");
+  const unclaimed = blocked ? "case when x.pending_parents > 0 then 'blocked' else 'pending' end" : "'pending'";
   if (sessions) {
     each("session", "int8", int8Array(sessions), "held.session");
-    computed("state", "case when held.session is null then 'pending' else 'claimed' end::task_state");
+    computed("state", `case when held.session is null then ${unclaimed} else 'claimed' end::task_state`);
     computed("token", "case when held.session is null then 0 else 1 end");
     computed("attempt", "case when held.session is null then 0 else 1 end");
   } else if (gated) {
     each("gate_id", "int8", int8Array(tasks.map(({ gateId = null }) => gateId)));
     computed("state", "case when x.gate_id is null then 'pending' else 'waiting' end::task_state");
   } else {
-    computed("state", "'pending'");
+    computed("state", blocked ? `(${unclaimed})::task_state` : unclaimed);
   }
 
   const holder = sessions ? holderOf(tasks, numbers, sessions, expressions[columns.indexOf("lane_id")]!, values) : "";
@@ -134,7 +141,7 @@ stored as (
   const text = parts.length > 0 ? `with ${parts.join(",")}\nselect id, claimed from inserted ${wanted}` : insert;
   return {
     statement: {
-      name: `insert_tasks_${flags}${hurried ? "_start_by" : ""}${limited ? "_finish_by" : ""}${gated ? "_gated" : ""}`,
+      name: `insert_tasks_${flags}${hurried ? "_start_by" : ""}${limited ? "_finish_by" : ""}${gated ? "_gated" : ""}${blocked ? "_after" : ""}${watched ? "_workflow" : ""}`,
       text,
     },
     values,
@@ -174,7 +181,9 @@ function hasRareFields(task: NewTask): boolean {
     task.uniqueKey !== null ||
     task.tags.length > 0 ||
     task.replayOf !== null ||
-    (task.concurrencyKey ?? null) !== null
+    (task.concurrencyKey ?? null) !== null ||
+    isBlocked(task) ||
+    task.workflow !== undefined
   );
 }
 
@@ -183,10 +192,20 @@ export function isLarge(json: string | null): boolean {
   return json.length > INLINE_BYTES || Buffer.byteLength(json) > INLINE_BYTES;
 }
 
+/** It comes after others. Its bit in `blobs` says so to whoever claims it. */
+export const isBlocked = ({ after }: NewTask): boolean => after !== undefined && after.length > 0;
+
 /** What few tasks have. */
-function extraOf({ replayOf, concurrencyKey = null }: NewTask): string | null {
-  if (concurrencyKey === null) return replayOf === null ? null : `{"replayOf":"${replayOf}"}`;
-  return JSON.stringify({ concurrencyKey, ...(replayOf !== null && { replayOf: String(replayOf) }) });
+function extraOf(task: NewTask): string | null {
+  const { replayOf, concurrencyKey = null, after, when, workflow } = task;
+  if (concurrencyKey === null && !isBlocked(task) && !workflow)
+    return replayOf === null ? null : `{"replayOf":"${replayOf}"}`;
+  return JSON.stringify({
+    replayOf: replayOf === null ? undefined : String(replayOf),
+    concurrencyKey: concurrencyKey ?? undefined,
+    ...(isBlocked(task) && { after: after!.map(String), when }),
+    ...(workflow && { workflow: String(workflow.id), key: workflow.key, always: workflow.always || undefined }),
+  });
 }
 
 function tagsLiteral(tags: string[]): string | null {

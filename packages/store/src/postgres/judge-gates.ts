@@ -7,7 +7,7 @@
 import { decideOverlap, failuresReason, type Id, NEVER_AGAIN, type OverlapPolicy, overlapReason } from "@carillon/core";
 import type { JudgedGates } from "../store.ts";
 import type { Db, Pools, Statement } from "./db.ts";
-import { insertIntoArchive } from "./final.ts";
+import { insertIntoArchive, noteEnded } from "./final.ts";
 import { previousFires } from "./fires.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
@@ -235,7 +235,7 @@ archived as (${insertIntoArchive("gone", {
     cancel_at: instant("$2"),
     reason: "$3::text",
   })}
-  returning id, namespace),
+  returning id, namespace),${noteEnded("gone", "'cancelled'")},
 asked as (
   update task set recall = 'cancel', cancel_at = ${instant("$2")}, reason = $3
     from found
@@ -255,7 +255,7 @@ with gone as (
   delete from task
    using unnest($1::bigint[], $2::text[]) as x(id, reason)
    where task.id = any($1::bigint[]) and task.id = x.id and task.state::text = 'waiting'
-  returning task.id, task.schedule_id, task.fire_at, x.reason),
+  returning task.id, task.schedule_id, task.fire_at, task.has_children, task.extra, x.reason),${noteEnded("gone", "'skipped'")},
 fires as (
   update fire set outcome = 'skipped', task_id = null, reason = gone.reason
     from gone

@@ -1,10 +1,14 @@
-/** Creates with keys, as one transaction: idempotency keys first, then windows of unique keys, then tasks in the order of those keys. */
+/**
+ * Creates with keys, as one transaction: idempotency keys first, then windows of unique keys, then tasks in the order of those keys, then
+ * what they come after.
+ */
 import { CarillonError, type Id } from "@carillon/core";
-import { bandOf, type CreateAnswer, type NewTask, uniquePolicyOf } from "../store.ts";
+import { bandOf, type CreateAnswer, type CreatedAs, type NewTask, uniquePolicyOf } from "../store.ts";
 import { type CreateCall, claimedTasks, sessionsOf } from "./created.ts";
 import type { Db } from "./db.ts";
+import { joinParents } from "./dependencies.ts";
 import { finishByWhenDue } from "./finish-within.ts";
-import { type InsertedRow, insertOf, isLarge } from "./insert.ts";
+import { type InsertedRow, insertOf, isBlocked, isLarge } from "./insert.ts";
 import type { Catalog } from "./lanes.ts";
 import { isParked, unparked } from "./limited.ts";
 import { instant } from "./records.ts";
@@ -65,8 +69,8 @@ async function replayedAnswers(tx: Db, calls: CreateCall[]): Promise<Map<CreateC
     asked.map(({ namespace }) => namespace),
     asked.map(({ key }) => key),
     asked.map(({ requestHash }) => requestHash),
-    // Where a unique key may find another task, the answer is put in later, in the same transaction.
-    asked.map(({ call, response }) => (hasUniqueKey(call) ? "" : response(call.tasks.map(asCreated)))),
+    // Where a unique key may find another task, or others decide how one stands, the answer is put in later, in the same transaction.
+    asked.map(({ call, response }) => (isAnsweredLater(call) ? "" : response(call.tasks.map(asCreated)))),
     asked.map(({ expiresAt }) => expiresAt),
     Math.max(...asked.map(({ call }) => call.options.now)),
   ]);
@@ -107,6 +111,12 @@ async function insertFresh(
   const { inserted, holders } = await insertOrFind(tx, catalog, calls, windows);
   const holderOf = (task: NewTask) =>
     (opensWindow(task) && windows.get(uniqueName(task))) || holders.get(uniqueName(task));
+  const children = calls.flatMap(({ tasks }) => tasks.filter((task) => isBlocked(task) && inserted.has(task.id)));
+  const { unknown, states } =
+    children.length > 0
+      ? await joinParents(tx, children, calls[0]!.options.now)
+      : { unknown: [], states: new Map<Id, CreatedAs["state"]>() };
+  if (unknown.length > 0) throw new Conflict({ kind: "unknown_parents", parents: unknown });
   const replacements = new Map<Id, NewTask>();
   for (const call of calls) {
     const { tasks, options } = call;
@@ -126,9 +136,11 @@ async function insertFresh(
     for (const { task, id, policy } of found)
       if (policy === "replace" && !replacements.has(id)) replacements.set(id, task);
     const created = tasks.map((task) =>
-      inserted.has(task.id) ? asCreated(task) : { id: holderOf(task)!.id, created: false },
+      inserted.has(task.id)
+        ? { ...asCreated(task), ...stateOf(states.get(task.id)) }
+        : { id: holderOf(task)!.id, created: false },
     );
-    if (options.idempotency && hasUniqueKey(call)) {
+    if (options.idempotency && isAnsweredLater(call)) {
       const { namespace, key, response } = options.idempotency;
       await tx.query(putResponse, [namespace, key, response(created)]);
     }
@@ -197,8 +209,9 @@ async function replaceTask(tx: Db, id: Id, { payload, dueAt, priority }: NewTask
   await tx.query(replace, [id, large ? null : payload, dueAt, priority, bandOf(priority), large ? payload : null]);
 }
 
+const stateOf = (state: CreatedAs["state"]) => (state === undefined ? {} : { state });
 const asCreated = (task: NewTask) => ({ id: task.id, created: true });
-const hasUniqueKey = (call: CreateCall) => call.tasks.some((task) => task.uniqueKey !== null);
+const isAnsweredLater = (call: CreateCall) => call.tasks.some((task) => task.uniqueKey !== null || isBlocked(task));
 
 function changesTooFast(): CarillonError {
   return new CarillonError("unavailable", { detail: "The key changes hands too fast.", retryAfterMs: 1_000 });
@@ -264,7 +277,7 @@ const replace = {
 with changed as (
   update task
      set ${unparked}, payload = $2, due_at = to_timestamp($3::float8 / 1000), priority = $4, band = $5,
-         blobs = ($6::text is not null)::int, start_by = ${startByWhenDue(instant("$3"))},
+         blobs = (blobs & 4) | ($6::text is not null)::int, start_by = ${startByWhenDue(instant("$3"))},
          ${finishByWhenDue(instant("$3"))}
    where id = $1 and (state::text = 'pending' or ${isParked})
   returning id),

@@ -1,15 +1,17 @@
 /**
- * Creates with a unique or an idempotency key. A key may be held by somebody else's open transaction, for as long as that pleases; then
+ * Creates with a unique or an idempotency key, and of tasks after others, which lock these. A key may be held by somebody else's open transaction, for as long as that pleases; then
  * only callers of that key may wait. So small groups try with a short patience; a group that fails to get its locks is tried again in
  * tenths; a call that fails alone waits for its key on connections apart, up to 500 ms in all, and its caller gets `unavailable`, or
  * `idempotency_in_progress` where it is an idempotency key.
- * Everybody locks idempotency keys first, then windows, then unique keys, each in order; 40P01, which then takes a foreign transaction, is tried again.
+ * Everybody locks idempotency keys first, then windows, then unique keys, then parents, each in order; 40P01, which then takes a foreign
+ * transaction, is tried again.
  */
 import { CarillonError } from "@carillon/core";
 import type { CreateAnswer } from "../store.ts";
 import { type CreateCall, FLIGHT_BYTES, recover, sizeOfCreate, waitingCreates } from "./created.ts";
 import { type Db, isLockTimeout, type Pools } from "./db.ts";
 import { createGroup, type Entry, rejectAll, settle } from "./group-commit.ts";
+import { isBlocked } from "./insert.ts";
 import { insertKeyed, metIdempotencyKey } from "./keyed-insert.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
@@ -43,7 +45,9 @@ export function createKeyedLane(pools: Pools, catalog: Catalog): (call: CreateCa
     waiting: waitingCreates(pools.timers),
     keysOf: ({ keys }) => keys,
     isAlone: ({ tasks, options }) =>
-      tasks.length > 1 || (!!options.idempotency && tasks.some((task) => task.uniqueKey !== null)),
+      tasks.length > 1 ||
+      tasks.some(isBlocked) ||
+      (!!options.idempotency && tasks.some((task) => task.uniqueKey !== null)),
     run,
   });
 
@@ -106,7 +110,10 @@ const IDEMPOTENCY = "idempotency ";
 /** In the order in which they are locked. */
 function keysOf({ tasks, options: { idempotency } }: CreateCall): string[] {
   const unique = tasks.flatMap((task) => (task.uniqueKey === null ? [] : `unique ${uniqueName(task)}`));
-  const keys = [...new Set(unique)].sort();
+  const parents = tasks.flatMap(({ namespace, after = [] }) => after.map((id) => ({ namespace, id })));
+  // One of them stands for all.
+  const [first] = parents.sort((a, b) => (a.id < b.id ? -1 : 1));
+  const keys = [...[...new Set(unique)].sort(), ...(first ? [`parent ${first.namespace}\0${first.id}`] : [])];
   return idempotency ? [`${IDEMPOTENCY}${idempotency.namespace}\0${idempotency.key}`, ...keys] : keys;
 }
 
@@ -119,5 +126,8 @@ function inProgress(): CarillonError {
 }
 
 function keyIsHeld(): CarillonError {
-  return new CarillonError("unavailable", { detail: "Another transaction holds the key.", retryAfterMs: 1_000 });
+  return new CarillonError("unavailable", {
+    detail: "Another transaction holds the key, or the task that this one comes after.",
+    retryAfterMs: 1_000,
+  });
 }

@@ -4,18 +4,20 @@ import type { ClaimedTask, TaskRef } from "../store.ts";
 import { float8Array, int8Array, textArray } from "./arrays.ts";
 import { type ClaimedRow, claimedColumns, toClaimedTasks } from "./claimed-rows.ts";
 import type { Db, Pools } from "./db.ts";
-import { attemptsWith, insertIntoArchive, returned } from "./final.ts";
+import { attemptsWith, insertIntoArchive, noteEnded, returned } from "./final.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
 
 /** How long the leases of a dead session are left to be adopted. */
 const ADOPTION_MS = 1_500;
 
-export async function giveBack(pools: Pools, session: Id, tasks: TaskRef[]): Promise<Id[]> {
+/** @param ended told when ends may have to be told on (`dependencies.ts`) */
+export async function giveBack(pools: Pools, session: Id, tasks: TaskRef[], ended: () => void): Promise<Id[]> {
   if (tasks.length === 0) return [];
   const rows = await withPartitions(pools.control, () =>
-    pools.outcomes.query<[Id]>(giveBackHeld, [session, ...refs(tasks)]),
+    pools.outcomes.query<[Id, final: boolean]>(giveBackHeld, [session, ...refs(tasks)]),
   );
+  if (rows.some(([, final]) => final)) ended();
   return rows.map(([id]) => id);
 }
 
@@ -86,14 +88,14 @@ archived as (${insertIntoArchive("gone", {
     attempt: "t.attempt - 1",
     worker: "null",
   })}
-  returning id),
+  returning id),${noteEnded("gone", "'cancelled'")},
 changed as (
   update task t
      set ${returned}, attempt = t.attempt - 1
     from held
    where t.id = any($2::int8[]) and t.id = held.id and held.ours and not held.cancelled
   returning t.id)
-select id from archived union all select id from changed order by id`,
+select id, true from archived union all select id, false from changed order by id`,
 };
 
 const markHeldRunning = {
@@ -155,7 +157,7 @@ archived as (${insertIntoArchive("gone", {
     state: "'cancelled'",
     attempt: "t.attempt - (t.state = 'claimed')::int",
   })}
-  returning id),
+  returning id),${noteEnded("gone", "'cancelled'")},
 changed as (
   update task t
      set ${returned}, attempt = t.attempt - (t.state = 'claimed')::int,

@@ -65,7 +65,7 @@ function composeRows(
   const parameter = (value: unknown) => `$${values.push(value)}`;
 
   if (after !== null) both.push(`id < ${parameter(cursorId(after))}`);
-  const { types, queues, schedule, tag, text, from, to } = filter;
+  const { types, queues, schedule, workflow, tag, text, from, to } = filter;
   if (from !== undefined) both.push(`id >= ${parameter(firstIdAt(Math.ceil(from)))}`);
   if (to !== undefined) both.push(`id < ${parameter(firstIdAt(Math.ceil(to)))}`);
   if (types) both.push(lanesWith(`type = any(${parameter(types)}::text[])`));
@@ -74,6 +74,10 @@ function composeRows(
     // Also earlier ones of that name, which were deleted: their tasks still show it.
     const named = `select id from schedule where namespace = $1 and name = ${parameter(schedule)}`;
     both.push(`schedule_id = any(array(${named}))`);
+  }
+  if (workflow !== undefined) {
+    const named = `select id from workflow where namespace = $1 and id = ${parameter(workflow)}`;
+    both.push(`id = any(array(select task_id from workflow_task where workflow_id = (${named})))`);
   }
   if (tag !== undefined) both.push(`${parameter(tag)}::text = any(tags)`);
   // A whole id is looked up, not searched for: that is what people paste, and a search reads everything.
@@ -96,7 +100,8 @@ function composeRows(
   if (final.length > 0) {
     const where = [...both];
     if (final.length < finalStates.length) where.push(`state = any(${parameter(final)}::task_state[])`);
-    if (from !== undefined) where.push(`finished_at >= ${instant(parameter(from - createdSlackMs))}`);
+    const since = workflow === undefined ? from : Math.max(from ?? 0, idCreatedAt(workflow));
+    if (since !== undefined) where.push(`finished_at >= ${instant(parameter(since - createdSlackMs))}`);
     sides.push(newest(finalRows, where));
   }
   if (sides.length === 0) return null;

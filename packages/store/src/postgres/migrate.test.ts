@@ -17,6 +17,7 @@ const names = [
   "0009_zone_data",
   "0010_deleted_schedules",
   "0011_queues",
+  "0012_dependencies",
   "0013_deadlines_windows_progress",
   "0014_workers",
   "0015_targets",

@@ -7,12 +7,13 @@ import type { Outcome } from "../store.ts";
 import { float8Array, int2Array, int8Array, textArray } from "./arrays.ts";
 import type { Pools, Statement } from "./db.ts";
 import { refusalOf } from "./db-errors.ts";
-import { attemptsWith, errorText, insertIntoArchive, returned, storable } from "./final.ts";
+import { attemptsWith, errorText, insertIntoArchive, noteEnded, returned, storable } from "./final.ts";
 import { createGroup, reaches, type Size, settle } from "./group-commit.ts";
 import { isLarge } from "./insert.ts";
 import { withPartitions } from "./partitions.ts";
 
-export function createRecordOutcomes(pools: Pools): (outcomes: Outcome[]) => Promise<boolean[]> {
+/** @param ended told when ends may have to be told on (`dependencies.ts`) */
+export function createRecordOutcomes(pools: Pools, ended: () => void): (outcomes: Outcome[]) => Promise<boolean[]> {
   const record = createGroup<Outcome[], boolean[]>({
     flights: 2,
     flight: FLIGHT,
@@ -21,7 +22,7 @@ export function createRecordOutcomes(pools: Pools): (outcomes: Outcome[]) => Pro
       bytes: outcomes.reduce((sum, outcome) => sum + bytesOf(outcome), 0),
     }),
     waiting: null,
-    run: (entries) => settle(entries, (calls) => recordCalls(pools, calls)),
+    run: (entries) => settle(entries, (calls) => recordCalls(pools, calls, ended)),
   });
   return async (outcomes) => {
     if (outcomes.length === 0) return [];
@@ -67,7 +68,7 @@ type Decided<Kind extends OutcomeDecision["kind"]> = Item & {
   outcome: Outcome & { decision: Extract<OutcomeDecision, { kind: Kind }> };
 };
 
-async function recordCalls(pools: Pools, calls: Outcome[][]): Promise<boolean[][]> {
+async function recordCalls(pools: Pools, calls: Outcome[][], ended: () => void): Promise<boolean[][]> {
   const answers = calls.map((outcomes) => outcomes.map(() => false));
   let items: Item[] = calls.flatMap((outcomes, call) =>
     outcomes.map((outcome, index) => ({ outcome, answers: answers[call]!, index })),
@@ -82,10 +83,12 @@ async function recordCalls(pools: Pools, calls: Outcome[][]): Promise<boolean[][
       finish(
         pools,
         now.filter((item): item is Decided<"final"> => item.outcome.decision.kind === "final"),
+        ended,
       ),
       again(
         pools,
         now.filter((item): item is Decided<"again"> => item.outcome.decision.kind === "again"),
+        ended,
       ),
     ]);
   }
@@ -98,21 +101,33 @@ function answer(items: Item[], recorded: Set<Id>): void {
 
 // ---------------------------------------------------------------------------------------------------------------------- final
 
-async function finish(pools: Pools, items: Decided<"final">[]): Promise<void> {
+async function finish(pools: Pools, items: Decided<"final">[], ended: () => void): Promise<void> {
   if (items.length === 0) return;
-  const { statement, values } = finishOf(items.map((item) => item.outcome));
+  const recorded = await finishRows(pools, items, false);
+  if (recorded === "all") {
+    for (const { answers, index } of items) answers[index] = true;
+    return;
+  }
+  let left = items.filter(({ outcome }) => !recorded.has(outcome.id));
+  const parents = await finishRows(pools, left, true);
+  for (const { outcome } of left) if (parents === "all" || parents.has(outcome.id)) recorded.add(outcome.id);
+  if (parents === "all" || parents.size > 0) ended();
+  left = left.filter(({ outcome }) => !recorded.has(outcome.id));
+  for (const id of left.length > 0 ? await repeated(pools, left) : []) recorded.add(id);
+  answer(items, recorded);
+}
+
+async function finishRows(pools: Pools, items: Decided<"final">[], parents: boolean): Promise<"all" | Set<Id>> {
+  const { statement, values } = finishOf(
+    items.map((item) => item.outcome),
+    parents,
+  );
   const [row] = await withPartitions(pools.control, () =>
     pools.outcomes.query<[count: number, ids: string | null]>(statement, values),
   );
   const [count, ids] = row!;
-  if (count === items.length) {
-    for (const { answers, index } of items) answers[index] = true;
-    return;
-  }
-  const recorded = new Set(ids === null ? [] : ids.split(",").map(BigInt));
-  const lost = items.filter(({ outcome }) => !recorded.has(outcome.id));
-  for (const id of await repeated(pools, lost)) recorded.add(id);
-  answer(items, recorded);
+  if (count === items.length) return "all";
+  return new Set(ids === null ? [] : ids.split(",").map(BigInt));
 }
 
 /** Those of them that are recorded already, just so: their callers never got the answer, and send again. */
@@ -141,9 +156,14 @@ select a.id
 
 /**
  * One delete whose rows go to the archive. Its rows come in id order (the sorted arrays, or the key's index), so two batches never wait
- * for each other in a circle; a lock taken first, as elsewhere, would write every row once more.
+ * for each other in a circle; a lock taken first, as elsewhere, would write every row once more. Those whose ends others wait for are left
+ * to a second one of the same kind (`parents`), which also notes their ends: one that gets a child while this waits for its row is looked
+ * at anew, and stays.
  */
-function finishOf(outcomes: Decided<"final">["outcome"][]): { statement: Statement; values: unknown[] } {
+function finishOf(
+  outcomes: Decided<"final">["outcome"][],
+  parents: boolean,
+): { statement: Statement; values: unknown[] } {
   const [first] = outcomes as [Decided<"final">["outcome"]];
   const values: unknown[] = [];
   const arrays: string[] = [];
@@ -202,9 +222,9 @@ with gone as (
   delete from task t
    using unnest(${arrays.join(", ")}) as x(${names.join(", ")})
    where t.id = any($1::int8[]) and t.id = x.id and t.token = x.token and t.state in ('claimed', 'running')
-         ${bound ? "and (x.session is null or x.session = t.session)" : ""}
+         ${parents ? "" : "and not t.has_children"} ${bound ? "and (x.session is null or x.session = t.session)" : ""}
   returning t.*, ${names.map((name) => `x.${name} as x_${name}`).join(", ")}),
-recorded as (${archived} returning id)`;
+recorded as (${archived} returning id)${parents ? `,${noteEnded("gone", state)}` : ""}`;
   if (large.length > 0) {
     const ids = values.push(int8Array(large.map(({ id }) => id)));
     const data = values.push(textArray(large.map(({ decision }) => decision.result)));
@@ -216,16 +236,23 @@ stored as (
   }
   text += `
 select count(*)::int4, case when count(*) < $${count} then string_agg(id::text, ',') end from recorded`;
-  return { statement: { name: `finish_${flags}${bound ? "1" : "0"}${large.length > 0 ? "1" : "0"}`, text }, values };
+  return {
+    statement: {
+      name: `finish_${parents ? "parents_" : ""}${flags}${bound ? "1" : "0"}${large.length > 0 ? "1" : "0"}`,
+      text,
+    },
+    values,
+  };
 }
 
 // ---------------------------------------------------------------------------------------------------------------------- again
 
-async function again(pools: Pools, items: Decided<"again">[]): Promise<void> {
+async function again(pools: Pools, items: Decided<"again">[], ended: () => void): Promise<void> {
   if (items.length === 0) return;
   const { statement, values } = againOf(items.map((item) => item.outcome));
-  const rows = await withPartitions(pools.control, () => pools.outcomes.query<[Id]>(statement, values));
+  const rows = await withPartitions(pools.control, () => pools.outcomes.query<[Id, final: boolean]>(statement, values));
   answer(items, new Set(rows.map(([id]) => id)));
+  if (rows.some(([, final]) => final)) ended();
 }
 
 function againOf(outcomes: Decided<"again">["outcome"][]): { statement: Statement; values: unknown[] } {
@@ -281,7 +308,7 @@ archived as (${insertIntoArchive("gone", {
     worker: "t.ended_worker",
     error: "coalesce(t.ended_error, t.error)",
   })}
-  returning id),
+  returning id),${noteEnded("gone", "'cancelled'")},
 changed as (
   update task t
      set ${returned}, due_at = held.next_due_at, attempt = t.attempt - (held.ended_started_at is null)::int,
@@ -297,5 +324,5 @@ changed as (
     from held
    where t.id = any($1::int8[]) and t.id = held.id and not held.cancelled
   returning t.id)
-select id from archived union all select id from changed`,
+select id, true from archived union all select id, false from changed`,
 };

@@ -3,9 +3,9 @@
  * that is about to commit is waited for (milliseconds) and seen. The answer's task is read afterwards, so it may have moved on already.
  */
 import { CarillonError, type Id, isFinal, limits, type StoredState } from "@carillon/core";
-import type { TaskPatch, VerbAnswer } from "../store.ts";
+import type { TaskPatch, TaskRecord, VerbAnswer } from "../store.ts";
 import { type Db, type Statement, sqlState } from "./db.ts";
-import { insertIntoArchive } from "./final.ts";
+import { insertIntoArchive, noteEnded } from "./final.ts";
 import { finishByAnew, finishByWhenDue } from "./finish-within.ts";
 import { lookAtGateOf } from "./gates.ts";
 import { isLarge } from "./insert.ts";
@@ -13,6 +13,7 @@ import { unparked } from "./limited.ts";
 import { withPartitions } from "./partitions.ts";
 import { getTask, instant } from "./records.ts";
 import { startByWhenDue } from "./start-within.ts";
+import { holdWorkflow, reopen } from "./workflow-retry.ts";
 
 export async function cancelTask(
   db: Db,
@@ -58,7 +59,7 @@ export async function retryTask(db: Db, namespace: string, id: Id, now: number):
     if (!isFinal(task.state)) return { kind: "done", task };
     try {
       const attempts = JSON.stringify(task.attempts.slice(-limits.keptAttempts));
-      const [moved] = await db.query(revive, [namespace, id, task.finishedAt, now, attempts]);
+      const [moved] = await reviveTask(db, task, [namespace, id, task.finishedAt, now, attempts]);
       const revived = moved ? await getTask(db, namespace, id) : null;
       return revived && { kind: "done", task: revived };
     } catch (error) {
@@ -66,6 +67,17 @@ export async function retryTask(db: Db, namespace: string, id: Id, now: number):
       const detail = `Another task holds the unique key ${task.uniqueKey}.`;
       throw new CarillonError("unique_conflict", { detail, cause: error });
     }
+  });
+}
+
+/** One of a workflow opens it again; an end that nobody was told of yet never was. */
+function reviveTask(db: Db, { workflow, state }: TaskRecord, values: unknown[]): Promise<[Id, untold: boolean][]> {
+  if (!workflow) return db.query<[Id, boolean]>(revive, values);
+  return db.transaction(async (tx) => {
+    await holdWorkflow(tx, workflow.id);
+    const rows = await tx.query<[Id, boolean]>(revive, values);
+    if (rows[0]?.[1] === false) await reopen(tx, workflow.id, { [state]: 1 });
+    return rows;
   });
 }
 
@@ -141,7 +153,7 @@ archived as (${insertIntoArchive("gone", {
     state: "'cancelled'",
     cancel_at: instant("$4"),
     reason: "$3",
-  })}),
+  })}),${noteEnded("gone", "'cancelled'")},
 asked as (
   update task set recall = 'cancel', cancel_at = ${instant("$4")}, reason = $3
     from held
@@ -178,7 +190,7 @@ changed as (
               from lane join lane other using (namespace, type, requires)
              where lane.id = task.lane_id and other.queue = $5), task.lane_id),
          payload = case when $6 then $7 else task.payload end,
-         blobs = case when $6 then ($8::text is not null)::int else task.blobs end
+         blobs = case when $6 then (task.blobs & 4) | ($8::text is not null)::int else task.blobs end
     from held
    where task.id = $2 and task.id = held.id and ${waits}),
 stored as (
@@ -218,15 +230,19 @@ with gone as (
    where ${isFinalTask} and state in ('failed', 'cancelled', 'skipped')
   returning *),
 dropped as (
-  delete from blob using gone where task_id = $2 and kind = 2)
+  delete from blob using gone where task_id = $2 and kind = 2),
+untold as (
+  delete from ended_task using gone where ended_task.id = $2 and ended_task.id = gone.id returning ended_task.id)
 insert into task (id, due_at, token, lane_id, policy_id, attempt, state, band, priority, blobs, trigger, namespace,
-                  schedule_id, fire_at, unique_key, payload, error, attempts, tags, extra, start_by, finish_by, raise_at)
-select id, ${instant("$4")}, token, lane_id, policy_id, attempt, 'pending', (priority + 2) / 3, priority, blobs & 1, trigger,
+                  schedule_id, fire_at, unique_key, payload, error, attempts, tags, extra, start_by, finish_by, raise_at,
+                  has_children)
+select id, ${instant("$4")}, token, lane_id, policy_id, attempt, 'pending', (priority + 2) / 3, priority, blobs & 5, trigger,
        namespace, schedule_id, fire_at, unique_key, payload, error, $5::jsonb, tags, extra,
        case when attempt = 0 then ${startByWhenDue(instant("$4"), "gone")} end,
-       ${finishByAnew(instant("$4"), "gone")}
+       ${finishByAnew(instant("$4"), "gone")},
+       coalesce(extra ? 'workflow', false) or exists (select from untold)
   from gone
-returning id`,
+returning id, exists (select from untold)`,
 };
 
 const forget: Statement = {

@@ -42,6 +42,9 @@ const columns = {
   tags: "t.tags",
   replayOf: "t.extra ->> 'replayOf'",
   requires: "lane.requires",
+  after: "t.extra -> 'after'",
+  when: "t.extra ->> 'when'",
+  workflow: "case when t.extra ? 'workflow' then jsonb_build_array(t.extra -> 'workflow', t.extra -> 'key') end",
   worker: "t.worker",
   cancelRequestedAt: ms("t.cancel_at"),
   attempts: "t.attempts",
@@ -72,6 +75,8 @@ interface Texts {
   tags: string[] | null;
   replayOf: string | null;
   requires: string;
+  after: string | null;
+  workflow: string | null;
   attempts: string | null;
 }
 type Fields = Texts &
@@ -88,11 +93,15 @@ export function toRecord(row: unknown[]): TaskRecord {
     tags: fields.tags ?? [],
     replayOf: fields.replayOf === null ? null : BigInt(fields.replayOf),
     requires: JSON.parse(fields.requires),
+    after: fields.after === null ? [] : (JSON.parse(fields.after) as string[]).map(BigInt),
+    workflow: fields.workflow === null ? null : toMembership(JSON.parse(fields.workflow)),
     attempts: fields.attempts === null ? [] : JSON.parse(fields.attempts),
   };
   const last = finalAttempt(record, node);
   return last ? { ...record, attempts: [...record.attempts, last] } : record;
 }
+
+const toMembership = ([id, key]: [string, string]) => ({ id: BigInt(id), key });
 
 /** The attempt that made a task final; null when it became final without one. */
 function finalAttempt(task: TaskRecord, node: string | null): Attempt | null {

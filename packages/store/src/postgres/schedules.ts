@@ -9,6 +9,7 @@ import { asOf, changesPause, type PauseRequest, pauseOf } from "../pause.ts";
 import type { Page, ScheduleDefinition, ScheduleRecord, ScheduleSummary, ScheduleTiming, Store } from "../store.ts";
 import { calendarsOf, holdCalendars, setUses } from "./calendars.ts";
 import type { Db, Statement } from "./db.ts";
+import { noteEnded } from "./final.ts";
 import { type RememberedTask, rememberedTasks } from "./fires.ts";
 import { instant, ms } from "./records.ts";
 
@@ -341,7 +342,7 @@ locked as materialized (
 gone as (
   delete from task using locked
    where task.id = any(array(select id from locked)) and task.id = locked.id
-  returning task.id, task.fire_at)`;
+  returning task.id, task.fire_at, task.has_children, task.extra),${noteEnded("gone", "'skipped'")}`;
 const theirFires = `fire.schedule_id = $1 and ${isAhead} and fire.fire_at = gone.fire_at and fire.task_id = gone.id`;
 
 const withdrawPlanned: Statement = {

@@ -2,7 +2,7 @@
 import { type Id, START_WITHIN } from "@carillon/core";
 import type { Lane } from "../store.ts";
 import type { Pools } from "./db.ts";
-import { insertIntoArchive } from "./final.ts";
+import { insertIntoArchive, noteEnded } from "./final.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
 
@@ -41,6 +41,6 @@ archived as (${insertIntoArchive("gone", {
     state: "'skipped'",
     reason: `'${START_WITHIN}'`,
   })}
-  returning id, lane_id)
+  returning id, lane_id),${noteEnded("gone", "'skipped'")}
 select id, lane_id from archived order by id`,
 };

@@ -1,4 +1,5 @@
 /** The store in PostgreSQL: what Carillon runs on. One function per verb, each in the file of its noun; here they meet. */
+import { createEndings } from "../endings.ts";
 import type { Store } from "../store.ts";
 import { stepBackfills } from "./backfill.ts";
 import { countBacklogs } from "./backlogs.ts";
@@ -9,6 +10,7 @@ import { connectedWorkers, recordWorkers } from "./connected-workers.ts";
 import type { ConnectionTarget } from "./connection.ts";
 import { createCreateTasks } from "./create.ts";
 import { openPools } from "./db.ts";
+import { settleDependencies, waitsFor } from "./dependencies.ts";
 import { depths } from "./depths.ts";
 import { downtimes, recordDowntime } from "./downtime.ts";
 import { created, nodeFigures, recordFigures } from "./figures.ts";
@@ -47,6 +49,14 @@ import type { Timers } from "./timers.ts";
 import { declareTypes, types } from "./types.ts";
 import { maintain } from "./upkeep.ts";
 import { createVacuum } from "./vacuum.ts";
+import {
+  cancelWorkflow,
+  createCreateWorkflow,
+  getWorkflow,
+  listWorkflows,
+  retryWorkflow,
+  workflowTasks,
+} from "./workflows.ts";
 import { adoptZoneData, zoneChanges } from "./zone-data.ts";
 
 export interface PostgresStoreOptions {
@@ -73,9 +83,11 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
   const { control, claims, outcomes, reads } = pools;
   const catalog = createCatalog(pools.inserts);
   const hints = createHints(pools);
+  const endings = createEndings();
   const vacuum = createVacuum(pools);
   return {
     hints,
+    endings,
     async databaseTime() {
       const [row] = await pools.sessions.query<[number]>(selectTime, []);
       return row![0];
@@ -87,7 +99,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     sessions: () => sessions(pools.sessions),
     markSessionDead: (id, beat, now) => markSessionDead(pools.sessions, id, beat, now),
     closeSession: (id, now) => closeSession(pools.sessions, id, now),
-    takeBack: (session, request) => takeBack(pools, session, request),
+    takeBack: (session, request) => endings.after(takeBack(pools, session, request)),
     recordDowntime: (downtime) => recordDowntime(control, downtime),
     downtimes: (since) => downtimes(control, since),
 
@@ -96,13 +108,14 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     lanes: () => catalog.lanes(),
     nextDue: (laneIds) => nextDue(claims, laneIds),
     claim: (request) => claim(claims, catalog, request),
-    giveBack: (session, tasks) => giveBack(pools, session, tasks),
+    giveBack: (session, tasks) => giveBack(pools, session, tasks, endings.noted),
     markRunning: (tasks) => markRunning(outcomes, tasks),
-    recordOutcomes: createRecordOutcomes(pools),
+    recordOutcomes: createRecordOutcomes(pools, endings.noted),
     adopt: (session, namespace, tasks) => adopt(outcomes, catalog, session, namespace, tasks),
     leases: (session) => leases(pools.sessions, session),
-    skipUnstarted: (request) => skipUnstarted(pools, catalog, request),
-    watchDeadlines: (request) => watchDeadlines(pools, catalog, request),
+    skipUnstarted: (request) => endings.after(skipUnstarted(pools, catalog, request), (skipped) => skipped.length > 0),
+    watchDeadlines: (request) =>
+      endings.after(watchDeadlines(pools, catalog, request), ({ failed }) => failed.length > 0),
     appendLogs: createAppendLogs(pools),
     recordProgress: (reports, now) => recordProgress(pools, reports, now),
 
@@ -111,11 +124,20 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     countTasks: (namespace, query) => countTasks(reads, namespace, query),
     taskLogs: (namespace, id, query) => taskLogs(reads, namespace, id, query),
     searchLogs: (ids, query) => searchLogs(reads, ids, query),
-    cancelTask: (namespace, id, request) => cancelTask(control, namespace, id, request),
+    cancelTask: (namespace, id, request) => endings.after(cancelTask(control, namespace, id, request)),
     patchTask: (namespace, id, patch, now) => patchTask(control, namespace, id, patch, now),
     retryTask: (namespace, id, now) => retryTask(control, namespace, id, now),
     runTaskNow: (namespace, id, now) => runTaskNow(control, namespace, id, now),
     deleteTask: (namespace, id) => deleteTask(control, namespace, id),
+
+    settleDependencies: (request) => settleDependencies(pools, catalog, request),
+    waitsFor: (namespace, id, limit) => waitsFor(reads, namespace, id, limit),
+    createWorkflow: createCreateWorkflow(pools, catalog),
+    getWorkflow: (namespace, id) => getWorkflow(reads, namespace, id),
+    workflowTasks: (namespace, id) => workflowTasks(reads, namespace, id),
+    listWorkflows: (namespace, query) => listWorkflows(reads, namespace, query),
+    cancelWorkflow: (namespace, id, request) => endings.after(cancelWorkflow(control, namespace, id, request)),
+    retryWorkflow: (namespace, id, request) => retryWorkflow(pools, catalog, namespace, id, request),
 
     declareTypes: (namespace, declared, now) => declareTypes(control, namespace, declared, now),
     types: (namespace) => types(reads, namespace),
@@ -133,12 +155,13 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     latestFires: (schedule, query) => latestFires(reads, schedule, query),
 
     gates: (query) => gates(control, query),
-    judgeGates: (request) => judgeGates(pools, catalog, request),
+    judgeGates: (request) =>
+      endings.after(judgeGates(pools, catalog, request), ({ cancelled }) => cancelled.length > 0),
     setTarget: (change, now) => setTarget(control, change, now),
     probeTarget: (id, request) => probeTarget(control, id, request),
     watchedTargets: () => watchedTargets(control),
     listTargets: (namespace, query) => listTargets(reads, namespace, query),
-    parkTasks: (session, tasks, now) => parkTasks(pools, session, tasks, now),
+    parkTasks: (session, tasks, now) => endings.after(parkTasks(pools, session, tasks, now)),
     releaseParked: (request) => releaseParked(pools, catalog, request),
     getQueue: (namespace, name) => getQueue(reads, namespace, name),
     putQueue: (request) => putQueue(control, request),

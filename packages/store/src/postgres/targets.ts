@@ -6,7 +6,7 @@ import type { Id } from "@carillon/core";
 import type { Page, ParkedTask, ReleasedTask, TargetChange, TargetRecord, TargetSummary } from "../store.ts";
 import { int8Array, textArray } from "./arrays.ts";
 import type { Db, Pools, Statement } from "./db.ts";
-import { insertIntoArchive } from "./final.ts";
+import { insertIntoArchive, noteEnded } from "./final.ts";
 import type { Catalog } from "./lanes.ts";
 import { isHeld } from "./leases.ts";
 import { withPartitions } from "./partitions.ts";
@@ -170,7 +170,7 @@ archived as (${insertIntoArchive("gone", {
     attempt: "t.attempt - 1",
     worker: "null",
   })}
-  returning id),
+  returning id),${noteEnded("gone", "'cancelled'")},
 parked as (
   update task t
      set state = 'waiting', session = null, recall = null, cancel_at = null, started_at = null, worker = null,

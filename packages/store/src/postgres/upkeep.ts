@@ -54,8 +54,9 @@ async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest)
   await deleteInBatches(pools.control, deleteFullBuckets, request.now - FULL_FOR_MS);
   await deleteInBatches(pools.control, deleteOldLateness, request.now - LATENESS_KEPT_MS);
   const oldest = request.now - request.retentionMs;
-  await deleteInBatches(pools.control, deleteOldProgress, oldest, [firstIdAt(oldest)]);
+  await deleteInBatches(pools.control, deleteOldProgress, oldest, { more: [firstIdAt(oldest)] });
   await deleteInBatches(pools.control, deleteOldOperations, request.now - request.retentionMs);
+  await deleteInBatches(pools.control, deleteOldWorkflows, request.now - request.retentionMs, { batch: WORKFLOWS_BATCH });
   await deleteInBatches(pools.control, deleteOldZoneChanges, request.now - FIRE_RETENTIONS * request.retentionMs);
   await deleteInBatches(pools.control, deleteQuietTargets, request.now - TARGETS_KEPT_MS);
   await deleteInBatches(pools.control, deleteOldSessions, request.now - request.retentionMs);
@@ -142,14 +143,16 @@ async function deleteInBatches(
   db: Db,
   statement: { name: string; text: string },
   until: number,
-  more: unknown[] = [],
+  { batch = BATCH, more = [] as unknown[] } = {},
 ): Promise<void> {
   for (;;) {
-    const deleted = await db.query(statement, [until, BATCH, ...more]);
-    if (deleted.length < BATCH) return;
+    const deleted = await db.query(statement, [until, batch, ...more]);
+    if (deleted.length < batch) return;
   }
 }
 const BATCH = 1_000;
+/** Each with up to 10,000 rows more. */
+const WORKFLOWS_BATCH = 10;
 
 /** Detached ones too, which an attempt to drop has left behind. */
 const selectPartitions = {
@@ -190,6 +193,23 @@ delete from operation
     limit $2
       for update skip locked)
 returning 1`,
+};
+
+const deleteOldWorkflows = {
+  name: "delete_old_workflows",
+  text: `
+with gone as (
+  delete from workflow
+   where id in (
+     select id from workflow
+      where finished_at < to_timestamp($1::float8 / 1000)
+      order by finished_at
+      limit $2
+        for update skip locked)
+  returning id),
+members as (
+  delete from workflow_task using gone where workflow_task.workflow_id = gone.id)
+select 1 from gone`,
 };
 
 const deleteExpiredKeys = {

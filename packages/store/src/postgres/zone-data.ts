@@ -7,6 +7,7 @@ import type { AdoptionAnswer, ScheduleToShift, Store, ZoneChange } from "../stor
 import { zoneChangeOf } from "../zone-change.ts";
 import { calendarsOf } from "./calendars.ts";
 import type { Db, Statement } from "./db.ts";
+import { noteEnded } from "./final.ts";
 import { instant, ms } from "./records.ts";
 import { columnCount, scheduleColumns, toSchedule } from "./schedules.ts";
 
@@ -165,7 +166,7 @@ locked as materialized (
 gone as (
   delete from task using locked
    where task.id = any(array(select id from locked)) and task.id = locked.id
-  returning task.id, task.schedule_id, task.fire_at),
+  returning task.id, task.schedule_id, task.fire_at, task.has_children, task.extra),${noteEnded("gone", "'skipped'")},
 fires as (
   update fire set outcome = 'withdrawn', task_id = null, reason = $4
     from gone

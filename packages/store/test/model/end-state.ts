@@ -1,4 +1,5 @@
 import { listCalendars } from "./commands/calendars.ts";
+import { listWorkflows } from "./commands/dependencies.ts";
 import { listOperations } from "./commands/operations.ts";
 import { everyPage } from "./commands/people.ts";
 import { compareQueues } from "./commands/queues.ts";
@@ -64,5 +65,6 @@ export async function compareEverything(world: World): Promise<void> {
   await listOperations(world);
   await listTargets(world);
   await compareQueues(world);
+  await listWorkflows(world);
   await same(world, (store) => store.downtimes(0));
 }

@@ -3,6 +3,7 @@ import type { Store } from "@carillon/store";
 import fc from "fast-check";
 import { calendarCommands } from "./commands/calendars.ts";
 import { createCommands } from "./commands/create.ts";
+import { dependencyCommands } from "./commands/dependencies.ts";
 import { holdCommands } from "./commands/hold.ts";
 import { operationCommands } from "./commands/operations.ts";
 import { peopleCommands } from "./commands/people.ts";
@@ -27,6 +28,7 @@ const commands = fc.commands(
     ...calendarCommands,
     ...operationCommands,
     ...targetCommands,
+    ...dependencyCommands,
     ...zoneDataCommands,
   ],
   { maxCommands: MAX_COMMANDS, size: "max" },

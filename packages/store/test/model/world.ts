@@ -31,6 +31,7 @@ export interface World {
   operations: Id[];
   /** Ids offered for targets, by name. */
   targets: Map<string, Id>;
+  workflows: Id[];
 }
 
 let worlds = 0;
@@ -54,6 +55,7 @@ export function createWorld(left: Store, right: Store): World {
     scheduleIds: [],
     operations: [],
     targets: new Map(),
+    workflows: [],
   };
   return world;
 }

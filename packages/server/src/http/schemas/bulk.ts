@@ -15,6 +15,7 @@ const taskFilterBody = z
     type: oneOrMore(name).optional(),
     queue: oneOrMore(name).optional(),
     schedule: name.optional(),
+    workflow: queryText(64).meta({ description: "Id of the workflow that they belong to." }).optional(),
     tag: queryText(limits.tagLength).optional(),
     q: queryText(256).meta({ description: "A part of the type, payload or error, or a task id." }).optional(),
     fingerprint: z

@@ -1,5 +1,14 @@
 /** Pieces that the request and answer schemas share. Requests: strict, no coercion, text already cleared of NUL by the JSON reader. */
-import { formatDuration, isName, labelValueProblem, limits, parseDuration, parseInstant } from "@carillon/core";
+import {
+  afterConditions,
+  formatDuration,
+  isName,
+  labelValueProblem,
+  limits,
+  parseDuration,
+  parseId,
+  parseInstant,
+} from "@carillon/core";
 import { z } from "zod";
 import { payloadProblem } from "./payload.ts";
 
@@ -147,6 +156,36 @@ export const concurrencyKey = z
     description: "Its queue may limit how many tasks of one key run at once (`concurrencyPerKey`), and how many start.",
     examples: ["customer-42"],
   });
+
+/** What can be no id is answered as one that nobody has. */
+const taskId = z
+  .string()
+  .meta({ examples: ["task_01jd3v8q7x2m4"] })
+  .transform((text, context) => {
+    const id = parseId("task", text);
+    if (id !== null) return id;
+    problem(context, "unknown_task", `There is no task ${text.slice(0, 64)}.`);
+    return z.NEVER;
+  });
+
+export const after = z
+  .array(taskId)
+  .max(limits.after)
+  .superRefine((ids, context) => refuseTwice(ids, context))
+  .meta({ description: "Tasks that come first; which ends of theirs it waits for, `when` says." });
+
+export const afterCondition = z.enum(afterConditions).meta({
+  description:
+    "`all` (default): once all of them succeeded; `any`: once one has; `all-done`: once all are final; `on-failure`: once one has failed. When that can no longer come true, the task is skipped (`parents`).",
+});
+
+export function refuseTwice(items: readonly (bigint | string)[], context: z.core.$RefinementCtx): void {
+  const seen = new Set<bigint | string>();
+  for (const [index, item] of items.entries()) {
+    if (seen.has(item)) problem(context, "duplicate", "It is in this list already.", [index]);
+    seen.add(item);
+  }
+}
 
 /** Query text: what people type into a search box. */
 export const queryText = (most: number) =>

@@ -1,8 +1,10 @@
 /** Tasks in requests and answers. */
-import { limits, logLevels } from "@carillon/core";
+import { afterConditions, limits, logLevels } from "@carillon/core";
 import { z } from "zod";
 import { checkBuiltinPayload } from "./builtin.ts";
 import {
+  after,
+  afterCondition,
   concurrencyKey,
   duration,
   durationAnswer,
@@ -30,37 +32,56 @@ import {
   uniqueKey,
 } from "./common.ts";
 
+/** Of every task that is created, alone, among others or in a workflow. */
+export const newTaskFields = {
+  type: name,
+  payload: payload.optional(),
+  queue: name.optional(),
+  dueAt: instant.optional(),
+  delay: duration(limits.delayMs, "10m").optional(),
+  priority: priority.optional(),
+  retry: retry.optional(),
+  timeout: timeout.optional(),
+  startWithin: startWithin.optional(),
+  finishWithin: finishWithin.optional(),
+  concurrencyKey: concurrencyKey.optional(),
+  tags: tags.optional(),
+  requires: requires.optional(),
+  when: afterCondition.optional(),
+};
+
+export function checkNewTask(
+  task: Pick<z.output<z.ZodObject<typeof newTaskFields>>, "type" | "payload" | "dueAt" | "delay" | "when"> & {
+    after?: readonly unknown[] | undefined;
+  },
+  context: z.core.$RefinementCtx,
+): void {
+  if (task.dueAt !== undefined && task.delay !== undefined) {
+    problem(context, "exclusive", "Give either dueAt or delay, not both.", ["delay"]);
+  }
+  if (task.when !== undefined && (task.after === undefined || task.after.length === 0)) {
+    problem(context, "required", "`when` is about the tasks of `after`.", ["after"]);
+  }
+  checkBuiltinPayload(task, context);
+}
+
 /** What is left out comes from what a worker declared for the type, else from the defaults. */
 export const createTaskBody = z
   .strictObject({
-    type: name,
-    payload: payload.optional(),
-    queue: name.optional(),
-    dueAt: instant.optional(),
-    delay: duration(limits.delayMs, "10m").optional(),
-    priority: priority.optional(),
+    ...newTaskFields,
     uniqueKey: uniqueKey.optional(),
     uniquePolicy: z.enum(["keep", "replace", "reject"]).optional(),
     uniqueFor: uniqueFor.optional(),
-    concurrencyKey: concurrencyKey.optional(),
-    retry: retry.optional(),
-    timeout: timeout.optional(),
-    startWithin: startWithin.optional(),
-    finishWithin: finishWithin.optional(),
-    tags: tags.optional(),
-    requires: requires.optional(),
+    after: after.optional(),
   })
   .superRefine((task, context) => {
-    if (task.dueAt !== undefined && task.delay !== undefined) {
-      problem(context, "exclusive", "Give either dueAt or delay, not both.", ["delay"]);
-    }
+    checkNewTask(task, context);
     if (task.uniquePolicy !== undefined && task.uniqueKey === undefined) {
       problem(context, "required", "A unique policy needs a unique key.", ["uniqueKey"]);
     }
     if (task.uniqueFor !== undefined && task.uniqueKey === undefined) {
       problem(context, "required", "A window needs a unique key.", ["uniqueKey"]);
     }
-    checkBuiltinPayload(task, context);
   })
   .meta({
     id: "CreateTask",
@@ -70,6 +91,13 @@ export type CreateTask = z.output<typeof createTaskBody>;
 
 export const createTasksBody = z
   .strictObject({ tasks: z.array(createTaskBody).min(1).max(limits.batchTasks) })
+  .superRefine(({ tasks }, context) => {
+    const edges = tasks.reduce((sum, { after = [] }) => sum + after.length, 0);
+    if (edges > limits.workflowEdges)
+      problem(context, "too_many", `At most ${limits.workflowEdges} entries in all lists \`after\` together.`, [
+        "tasks",
+      ]);
+  })
   .meta({ example: { tasks: [{ type: "send-invoice", payload: { customerId: "42" } }] } });
 
 export const patchTaskBody = z
@@ -92,6 +120,7 @@ export const listTasksQuery = z
     type: queryList(name).optional(),
     queue: queryList(name).optional(),
     schedule: name.optional(),
+    workflow: queryText(64).meta({ description: "Id of the workflow that they belong to." }).optional(),
     tag: queryText(limits.tagLength).optional(),
     q: queryText(256).meta({ description: "A part of the type, payload or error, or a task id." }).optional(),
     from: instant.meta({ description: "Created at or after." }).optional(),
@@ -181,8 +210,13 @@ const taskFields = {
   trigger: z.enum(["api", "sql", "schedule", "backfill", "manual", "workflow"]),
   schedule: z.string().nullable(),
   fireAt: instantAnswer.nullable(),
-  workflow: z.null(),
+  workflow: z
+    .string()
+    .nullable()
+    .meta({ examples: ["wf_01jd3v8q7x2m4"] }),
+  workflowKey: z.string().nullable().meta({ description: "Its key in its workflow." }),
   after: z.array(z.string()),
+  when: z.enum(afterConditions).nullable().meta({ description: "null: it comes after none." }),
   replayOf: z.string().nullable(),
   uniqueKey: z.string().nullable(),
   concurrencyKey: z.string().nullable(),
@@ -220,7 +254,9 @@ const example = {
   schedule: null,
   fireAt: null,
   workflow: null,
+  workflowKey: null,
   after: [],
+  when: null,
   replayOf: null,
   uniqueKey: null,
   concurrencyKey: null,
