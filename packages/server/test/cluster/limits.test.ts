@@ -29,6 +29,7 @@ test("nodes and workers that are killed while limits are in use exceed none, and
   const cluster = await Cluster.start({ nodes: 2, workers: 2, tasks: 0, schedules: 0, seconds: 0, limits, seed });
   try {
     const keys = await cluster.loadLimited(count, { keys: 9, holdMs: 400 });
+    while ((await cluster.journal()).length === 0) await pause(100);
     for (let kill = 0; kill < kills; kill++) {
       await pause(1_500 * (0.5 + cluster.random()));
       const index = Math.floor(cluster.random() * 2);
