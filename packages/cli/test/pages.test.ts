@@ -51,6 +51,7 @@ test.each([
   "README.md",
   "docs/guides/schedules.md",
   "docs/guides/workers.md",
+  "docs/guides/limits.md",
   "docs/guides/migrating-from-cron.md",
   "docs/guides/operations.md",
 ])("%s works as it is written", { timeout: 120_000 }, async (page) => {

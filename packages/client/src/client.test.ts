@@ -359,6 +359,32 @@ test("the verbs ask what they say", async () => {
   expect(node.asked[8]!.headers["idempotency-key"]).toMatch(/^[0-9a-f-]{36}$/);
 });
 
+test("a queue is asked what it says, and changed only at the version that was read", async () => {
+  const node = await serve(({ path }) => ({
+    body: path.endsWith("/queues") ? { queues: [{ name: "a" }], nextPageToken: null } : {},
+  }));
+  const { queues } = new Carillon({ url: node.url });
+  const rateLimit = { limit: 100, per: "1m" };
+  await queues.get("a/b");
+  await queues.put("billing", { concurrency: 5, rateLimit }, { version: 3 });
+  await queues.put("billing", {});
+  await queues.patch("billing", { rateLimit: null }, { version: 4 });
+  await queues.pause("billing", { reason: "r" });
+  await queues.resume("billing");
+  await queues.stats("billing");
+  for await (const { name } of queues.listAll()) expect(name).toBe("a");
+  expect(node.asked.map(({ method, path, body, headers }) => [method, path, body, headers["if-match"]])).toEqual([
+    ["GET", "/api/v1/queues/a%2Fb", undefined, undefined],
+    ["PUT", "/api/v1/queues/billing", { concurrency: 5, rateLimit }, '"3"'],
+    ["PUT", "/api/v1/queues/billing", {}, undefined],
+    ["PATCH", "/api/v1/queues/billing", { rateLimit: null }, '"4"'],
+    ["POST", "/api/v1/queues/billing:pause", { reason: "r" }, undefined],
+    ["POST", "/api/v1/queues/billing:resume", undefined, undefined],
+    ["GET", "/api/v1/queues/billing/stats", undefined, undefined],
+    ["GET", "/api/v1/queues", undefined, undefined],
+  ]);
+});
+
 test("calendars are listed page after page", async () => {
   const node = await serve(({ query }) => ({
     body: query.pageToken

@@ -38,7 +38,9 @@ test("in no window more are taken than its burst and what flows in", () => {
   expect(taken.length).toBeGreaterThan(50);
   for (const [first, from] of taken.entries()) {
     for (let last = first; last < taken.length; last++) {
-      expect(last - first + 1).toBeLessThanOrEqual(rate.burst + (rate.limit * (taken[last]! - from)) / rate.perMs + 0.01);
+      expect(last - first + 1).toBeLessThanOrEqual(
+        rate.burst + (rate.limit * (taken[last]! - from)) / rate.perMs + 0.01,
+      );
     }
   }
 });
@@ -51,7 +53,19 @@ test("a clock that steps back gives no token twice", () => {
 
 test("under another limit there are as many tokens as before, as far as they fit", () => {
   const two = takeTokens(null, rate, 3, now);
-  expect(tokensIn(underRate(two, rate, { limit: 1, perMs: 60_000, burst: 10 }, now), { limit: 1, perMs: 60_000, burst: 10 }, now)).toBe(2);
-  expect(tokensIn(underRate(two, rate, { limit: 1, perMs: 60_000, burst: 1 }, now), { limit: 1, perMs: 60_000, burst: 1 }, now)).toBe(1);
+  expect(
+    tokensIn(
+      underRate(two, rate, { limit: 1, perMs: 60_000, burst: 10 }, now),
+      { limit: 1, perMs: 60_000, burst: 10 },
+      now,
+    ),
+  ).toBe(2);
+  expect(
+    tokensIn(
+      underRate(two, rate, { limit: 1, perMs: 60_000, burst: 1 }, now),
+      { limit: 1, perMs: 60_000, burst: 1 },
+      now,
+    ),
+  ).toBe(1);
   expect(underRate(null, rate, { limit: 1, perMs: 60_000, burst: 10 }, now)).toBe(null);
 });

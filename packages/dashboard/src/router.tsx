@@ -17,13 +17,15 @@ const indexRoute = createRoute({
 
 const Lateness = lazyPage(async () => (await import("./routes/lateness.tsx")).LatenessPage);
 const Failures = lazyPage(async () => (await import("./routes/failures.tsx")).FailuresPage);
+const Queues = lazyPage(async () => (await import("./routes/queues.tsx")).QueuesPage);
+const Queue = lazyPage(async () => (await import("./routes/queue.tsx")).QueuePage);
 const NewTask = lazyPage(async () => (await import("./routes/new-task.tsx")).NewTaskPage);
 const NewSchedule = lazyPage(async () => (await import("./routes/new-schedule.tsx")).NewSchedulePage);
 const EditSchedule = lazyPage(async () => (await import("./routes/edit-schedule.tsx")).EditSchedulePage);
 
 /** Forms come when they are asked for, at the latest: a click must not depend on a server that has gone away since. */
 export function preloadForms(): void {
-  for (const page of [NewTask, NewSchedule, EditSchedule, Failures, Lateness]) void page.preload();
+  for (const page of [NewTask, NewSchedule, EditSchedule, Queues, Queue, Failures, Lateness]) void page.preload();
 }
 
 const latenessRoute = createRoute({
@@ -37,6 +39,19 @@ const failuresRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/failures",
   component: Failures,
+});
+
+const queuesRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/queues",
+  validateSearch: (search: Record<string, unknown>): { page?: string } =>
+    typeof search.page === "string" ? { page: search.page } : {},
+  component: Queues,
+});
+const queueRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/queues/$name",
+  component: Queue,
 });
 
 // A schedule may be called "new", but no name begins with a dash.
@@ -66,6 +81,8 @@ export const router = createRouter({
     scheduleRoute,
     newScheduleRoute,
     editScheduleRoute,
+    queuesRoute,
+    queueRoute,
     failuresRoute,
     latenessRoute,
   ]),

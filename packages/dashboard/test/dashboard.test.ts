@@ -195,6 +195,44 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     });
   });
 
+  test("a queue is limited, paused and resumed; what waits in it says so, and others' changes show", async () => {
+    await node.call("POST", "/tasks", { type: "noop", queue: "letters", delay: "2h" });
+    await withPage("/queues", async (page) => {
+      const row = page.locator('[data-row="letters"]');
+      await row.getByRole("button", { name: "Pause letters" }).click();
+      await state(row, "paused").waitFor();
+      await row.getByRole("link", { name: "letters" }).click();
+      await page.getByText("Nothing starts since").waitFor();
+      await page.getByLabel("Tasks at once").fill("5");
+      await page.getByLabel("Starts", { exact: false }).first().fill("100");
+      await page.getByLabel("in each", { exact: false }).first().fill("soon");
+      await page.getByRole("button", { name: "Save the limits" }).click();
+      await page.getByText("A duration such as 500ms").first().waitFor();
+      await page.getByLabel("in each", { exact: false }).first().fill("1m");
+      await page.getByRole("button", { name: "Save the limits" }).click();
+      await page.getByText("Saved.").waitFor();
+      expect(await node.call("GET", "/queues/letters")).toMatchObject({
+        concurrency: 5,
+        rateLimit: { limit: 100, per: "1m", burst: 100 },
+        maxBacklog: null,
+        paused: true,
+      });
+      await page.getByRole("button", { name: "Resume letters" }).click();
+      await state(page.locator("h1"), "active").waitFor();
+      await page.getByLabel("Tasks at once").fill("");
+      await page.getByRole("button", { name: "Save the limits" }).click();
+      await expect.poll(() => node.call("GET", "/queues/letters")).toMatchObject({ concurrency: null, paused: false });
+
+      await node.call("POST", "/queues/letters:pause", { reason: "no stamps" });
+      await page.getByText("no stamps").waitFor();
+      const { id } = await node.call<{ id: string }>("POST", "/tasks", { type: "noop", queue: "letters" });
+      await page.getByRole("link", { name: "Its tasks" }).click();
+      await page.locator(`[data-row="${id}"]`).getByRole("link", { name: "noop" }).click();
+      await page.getByText(/its queue letters is paused since/).waitFor();
+    });
+    await node.call("POST", "/queues/letters:resume", {});
+  });
+
   test("a schedule made with a preview fires, pauses, resumes, is triggered, edited and deleted", async () => {
     await withPage("/schedules", async (page) => {
       await page.getByRole("link", { name: "New schedule" }).first().click();
@@ -773,6 +811,8 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       "/schedules",
       `/schedules/${schedule}`,
       "/schedules/-/new",
+      "/queues",
+      `/queues/${"q".repeat(128)}`,
       "/failures",
       "/lateness",
       "/no-such-page",

@@ -8,14 +8,6 @@ import { type Column, printRecord, printRows } from "../output.ts";
 
 const MOST = 1_000_000;
 
-interface SetFlags {
-  concurrency?: number | null;
-  concurrencyPerKey?: number | null;
-  rateLimit?: object | null;
-  rateLimitPerKey?: object | null;
-  maxBacklog?: number | null;
-}
-
 export function queuesCommand(program: Command): void {
   const queues = program.command("queues").description("See, limit, pause and resume queues");
 
@@ -41,10 +33,11 @@ export function queuesCommand(program: Command): void {
     .option("--rate-limit <rate>", "how fast tasks start: 100/1m, with a burst of 20 100/1m:20", orNone(rate))
     .option("--rate-limit-per-key <rate>", "how fast tasks of one concurrency key start", orNone(rate))
     .option("--max-backlog <n>", "tasks that are not final; creates over it are refused", orNone(wholeNumber(1, MOST)))
-    .action(async (name: string, flags: SetFlags, command: Command) => {
+    .action(async (name: string, flags: Record<string, unknown>, command: Command) => {
       if (Object.keys(flags).length === 0) throw usageError("nothing to set; see `carillon queues set --help`");
       const { carillon, json } = connect(command);
-      printRecord(await carillon.queues.patch(name, { ...flags }), json);
+      const given = Object.entries(flags).map(([field, value]) => [field, value === NONE ? null : value]);
+      printRecord(await carillon.queues.patch(name, Object.fromEntries(given)), json);
     });
 
   queues
@@ -67,9 +60,11 @@ export function queuesCommand(program: Command): void {
     });
 }
 
-/** `none` is null, which takes a limit away. */
-function orNone<Value>(read: (text: string) => Value): (text: string) => Value | null {
-  return (text) => (text === "none" ? null : read(text));
+/** Takes a limit away. A parser of options cannot say null. */
+const NONE = "none";
+
+function orNone<Value>(read: (text: string) => Value): (text: string) => Value | typeof NONE {
+  return (text) => (text === NONE ? NONE : read(text));
 }
 
 /** `100/1m`, or `100/1m:20` with a burst. */

@@ -31,6 +31,7 @@ const shapes = {
   chevron: <path d="m4 6 4 4 4-4" />,
   tasks: <path d="m2 4 1.5 1.5L6 3M2 11l1.5 1.5L6 10M8.5 4.5H14M8.5 11.5H14" />,
   lateness: <path d="M2 13.5h12M3.5 13.5v-8M7 13.5v-5M10.5 13.5v-3M14 13.5v-1" />,
+  queues: <path d="M2 4h8v3H2zM2 9h8v3H2zM12.5 3.5v9M11 11l1.5 1.5L14 11" />,
   schedules: <path d="M2.5 3.5h11v10h-11zM2.5 7h11M5.5 1.5v3M10.5 1.5v3" />,
 } satisfies Record<string, ReactNode>;
 

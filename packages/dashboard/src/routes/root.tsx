@@ -46,7 +46,7 @@ function Frame() {
         <header className="sticky top-0 z-30 flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-line bg-canvas px-4 py-2 sm:px-6 lg:h-13">
           <div className="flex items-center gap-3 lg:hidden">
             <Brand compact />
-            <Navigation className="flex-row" />
+            <Navigation className="min-w-0 flex-row flex-wrap" />
           </div>
           <div className="order-1 ml-auto flex items-center gap-2 sm:order-2 sm:ml-0">
             <ThemeSwitch />
@@ -68,7 +68,7 @@ function Brand({ compact = false }: { compact?: boolean }) {
   return (
     <Link
       to="/tasks"
-      className="flex items-center gap-2 rounded px-2 font-semibold tracking-tight max-lg:px-0"
+      className="flex shrink-0 items-center gap-2 rounded px-2 font-semibold tracking-tight max-lg:px-0"
       aria-label="Carillon"
     >
       <img src="/favicon.svg" alt="" className="size-6" />
@@ -82,6 +82,7 @@ function Navigation({ className }: { className: string }) {
     <nav aria-label="Main" className={`flex gap-0.5 ${className}`}>
       <NavigationLink to="/tasks" icon="tasks" label="Tasks" />
       <NavigationLink to="/schedules" icon="schedules" label="Schedules" />
+      <NavigationLink to="/queues" icon="queues" label="Queues" />
       <NavigationLink to="/failures" icon="failed" label="Failures" />
       <NavigationLink to="/lateness" icon="lateness" label="Lateness" />
     </nav>
@@ -93,7 +94,7 @@ function NavigationLink({
   icon,
   label,
 }: {
-  to: "/tasks" | "/schedules" | "/failures" | "/lateness";
+  to: "/tasks" | "/schedules" | "/queues" | "/failures" | "/lateness";
   icon: IconName;
   label: string;
 }) {

@@ -187,6 +187,7 @@ function TaskFacts({ task }: { task: Task }) {
       {task.worker !== null && <Fact name="Worker">{task.worker}</Fact>}
       {task.timeout !== null && <Fact name="Timeout">{task.timeout}</Fact>}
       {task.uniqueKey !== null && <Fact name="Unique key">{task.uniqueKey}</Fact>}
+      {task.concurrencyKey !== null && <Fact name="Concurrency key">{task.concurrencyKey}</Fact>}
       {task.tags.length > 0 && (
         <Fact name="Tags">
           <span className="flex flex-wrap gap-1.5">

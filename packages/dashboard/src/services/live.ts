@@ -44,7 +44,7 @@ export function followChanges(queryClient: QueryClient): void {
 
   function open(): void {
     source?.close();
-    source = new EventSource(`${API}/events?topics=tasks,schedules`);
+    source = new EventSource(`${API}/events?topics=tasks,schedules,queues`);
     source.onopen = () => {
       report({ kind: "live", goodAt: Date.now() });
       changes.everything();
@@ -122,7 +122,7 @@ export function collectChanges(readAgain: (concerns: Concerns) => Promise<void>)
   }
 
   function note(update: (pending: Pending) => void): void {
-    pending ??= { everything: false, schedules: false, tasks: false, taskIds: new Set() };
+    pending ??= { everything: false, schedules: false, queues: false, tasks: false, taskIds: new Set() };
     update(pending);
     if (!busy) {
       busy = true;
@@ -137,6 +137,7 @@ export function collectChanges(readAgain: (concerns: Concerns) => Promise<void>)
           pending.tasks = true;
           if (change.id !== null) pending.taskIds.add(change.id);
         } else if (change?.topic === "schedules") pending.schedules = true;
+        else if (change?.topic === "queues") pending.queues = true;
         else pending.everything = true;
       });
     },
@@ -153,10 +154,11 @@ interface Pending {
   tasks: boolean;
   taskIds: Set<string>;
   schedules: boolean;
+  queues: boolean;
 }
 
 /** Schedules show the state of their tasks, so a changed task concerns them too. Previews and types follow no change. */
-function concernsOf({ everything, tasks, taskIds, schedules }: Pending): Concerns {
+function concernsOf({ everything, tasks, taskIds, schedules, queues }: Pending): Concerns {
   return ({ queryKey: [noun, id] }) => {
     switch (noun) {
       case "tasks":
@@ -166,10 +168,14 @@ function concernsOf({ everything, tasks, taskIds, schedules }: Pending): Concern
       case "schedules":
       case "schedule":
         return everything || tasks || schedules;
+      case "queues":
+      case "queue":
+        return everything || queues;
       // They change with every start; they are read again by themselves.
       case "failures":
       case "lateness":
       case "schedule-stats":
+      case "queue-stats":
         return everything;
       default:
         return false;

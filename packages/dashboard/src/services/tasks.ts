@@ -36,6 +36,7 @@ export interface TaskSummary {
   schedule: string | null;
   fireAt: string | null;
   uniqueKey: string | null;
+  concurrencyKey: string | null;
   replayOf: string | null;
   tags: string[];
   worker: string | null;

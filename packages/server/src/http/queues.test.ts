@@ -1,3 +1,4 @@
+import { formatId } from "@carillon/core";
 import { createMemoryDatabase, createMemoryStore } from "@carillon/store";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { manualClock, START, startApp, storeKinds, type TestApp, useStore } from "../../test/http/setup.ts";
@@ -163,6 +164,24 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     const codes = explained.body.reasons.map(({ code }: { code: string }) => code);
     expect(codes).toEqual(["task_queued", "queue_paused", "no_worker"]);
     expect(explained.body.summary).toContain("is paused since 2026-11-20T10:00:00.000Z (holidays)");
+  });
+
+  test("a task that a limit keeps back names who holds the slots, or when the next one may start", async () => {
+    await put({ concurrencyPerKey: 1, rateLimit: { limit: 1, per: "1m", burst: 1 } });
+    const [first, second] = await Promise.all([create({ concurrencyKey: "ada" }), create({ concurrencyKey: "ada" })]);
+    const { id: session } = await t.store.openSession({ node: "n", url: null, now: t.clock.now() });
+    const lanes = (await t.store.lanes()).map(({ id }) => id);
+    const claim = { namespace: "default", queue: "billing", limit: 10, now: t.clock.now(), keys: [], sweep: false };
+    const { claimed } = await t.store.claimLimited({ ...claim, session, lanes });
+    const held = formatId("task", claimed[0]!.id);
+    const other = [first, second].map(({ body }) => body.id).find((id) => id !== held);
+    const { body } = await t.call("GET", `${TASKS}/${other}/explain`);
+    expect(body.reasons).toMatchObject([
+      { code: "task_queued" },
+      { code: "key_limit", refs: [held], message: `The one slot of the concurrency key ada is taken by ${held}.` },
+      { code: "rate_limit", until: new Date(START + 60_000).toISOString() },
+      { code: "no_worker" },
+    ]);
   });
 });
 

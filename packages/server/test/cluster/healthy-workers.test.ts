@@ -5,9 +5,12 @@ import { Carillon } from "@carillon/client";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { percentiles } from "./check.ts";
+import { type Flood, flood, memoryOf } from "./overload.ts";
 import { Cluster } from "./scenario.ts";
 
-const unserved = process.env.CARILLON_TEST_CLUSTER === "full" ? 100_000 : 20_000;
+const full = process.env.CARILLON_TEST_CLUSTER === "full";
+const unserved = full ? 100_000 : 20_000;
+const floodMs = full ? 300_000 : 5_000;
 
 let cluster: Cluster;
 let client: Carillon;
@@ -94,6 +97,55 @@ test("a long line of tasks that nobody serves delays nobody else in its queue", 
   );
   const waiting = await client.tasks.list({ type: "nobody-serves-this", state: "queued", pageSize: 1 });
   expect(waiting.items).toHaveLength(1);
+});
+
+test("a producer at many times the drain rate is told to wait; what was let in runs, fires do, and memory is flat", {
+  timeout: floodMs + 90_000,
+}, async () => {
+  const [queue, maxBacklog, slots, ms] = ["elsewhere", 300, 50, 500];
+  await client.queues.put(queue, { maxBacklog });
+  const startAt = new Date(Date.now() + 1_000);
+  const beside = { type: "hold", queue, payload: { ms: 1 } };
+  await client.schedules.put("beside", { every: "2s", startAt, task: beside });
+  const depths: number[] = [];
+  const memory: number[] = [];
+  const watching = new AbortController();
+  const watch = async () => {
+    while (!watching.signal.aborted) {
+      depths.push((await client.queues.stats(queue)).depth);
+      const sizes = await Promise.all(cluster.nodes.map((node) => memoryOf(node.process.pid!)));
+      memory.push(Math.max(...sizes.map((size) => size ?? 0)));
+      await pause(250);
+    }
+  };
+  const watched = watch();
+  const urls = cluster.nodes.map(({ url }) => url);
+  // Without figures it is ten seconds; then what the pace of the queue says.
+  const enough = ({ refused }: Flood) => refused.length >= 100 && refused.some(({ retryAfter }) => retryAfter < 10);
+  const task = { type: "hold", queue, payload: { ms } };
+  const { accepted, refused } = await flood(urls, task, { forMs: floodMs, enough });
+  watching.abort();
+  await watched;
+  const { outcomes } = await client.schedules.stats("beside", { window: "1h" });
+  await client.schedules.delete("beside");
+  while ((await client.queues.stats(queue)).depth > 0) await pause(100);
+  const ended = new Set((await cluster.journal()).flatMap(({ event, taskId }) => (event === "end" ? [taskId] : [])));
+
+  const waits = [...new Set(refused.map(({ retryAfter }) => retryAfter))].sort((a, b) => a - b);
+  const figures = { accepted: accepted.length, refused: refused.length, waits, deepest: Math.max(...depths) };
+  const half = memory.slice(memory.length / 2);
+  const grownBy = Math.round(Math.max(...half) - Math.max(...memory.slice(0, memory.length / 2)));
+  console.log(`a flood of ${floodMs} ms at ${slots / (ms / 1_000)}/s: ${JSON.stringify({ ...figures, grownBy })}`);
+  expect(accepted.filter((id) => !ended.has(id))).toEqual([]);
+  expect(enough({ accepted, refused })).toBe(true);
+  expect(new Set(refused.map(({ status, code }) => `${status} ${code}`))).toEqual(new Set(["429 backlog_full"]));
+  expect(waits.every((seconds) => Number.isInteger(seconds) && seconds >= 1 && seconds <= 60)).toBe(true);
+  // Each of the two nodes lets in what there was room for.
+  expect(figures.deepest).toBeLessThanOrEqual(2 * maxBacklog);
+  expect(outcomes).toMatchObject({ skipped: 0, missed: 0, withdrawn: 0 });
+  expect(outcomes.task).toBeGreaterThanOrEqual(floodMs / 2_000 - 2);
+  expect(grownBy).toBeLessThan(64);
+  await client.queues.put(queue, {});
 });
 
 test("an open transaction of an application that holds a unique key delays only callers of that key", {

@@ -70,5 +70,10 @@ function keyHolder(database: MemoryDatabase, task: NewTask): TaskRow | null {
 /** A held one stays as it is. */
 function replaceTask(database: MemoryDatabase, holder: TaskRow, task: NewTask): void {
   if (holder.state !== "pending" && !isParked(holder)) return;
-  changeTask(database, holder, { ...unparked(holder), payload: task.payload, ...dueAnew(holder, task.dueAt), priority: task.priority });
+  changeTask(database, holder, {
+    ...unparked(holder),
+    payload: task.payload,
+    ...dueAnew(holder, task.dueAt),
+    priority: task.priority,
+  });
 }

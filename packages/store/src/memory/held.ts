@@ -1,7 +1,10 @@
 import type { MemoryDatabase, TaskRow } from "./database.ts";
 
 /** Tasks of a queue that somebody holds, in id order. */
-export function heldOf(database: MemoryDatabase, { namespace, queue }: { namespace: string; queue: string }): TaskRow[] {
+export function heldOf(
+  database: MemoryDatabase,
+  { namespace, queue }: { namespace: string; queue: string },
+): TaskRow[] {
   return [...database.leases.values()]
     .flatMap((ids) => [...ids].map((id) => database.tasks.get(id)!))
     .filter(({ lane }) => lane.namespace === namespace && lane.queue === queue)

@@ -78,7 +78,9 @@ export function claimLimited(database: MemoryDatabase, request: Request): Limite
   queue.fullAt = decision.fullAt;
   for (const [key, fullAt] of decision.keyFullAt) queue.keyFullAt.set(key, fullAt);
   const isFree = keys.gates.length === 0 && openQueue(database, queue);
-  const looks = lanes.flatMap((lane) => [...(database.keyGates.get(lane)?.values() ?? [])].flatMap((g) => g.lookAt ?? []));
+  const looks = lanes.flatMap((lane) =>
+    [...(database.keyGates.get(lane)?.values() ?? [])].flatMap((g) => g.lookAt ?? []),
+  );
   return {
     mode: isFree ? "free" : "limited",
     claimed,

@@ -51,7 +51,10 @@ export function setQueuePaused(
 }
 
 /** How tasks of a queue are claimed. */
-export function queueMode(database: MemoryDatabase, { namespace, queue }: { namespace: string; queue: string }): QueueMode {
+export function queueMode(
+  database: MemoryDatabase,
+  { namespace, queue }: { namespace: string; queue: string },
+): QueueMode {
   return database.queues.get(nameKey(namespace, queue))?.mode ?? "free";
 }
 

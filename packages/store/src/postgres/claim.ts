@@ -1,10 +1,10 @@
 import type { Id } from "@carillon/core";
 import type { Band, ClaimedTask, ClaimTarget } from "../store.ts";
 import { float8Array, int2Array, int4Array } from "./arrays.ts";
-import { openLanes } from "./lanes.ts";
 import { type ClaimedRow, claimedColumns, milliseconds, toClaimedTasks } from "./claimed-rows.ts";
 import type { Db } from "./db.ts";
 import type { Catalog } from "./lanes.ts";
+import { openLanes } from "./lanes.ts";
 
 /** In the order in which they are due. Rows that somebody else is about to take are passed over. */
 export async function claim(

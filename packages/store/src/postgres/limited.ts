@@ -12,8 +12,8 @@ import {
   KEYS_A_SWEEP,
   type KeyState,
   type LimitedDecision,
-  type Room,
   nextToken,
+  type Room,
   reasonToWait,
   roomFor,
 } from "../limited-claims.ts";
@@ -161,9 +161,23 @@ interface Keys {
 
 const noKeys: Keys = { found: false, states: new Map(), gates: [], waiting: [], cut: false, sweptTo: null };
 
-type KeyRow = [kind: "key" | "gate" | "task" | "swept", id: Id, laneId: number, band: Band, at: number, key: string, count: number];
+type KeyRow = [
+  kind: "key" | "gate" | "task" | "swept",
+  id: Id,
+  laneId: number,
+  band: Band,
+  at: number,
+  key: string,
+  count: number,
+];
 
-async function readKeys(tx: Db, request: Request, settings: QueueSettings, room: Room, pending: Pending): Promise<Keys> {
+async function readKeys(
+  tx: Db,
+  request: Request,
+  settings: QueueSettings,
+  room: Room,
+  pending: Pending,
+): Promise<Keys> {
   const { namespace, queue, lanes, now, sweepAfter = null } = request;
   const { concurrencyPerKey, rateLimitPerKey } = settings;
   const named = new Set([...request.keys, ...pending.candidates.flatMap(({ key }) => key ?? [])]);
@@ -189,7 +203,9 @@ async function readKeys(tx: Db, request: Request, settings: QueueSettings, room:
   const waiting = of("task").map(
     ([, id, laneId, band, dueAt, key]): Candidate => ({ id, laneId, band, dueAt, key, waits: true }),
   );
-  const states = new Map(of("key").map(([, , , , fullAt, key, held]) => [key, { held, fullAt: fullAt as number | null }]));
+  const states = new Map(
+    of("key").map(([, , , , fullAt, key, held]) => [key, { held, fullAt: fullAt as number | null }]),
+  );
   const [[, , , , , lastKey, sweptCount]] = of("swept") as [KeyRow];
   const sweptTo = sweptCount >= KEYS_A_SWEEP ? lastKey : null;
   const dueGates = gates.filter(({ lookAt }) => lookAt !== null && lookAt <= now).length;
@@ -238,7 +254,8 @@ async function write(
   return rows;
 }
 
-const sortedIds = (tasks: readonly { id: Id }[]) => int8Array(tasks.map(({ id }) => id).sort((a, b) => (a < b ? -1 : 1)));
+const sortedIds = (tasks: readonly { id: Id }[]) =>
+  int8Array(tasks.map(({ id }) => id).sort((a, b) => (a < b ? -1 : 1)));
 
 export async function limitFacts(
   db: Db,
@@ -269,10 +286,7 @@ export async function limitFacts(
   };
 }
 
-export async function waitingForKeys(
-  db: Db,
-  laneIds: number[],
-): Promise<{ laneId: number; tokenAt: number | null }[]> {
+export async function waitingForKeys(db: Db, laneIds: number[]): Promise<{ laneId: number; tokenAt: number | null }[]> {
   if (laneIds.length === 0) return [];
   const rows = await db.query<[number, number | null]>(selectWaitingLanes, [int4Array(laneIds)]);
   return rows.map(([laneId, tokenAt]) => ({ laneId, tokenAt }));

@@ -8,9 +8,9 @@ import { type Db, type Statement, sqlState } from "./db.ts";
 import { insertIntoArchive } from "./final.ts";
 import { lookAtGateOf } from "./gates.ts";
 import { isLarge } from "./insert.ts";
+import { unparked } from "./limited.ts";
 import { withPartitions } from "./partitions.ts";
 import { getTask, instant } from "./records.ts";
-import { unparked } from "./limited.ts";
 import { startByWhenDue } from "./start-within.ts";
 
 export async function cancelTask(

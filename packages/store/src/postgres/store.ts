@@ -19,9 +19,9 @@ import { rememberedAnswer } from "./keyed-insert.ts";
 import { createCatalog } from "./lanes.ts";
 import { lateness, recordLateness } from "./lateness.ts";
 import { adopt, giveBack, leases, markRunning, takeBack } from "./leases.ts";
+import { claimLimited, limitFacts, waitingForKeys } from "./limited.ts";
 import { countTasks, listTasks, taskLogs } from "./list.ts";
 import { createAppendLogs } from "./logs.ts";
-import { claimLimited, limitFacts, waitingForKeys } from "./limited.ts";
 import {
   cancelOperation,
   createOperation,

@@ -77,7 +77,16 @@ export async function setup(store: Store) {
       const { session = t.session, limit = 10, keys = [], sweepAfter = null } = given;
       const lanes = (await store.lanes()).filter((one) => one.namespace === namespace && one.queue === "default");
       const ids = lanes.map(({ id }) => id);
-      return store.claimLimited({ session, namespace, queue: "default", lanes: ids, limit, now: t.now, keys, sweepAfter });
+      return store.claimLimited({
+        session,
+        namespace,
+        queue: "default",
+        lanes: ids,
+        limit,
+        now: t.now,
+        keys,
+        sweepAfter,
+      });
     },
     claimOne: async (task: Partial<NewTask> = {}): Promise<ClaimedTask> => {
       await t.create(task);

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { limitWords, type Queue } from "../services/queues.ts";
+import { limitFieldsOf, readLimits } from "./queue-limits.ts";
+
+const queue: Queue = {
+  name: "billing",
+  version: 3,
+  concurrency: 1_000,
+  concurrencyPerKey: 1,
+  rateLimit: { limit: 100, per: "1m", burst: 100 },
+  rateLimitPerKey: { limit: 1, per: "1h", burst: 5 },
+  maxBacklog: 50_000,
+  paused: false,
+  pause: null,
+};
+const settings = {
+  concurrency: 1_000,
+  concurrencyPerKey: 1,
+  rateLimit: { limit: 100, per: "1m" },
+  rateLimitPerKey: { limit: 1, per: "1h", burst: 5 },
+  maxBacklog: 50_000,
+};
+
+test("a form shows the limits that a queue has, and what is emptied has none", () => {
+  expect(readLimits(limitFieldsOf(queue))).toEqual(settings);
+  const { concurrency: _, rateLimit: _rate, ...others } = settings;
+  expect(readLimits({ ...limitFieldsOf(queue), concurrency: " ", rate: "" })).toEqual(others);
+  const none = { concurrency: null, concurrencyPerKey: null, rateLimit: null, rateLimitPerKey: null, maxBacklog: null };
+  expect(readLimits(limitFieldsOf({ ...queue, ...none }))).toEqual({});
+  expect(limitWords({ ...queue, ...none })).toEqual([]);
+});
+
+test("limits are told in words", () => {
+  expect(limitWords(queue)).toEqual([
+    "1,000 at once",
+    "1 at once of a key",
+    "100 per 1m",
+    "1 per 1h, 5 at once of a key",
+    "at most 50,000 waiting",
+  ]);
+});

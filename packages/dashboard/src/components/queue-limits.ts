@@ -1,0 +1,53 @@
+/** The limits of a queue as texts of a form, and back. */
+import type { Queue, QueueSettings, RateLimit } from "../services/queues.ts";
+
+export interface LimitFields {
+  concurrency: string;
+  concurrencyPerKey: string;
+  rate: string;
+  ratePer: string;
+  rateBurst: string;
+  keyRate: string;
+  keyRatePer: string;
+  keyRateBurst: string;
+  maxBacklog: string;
+}
+
+const text = (number: number | null) => (number === null ? "" : String(number));
+/** A burst that is the default is not shown: it follows the limit. */
+const burstOf = (rate: RateLimit | null) => (rate === null || rate.burst === rate.limit ? "" : String(rate.burst));
+
+export function limitFieldsOf(queue: Queue): LimitFields {
+  const { rateLimit, rateLimitPerKey } = queue;
+  return {
+    concurrency: text(queue.concurrency),
+    concurrencyPerKey: text(queue.concurrencyPerKey),
+    rate: text(rateLimit?.limit ?? null),
+    ratePer: rateLimit?.per ?? "1s",
+    rateBurst: burstOf(rateLimit),
+    keyRate: text(rateLimitPerKey?.limit ?? null),
+    keyRatePer: rateLimitPerKey?.per ?? "1s",
+    keyRateBurst: burstOf(rateLimitPerKey),
+    maxBacklog: text(queue.maxBacklog),
+  };
+}
+
+/** What is empty has no limit. */
+export function readLimits(fields: LimitFields): QueueSettings {
+  return {
+    ...number("concurrency", fields.concurrency),
+    ...number("concurrencyPerKey", fields.concurrencyPerKey),
+    ...rate("rateLimit", fields.rate, fields.ratePer, fields.rateBurst),
+    ...rate("rateLimitPerKey", fields.keyRate, fields.keyRatePer, fields.keyRateBurst),
+    ...number("maxBacklog", fields.maxBacklog),
+  };
+}
+
+function number<Name extends string>(name: Name, value: string): Partial<Record<Name, number>> {
+  return value.trim() === "" ? {} : ({ [name]: Number(value) } as Record<Name, number>);
+}
+
+function rate<Name extends string>(name: Name, limit: string, per: string, burst: string) {
+  if (limit.trim() === "") return {};
+  return { [name]: { limit: Number(limit), per: per.trim(), ...number("burst", burst) } };
+}
