@@ -51,7 +51,8 @@ test("nodes and workers that are killed while limits are in use exceed none, and
         started.push({ kind: "started", ...line, dueAt });
         // Of an attempt that was not the last one, its node's death decided.
         const death = cluster.killed.find((killed) => killed.node && killed.at > at);
-        if (tokens.get(task) !== token && death) journal.push({ kind: "freed", task, token, at: death.at + ADOPTION_MS });
+        if (tokens.get(task) !== token && death)
+          journal.push({ kind: "freed", task, token, at: death.at + ADOPTION_MS });
       }
     }
     const tasks = [...keys].map(([task, concurrencyKey]) => ({

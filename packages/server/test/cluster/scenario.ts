@@ -171,7 +171,10 @@ export class Cluster {
       payload: { ms: Math.floor(this.random() * holdMs) },
       concurrencyKey: `k-${index % keys}`,
     }));
-    const created = await client.tasks.createMany("hold", wanted.map((task) => ({ ...task, queue })));
+    const created = await client.tasks.createMany(
+      "hold",
+      wanted.map((task) => ({ ...task, queue })),
+    );
     const dueAt = Date.now();
     for (const { id } of created) this.acknowledged.push({ id, dueAt });
     return new Map(created.map(({ id }, index) => [id, wanted[index]!.concurrencyKey]));
