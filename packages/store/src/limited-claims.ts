@@ -28,7 +28,8 @@ export interface Room {
 }
 
 /** Candidates of each lane and band, when so many slots of the queue are free. */
-export const eachOf = ({ each, spare }: Room, slots: number): number => (slots <= 0 ? 0 : Math.min(each, slots + spare));
+export const eachOf = ({ each, spare }: Room, slots: number): number =>
+  slots <= 0 ? 0 : Math.min(each, slots + spare);
 
 export function roomFor(
   settings: QueueSettings,

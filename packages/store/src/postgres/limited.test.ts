@@ -164,7 +164,9 @@ test("neither 100,000 tasks behind a full key, nor a backlog behind a full queue
   expect(next.pages).toBeLessThan(40 * 210);
   // The key is free: the first that waits for it is found at once.
   await t.store.recordOutcomes([succeeded(first.claimed.find(({ concurrencyKey }) => concurrencyKey === "a")!)]);
-  const found = await explained.plansOf(() => claimLimited(t, session, { store, limit: 1, keys: ["a"], sweepAfter: null }));
+  const found = await explained.plansOf(() =>
+    claimLimited(t, session, { store, limit: 1, keys: ["a"], sweepAfter: null }),
+  );
   expect(found.answer.claimed.map(({ id }) => id)).toEqual([tasks[1]!.id]);
 });
 

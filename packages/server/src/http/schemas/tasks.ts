@@ -161,6 +161,7 @@ export const searchLogsQuery = z
     type: queryList(name).optional(),
     queue: queryList(name).optional(),
     schedule: name.optional(),
+    workflow: queryText(64).meta({ description: "Id of the workflow that they belong to." }).optional(),
     tag: queryText(limits.tagLength).optional(),
     from: instant.meta({ description: "Of tasks that were created at or after." }).optional(),
     to: instant.meta({ description: "Of tasks that were created before." }).optional(),

@@ -17,6 +17,9 @@ const given = {
   startWithinMs: null,
   payload: null,
   uniqueKey: null,
+  finishWithinMs: null,
+  uniqueForMs: null,
+  requires: {},
   tags: [],
 };
 
