@@ -135,7 +135,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect((await create({ delay: "1h" })).status).toBe(202);
     const batch = (count: number) =>
       t.call("POST", `${TASKS}:batch`, { tasks: Array(count).fill({ type: "mail", queue: "billing" }) });
-    const full = { status: 429, headers: { "retry-after": "10" }, body: { code: "backlog_full", retryable: true } };
+    const full = { status: 429, headers: { "retry-after": "15" }, body: { code: "backlog_full", retryable: true } };
     expect(await batch(2)).toMatchObject(full);
     expect((await batch(1)).status).toBe(202);
     expect(await create()).toMatchObject(full);

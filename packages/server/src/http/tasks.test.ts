@@ -424,6 +424,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       handOut: (claimed: ClaimedTask[]) => void handed.push(...claimed.map(({ id }) => formatId("task", id))),
       noticeCreated: (tasks: readonly (LaneName & { dueAt: number })[]) =>
         void noticed.push(...tasks.map(({ type }) => type)),
+      queuesChanged: () => {},
       recall: () => {},
     };
     const node = await startApp({ clock: t.clock, store: t.store, dispatcher, slot: 20 });

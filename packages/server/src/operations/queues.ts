@@ -132,7 +132,10 @@ function queueNotFound(name: string): CarillonError {
 }
 
 /** Nodes and screens look again; what this node admits follows before the answer. */
-async function changed({ store, feed, backlog, dispatcher }: Deps, { namespace, name, paused }: QueueRecord): Promise<void> {
+async function changed(
+  { store, feed, backlog, dispatcher }: Deps,
+  { namespace, name, paused }: QueueRecord,
+): Promise<void> {
   store.hints.publish({ queues: true });
   dispatcher?.queuesChanged();
   feed.queueChanged(name, namespace, paused ? "paused" : "active");
