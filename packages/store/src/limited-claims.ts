@@ -23,7 +23,13 @@ export interface Room {
   /** Candidates in all, and of each lane and band. */
   most: number;
   each: number;
+  /** How many of those may turn out to have to wait for their keys. */
+  spare: number;
 }
+
+/** Candidates of each lane and band, when so many slots of the queue are free. */
+export const eachOf = ({ each, spare }: Room, slots: number): number =>
+  slots <= 0 ? 0 : Math.min(each, slots + spare);
 
 export function roomFor(
   settings: QueueSettings,
@@ -31,8 +37,9 @@ export function roomFor(
 ): Room {
   const tokens = settings.rateLimit ? tokensIn(fullAt, settings.rateLimit, now) : Number.POSITIVE_INFINITY;
   const free = Math.min(limit, tokens);
-  const most = free === 0 ? 0 : limitsByKey(settings) ? free + MORE_FOR_KEYS : free;
-  return { free, most, each: Math.min(most, Math.max(LEAST_EACH, Math.ceil((4 * most) / (3 * lanes)))) };
+  const spare = limitsByKey(settings) ? MORE_FOR_KEYS : 0;
+  const most = free === 0 ? 0 : free + spare;
+  return { free, most, spare, each: Math.min(most, Math.max(LEAST_EACH, Math.ceil((4 * most) / (3 * lanes)))) };
 }
 
 export interface Candidate {

@@ -46,7 +46,7 @@ export const limitsByKey = ({ concurrencyPerKey, rateLimitPerKey }: QueueSetting
   concurrencyPerKey !== undefined || rateLimitPerKey !== undefined;
 
 /** `waiting`: tasks of it wait for keys. */
-export function modeOf({ paused, settings }: QueueRecord, waiting: boolean): QueueMode {
+export function modeOf({ paused, settings }: Pick<QueueRecord, "paused" | "settings">, waiting: boolean): QueueMode {
   if (paused) return "paused";
   const limited = settings.concurrency !== undefined || settings.rateLimit !== undefined || limitsByKey(settings);
   return limited || waiting ? "limited" : "free";

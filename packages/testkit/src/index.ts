@@ -1,4 +1,5 @@
 export { newTask } from "./builders.ts";
+export { checkLimits } from "./check-limits.ts";
 export * from "./checkers.ts";
 export * from "./history.ts";
 export { type Downtime, expectedFires, type OracleRule, type ScheduleState } from "./oracle/index.ts";

@@ -171,7 +171,8 @@ export function createDemand(
       }
       for (const { laneId, band, dueAt } of found) notice(lanes.get(laneId)!, band, dueAt);
       for (const { lane, band, dueAt } of since) notice(lane, band, dueAt);
-      for (const pair of pairs.values()) if (pair.queue && pair.dueAt < Number.POSITIVE_INFINITY) pair.queue.full = false;
+      for (const pair of pairs.values())
+        if (pair.queue && pair.dueAt < Number.POSITIVE_INFINITY) pair.queue.full = false;
       for (const [key, pair] of pairs) {
         if (pair.dueAt === Number.POSITIVE_INFINITY && !pair.claiming) pairs.delete(key);
       }

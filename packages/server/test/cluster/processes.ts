@@ -38,11 +38,15 @@ export async function startNodeProcess(options: {
   return { ...running, url };
 }
 
-export function startWorkerProcess(options: { urls: string[]; journal: string; concurrency?: number }): Running {
-  const { urls, journal, concurrency = 50 } = options;
-  return run(["worker", TASKS, ...urls.flatMap((url) => ["--url", url]), "--concurrency", String(concurrency)], {
-    CARILLON_TEST_JOURNAL: journal,
-  });
+export function startWorkerProcess(options: {
+  urls: string[];
+  journal: string;
+  concurrency?: number;
+  queues?: string[];
+}): Running {
+  const { urls, journal, concurrency = 50, queues } = options;
+  const args = ["worker", TASKS, ...urls.flatMap((url) => ["--url", url]), "--concurrency", String(concurrency)];
+  return run([...args, ...(queues ? ["--queues", queues.join(",")] : [])], { CARILLON_TEST_JOURNAL: journal });
 }
 
 function run(args: string[], environment: NodeJS.ProcessEnv = {}): Running {

@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Carillon } from "@carillon/client";
 import { formatId } from "@carillon/core";
 import { type EmbeddedPostgres, startEmbedded } from "@carillon/store";
-import { type ExpectedOfSchedule, expectedFires, type OracleRule } from "@carillon/testkit";
+import { type ExpectedOfSchedule, expectedFires, type OracleRule, type QueueLimits } from "@carillon/testkit";
 import pg from "pg";
 import { startTestPooler, type TestPooler } from "../../../store/src/embedded/test-pooler.ts";
 import type { History, JournalLine } from "./check.ts";
@@ -22,6 +22,8 @@ export interface ScenarioOptions {
   seconds: number;
   /** How long a task holds its worker, at most; 0: tasks end at once. */
   holdMs?: number;
+  /** Of a queue of this name, which workers serve beside `default`. */
+  limits?: QueueLimits;
   /** Nodes reach the database by an address that outlives it. */
   throughProxy?: boolean;
   /** Nodes reach it through a pooler in transaction mode, and so without hints. */
@@ -41,12 +43,17 @@ export function seeded(seed: number): () => number {
   };
 }
 
+/** As workers' journals tell it. */
+const wallNow = () => performance.timeOrigin + performance.now();
+
 export class Cluster {
   readonly folder: string;
   database: EmbeddedPostgres;
   readonly nodes: RunningNode[] = [];
   readonly workers: Running[] = [];
   readonly acknowledged: { id: string; dueAt: number }[] = [];
+  /** When nodes and workers were killed. */
+  readonly killed: { node: boolean; pid: number; at: number }[] = [];
   readonly random: () => number;
   readonly #options: ScenarioOptions;
   readonly #proxy: DatabaseProxy;
@@ -94,17 +101,22 @@ export class Cluster {
 
   startWorker(): Running {
     const journal = join(this.folder, `journal-${this.workers.length}-${Math.floor(performance.now())}.jsonl`);
-    return startWorkerProcess({ urls: this.nodes.map(({ url }) => url), journal });
+    const { limits } = this.#options;
+    const queues = limits ? { queues: ["default", limits.queue] } : {};
+    return startWorkerProcess({ urls: this.nodes.map(({ url }) => url), journal, ...queues });
   }
 
   async restartNode(index: number): Promise<void> {
     const old = this.nodes[index]!;
+    this.killed.push({ node: true, pid: old.process.pid!, at: wallNow() });
     await old.kill("SIGKILL");
     this.nodes[index] = await this.startNode(old);
   }
 
   async restartWorker(index: number): Promise<void> {
-    await this.workers[index]!.kill("SIGKILL");
+    const old = this.workers[index]!;
+    await old.kill("SIGKILL");
+    this.killed.push({ node: false, pid: old.process.pid!, at: wallNow() });
     this.workers[index] = this.startWorker();
   }
 
@@ -149,10 +161,29 @@ export class Cluster {
     return startAt + seconds * 1_000;
   }
 
+  /** Tasks that hold their workers for a while, in the limited queue, of some keys. Answers the key of each. */
+  async loadLimited(count: number, { keys, holdMs }: { keys: number; holdMs: number }): Promise<Map<string, string>> {
+    const { queue, concurrency, concurrencyPerKey, rateLimit } = this.#options.limits!;
+    const client = new Carillon({ url: this.nodes.map(({ url }) => url) });
+    const rate = rateLimit && { limit: rateLimit.limit, per: `${rateLimit.perMs}ms`, burst: rateLimit.burst };
+    await client.queues.put(queue, { concurrency, concurrencyPerKey, rateLimit: rate });
+    const wanted = Array.from({ length: count }, (_, index) => ({
+      payload: { ms: Math.floor(this.random() * holdMs) },
+      concurrencyKey: `k-${index % keys}`,
+    }));
+    const created = await client.tasks.createMany(
+      "hold",
+      wanted.map((task) => ({ ...task, queue })),
+    );
+    const dueAt = Date.now();
+    for (const { id } of created) this.acknowledged.push({ id, dueAt });
+    return new Map(created.map(({ id }, index) => [id, wanted[index]!.concurrencyKey]));
+  }
+
   /** Until nothing is left to do, or the deadline (ms from now) has passed. */
   async untilFinished(deadlineMs: number): Promise<void> {
     const { schedules, seconds, tasks } = this.#options;
-    const expected = tasks + schedules * seconds;
+    const expected = Math.max(this.acknowledged.length, tasks + schedules * seconds);
     const endAt = performance.now() + deadlineMs;
     while (performance.now() < endAt) {
       const done = await this.#query<{ n: string }>("select count(*) n from carillon.archive").catch(() => []);

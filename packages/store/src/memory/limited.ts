@@ -3,6 +3,7 @@ import {
   byTurn,
   type Candidate,
   decideLimited,
+  eachOf,
   KEYS_A_CALL,
   KEYS_A_SWEEP,
   type KeyState,
@@ -99,7 +100,7 @@ function pendingOf(
   room: Room,
   slots: number,
 ): { candidates: Candidate[]; cut: boolean } {
-  const each = Math.min(room.each, slots);
+  const each = eachOf(room, slots);
   const found = lanes.flatMap((lane) =>
     bands.map((band) => {
       const queue = database.pending.get(pendingKey(lane, band));
@@ -111,7 +112,7 @@ function pendingOf(
   const counts = new Map<string, number>();
   for (const { laneId, band } of candidates)
     counts.set(pendingKey(laneId, band), (counts.get(pendingKey(laneId, band)) ?? 0) + 1);
-  const cut = candidates.length >= room.most || [...counts.values()].some((count) => count >= room.each);
+  const cut = candidates.length >= room.most || [...counts.values()].some((count) => count >= each);
   return { candidates, cut };
 }
 

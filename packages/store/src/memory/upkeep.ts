@@ -38,6 +38,8 @@ export function countBacklogs(
 /** The ledger of fires outlives the tasks. */
 const FIRE_RETENTIONS = 4;
 
+/** Buckets, by the clock of every node. */
+const FULL_FOR_MS = 60_000;
 const LATENESS_KEPT_MS = 25 * 3_600_000;
 
 /** Forgets what is older than its retention. */
@@ -67,6 +69,9 @@ export function maintain(
   database.zoneChanges = database.zoneChanges.filter(({ at }) => at >= now - FIRE_RETENTIONS * retentionMs);
   for (const [key, row] of database.idempotency) {
     if (row.expiresAt <= now) database.idempotency.delete(key);
+  }
+  for (const { keyFullAt } of database.queues.values()) {
+    for (const [key, fullAt] of keyFullAt) if (fullAt <= now - FULL_FOR_MS) keyFullAt.delete(key);
   }
   for (const [key, { at }] of database.lateness) {
     if (at < now - LATENESS_KEPT_MS) database.lateness.delete(key);

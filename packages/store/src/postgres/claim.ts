@@ -41,8 +41,7 @@ export const toNextDue = ([laneId, band, dueAt]: NextDueRow) => ({ laneId, band,
  * snapshot keeps are walked over one by one (16 ms for 200,000), unless the target begins after them. The ids go through an array so that
  * the update finds each row by its key, whatever the planner believes about the size of the table; asking for the state once more, of
  * rows that are locked already, would offer it a walk of the whole claim index. A dead session claims nothing. Lanes are held until the
- * commit, by as many claims as please, so that whoever limits or pauses their queue waits for what is on its way; one that is just being
- * changed is passed over.
+ * commit, by as many claims as please, so that whoever limits or pauses their queue can wait for what is on its way (`queues.ts`).
  */
 const claimDue = {
   name: "claim_due",

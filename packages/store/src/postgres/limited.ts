@@ -7,6 +7,7 @@ import type { Id } from "@carillon/core";
 import {
   type Candidate,
   decideLimited,
+  eachOf,
   KEYS_A_CALL,
   KEYS_A_SWEEP,
   type KeyState,
@@ -23,7 +24,7 @@ import { type NextDueRow, selectNextDue, toNextDue } from "./claim.ts";
 import { type ClaimedRow, claimedColumns, milliseconds, toClaimedTasks } from "./claimed-rows.ts";
 import { type Db, isDeadlock, isLockTimeout, type Pools, type Statement } from "./db.ts";
 import type { Catalog } from "./lanes.ts";
-import { type LockedQueue, lockRow, openQueue } from "./queues.ts";
+import { type LockedQueue, lockRow, openQueue, takeOver } from "./queues.ts";
 import { instant, ms } from "./records.ts";
 
 type Request = Parameters<Store["claimLimited"]>[0];
@@ -68,6 +69,7 @@ async function claimUnderLock(tx: Db, request: Request): Promise<Found> {
   const locked = await lockRow(tx, namespace, name);
   const mode = locked?.mode ?? "free";
   if (!locked || mode !== "limited") return { ...nothing, mode };
+  if (locked.settling) await takeOver(tx, locked);
   const { queue, fullAt } = locked;
   const { settings } = queue;
   const room = roomFor(settings, { fullAt, limit, lanes: request.lanes.length, now });
@@ -133,6 +135,7 @@ async function readPending(tx: Db, request: Request, { concurrency }: QueueSetti
     room.most,
     concurrency ?? null,
     request.session,
+    room.spare,
   ]);
   const [[alive, held, gates]] = rows as [PendingRow];
   const candidates = rows.flatMap(([, , , id, laneId, band, dueAt, key]): Candidate[] =>
@@ -141,7 +144,8 @@ async function readPending(tx: Db, request: Request, { concurrency }: QueueSetti
   const counts = new Map<string, number>();
   for (const { laneId, band } of candidates)
     counts.set(`${laneId}/${band}`, (counts.get(`${laneId}/${band}`) ?? 0) + 1);
-  const cut = candidates.length >= room.most || [...counts.values()].some((count) => count >= room.each);
+  const each = eachOf(room, concurrency === undefined ? room.each : concurrency - held);
+  const cut = candidates.length >= room.most || [...counts.values()].some((count) => count >= each);
   return { alive, held, gates, candidates, cut };
 }
 
@@ -305,8 +309,8 @@ const key = `(extra ->> 'concurrencyKey') collate "C"`;
 const lanesOfQueue = "array(select id from lane where namespace = $1 and queue = $2)";
 
 /**
- * `$3` lanes, `$4` now, `$5` how many of each lane and band and `$6` in all, `$7` the queue's slots. Nothing is looked for when they are
- * all taken. One row at least.
+ * `$3` lanes, `$4` now, `$5` how many of each lane and band and `$6` in all, `$7` the queue's slots, `$9` how many more than are free.
+ * Nothing is looked for when they are all taken. One row at least.
  */
 const selectPending: Statement = {
   name: "select_limited",
@@ -323,7 +327,7 @@ due as materialized (
      select id, due_at from task
       where lane_id = lane.id and band = band.id and state = 'pending' and due_at <= to_timestamp($4::float8 / 1000)
       order by due_at, id
-      limit least($5::int, $7::int - held.count)) found
+      limit case when $7::int <= held.count then 0 else least($5::int, $7::int - held.count + $9::int) end) found
    order by found.due_at + band.id * interval '1 minute', found.id
    limit $6::int),
 candidates as materialized (

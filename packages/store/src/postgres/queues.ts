@@ -1,7 +1,10 @@
 /**
  * What people set on queues. Each lane of a queue carries a copy of its mode, by which claims go. A write takes the lock of the queue's
- * name, which whoever makes a lane shares; the row, which whoever claims from a limited queue locks; then, if the mode changes, the lanes,
- * which every claim that is under way holds. So after its commit nothing goes by what was before.
+ * name, which whoever makes a lane shares, then the row, which whoever claims from a limited queue locks.
+ *
+ * A queue is limited or paused in two steps. After the first, claims that begin pass its lanes over. The second locks the lanes, which every
+ * claim that is on its way holds: it waits for those, so that what they took counts. Whoever wrote the first does the second at once; should
+ * it die in between, the next one to claim there or to change the queue does it, and nothing starts before.
  */
 import { type RateLimit, underRate } from "@carillon/core";
 import { changedQueue, modeOf, type QueueRequest } from "../queue-changes.ts";
@@ -19,6 +22,8 @@ export const queueModes = ["free", "limited", "paused"] as const satisfies reado
 export interface LockedQueue {
   queue: QueueRecord;
   mode: QueueMode;
+  /** The second step is still to be done. */
+  settling: boolean;
   /** Of the bucket of its rate limit. */
   fullAt: number | null;
 }
@@ -45,13 +50,15 @@ export async function allQueues(db: Db): Promise<(QueueRecord & { mode: QueueMod
 
 export async function putQueue(db: Db, { expect, ...request }: PutRequest): Promise<PutAnswer> {
   const { namespace, name } = request;
-  return db.transaction(async (tx) => {
+  const answer = await db.transaction(async (tx): Promise<PutAnswer> => {
     const before = await lockQueue(tx, namespace, name);
     if (expect !== undefined && expect !== (before?.queue.version ?? 0)) return { kind: "version_mismatch" };
     const queue = await writeChange(tx, before, request);
     if (!queue) return { kind: "unchanged", queue: before!.queue };
     return { kind: before ? "changed" : "created", queue };
   });
+  if (answer.kind !== "version_mismatch") await settle(db, answer.queue);
+  return answer;
 }
 
 export async function setQueuePaused(
@@ -60,10 +67,29 @@ export async function setQueuePaused(
   name: string,
   request: { paused: boolean; reason: string | null; by?: string | null; now: number },
 ): Promise<QueueRecord> {
-  return db.transaction(async (tx) => {
+  const queue = await db.transaction(async (tx) => {
     const before = await lockQueue(tx, namespace, name);
     return (await writeChange(tx, before, { namespace, name, ...request })) ?? before!.queue;
   });
+  await settle(db, queue);
+  return queue;
+}
+
+/** The second step, unless it is done. */
+async function settle(db: Db, { namespace, name, paused, settings }: QueueRecord): Promise<void> {
+  // One that nobody limits needs none.
+  if (modeOf({ paused, settings }, false) === "free") return;
+  await db.transaction(async (tx) => {
+    const locked = await lockRow(tx, namespace, name);
+    if (locked?.settling) await takeOver(tx, locked);
+  });
+}
+
+/** What others claimed before counts from now on, and what of it has not started goes back, to be claimed as is now allowed. */
+export async function takeOver(tx: Db, { queue: { namespace, name } }: LockedQueue): Promise<void> {
+  const lanes = await tx.query<[number]>(lockLanes, [namespace, name]);
+  await tx.query(takeOverHeld, [int4Array(lanes.map(([id]) => id))]);
+  await tx.query(setSettled, [namespace, name]);
 }
 
 /** Once nothing limits it and nothing waits for a key any more: whoever likes claims from it from now on. */
@@ -75,7 +101,7 @@ export async function openQueue(tx: Db, { queue, mode }: LockedQueue): Promise<b
   const [[alone]] = (await tx.query<[boolean]>(tryLockName, [namespace, name])) as [[boolean]];
   if (!alone) return false;
   await tx.query(setMode, [namespace, name, queueModes.indexOf("free")]);
-  await changeMode(tx, queue, mode, "free");
+  await changeLanes(tx, queue, "free");
   return true;
 }
 
@@ -88,8 +114,8 @@ async function lockQueue(tx: Db, namespace: string, name: string): Promise<Locke
 export async function lockRow(tx: Db, namespace: string, name: string): Promise<LockedQueue | null> {
   const [row] = await tx.query(lockQueueRow, [namespace, name]);
   if (!row) return null;
-  const [mode, fullAt] = row.slice(columnCount) as [number, number | null];
-  return { queue: toQueue(row), mode: queueModes[mode]!, fullAt };
+  const [mode, settling, fullAt] = row.slice(columnCount) as [number, boolean, number | null];
+  return { queue: toQueue(row), mode: queueModes[mode]!, settling, fullAt };
 }
 
 /** Null: it is so already. */
@@ -105,6 +131,8 @@ async function writeChange(
   const was = before?.queue.settings ?? {};
   const [[waiting]] = (await tx.query<[boolean]>(selectWaiting, [namespace, name])) as [[boolean]];
   const mode = modeOf(queue, waiting);
+  const wasFree = (before?.mode ?? "free") === "free";
+  const settling = mode !== "free" && (wasFree || before!.settling || (mode === "paused" && before!.mode !== "paused"));
   const fullAt = carriedOver(before?.fullAt ?? null, was.rateLimit, settings.rateLimit, now);
   await tx.query(writeQueue, [
     namespace,
@@ -117,9 +145,10 @@ async function writeChange(
     fullAt,
     queue.createdAt,
     queue.updatedAt,
+    settling,
   ]);
   await changeKeyRates(tx, queue, was, now);
-  if (mode !== (before?.mode ?? "free")) await changeMode(tx, queue, before?.mode ?? "free", mode);
+  if (mode !== (before?.mode ?? "free")) await changeLanes(tx, queue, mode);
   return queue;
 }
 
@@ -146,20 +175,12 @@ async function changeKeyRates(
   }
 }
 
-/** Also of a queue from which nothing limits any more: claims go on as they please. */
-export async function changeMode(
-  tx: Db,
-  { namespace, name }: { namespace: string; name: string },
-  before: QueueMode,
-  after: QueueMode,
-): Promise<void> {
-  const lanes = await tx.query<[number]>(lockLanes, [namespace, name]);
+async function changeLanes(tx: Db, { namespace, name }: QueueRecord, mode: QueueMode): Promise<void> {
+  const lanes = await tx.query<[number]>(holdLanes, [namespace, name]);
   if (lanes.length === 0) return;
   const ids = int4Array(lanes.map(([id]) => id));
-  await tx.query(setModes, [ids, queueModes.indexOf(after)]);
-  if (after === "free") await tx.query(dropGates, [ids]);
-  // What others claimed before counts from now on, and what has not started goes back, to be claimed as is now allowed.
-  if (after !== "free" && (before === "free" || after === "paused")) await tx.query(takeOver, [ids]);
+  await tx.query(setModes, [ids, queueModes.indexOf(mode)]);
+  if (mode === "free") await tx.query(dropGates, [ids]);
 }
 
 // --------------------------------------------------------------------------------------------------------------- statements
@@ -224,17 +245,17 @@ const setMode: Statement = {
 
 const lockQueueRow: Statement = {
   name: "lock_queue",
-  text: `select ${columns}, mode, full_at from queue where namespace = $1 and name = $2 for update`,
+  text: `select ${columns}, mode, settling, full_at from queue where namespace = $1 and name = $2 for update`,
 };
 
 const writeQueue: Statement = {
   name: "write_queue",
   text: `
-insert into queue (namespace, name, version, settings, paused, pause, mode, full_at, created_at, updated_at)
-values ($1, $2, $3, $4::jsonb, $5, $6::jsonb, $7, $8, ${instant("$9")}, ${instant("$10")})
+insert into queue (namespace, name, version, settings, paused, pause, mode, full_at, created_at, updated_at, settling)
+values ($1, $2, $3, $4::jsonb, $5, $6::jsonb, $7, $8, ${instant("$9")}, ${instant("$10")}, $11)
 on conflict (namespace, name) do update
    set version = excluded.version, settings = excluded.settings, paused = excluded.paused, pause = excluded.pause,
-       mode = excluded.mode, full_at = excluded.full_at, updated_at = excluded.updated_at`,
+       mode = excluded.mode, settling = excluded.settling, full_at = excluded.full_at, updated_at = excluded.updated_at`,
 };
 
 const selectWaiting: Statement = {
@@ -261,7 +282,13 @@ update key_rate
  where namespace = $1 and queue = $2 and full_at > $3::float8`,
 };
 
-/** Claims that hold them end first. */
+/** Against others who change them; claims do not mind. */
+const holdLanes: Statement = {
+  name: "hold_lanes",
+  text: "select id from lane where namespace = $1 and queue = $2 order by id for no key update",
+};
+
+/** Claims that hold them end first; none begins any more. */
 const lockLanes: Statement = {
   name: "lock_lanes",
   text: "select id from lane where namespace = $1 and queue = $2 order by id for update",
@@ -278,7 +305,12 @@ const dropGates: Statement = {
   text: "delete from key_gate where lane_id = any($1::int[])",
 };
 
-const takeOver: Statement = {
+const setSettled: Statement = {
+  name: "set_queue_settled",
+  text: "update queue set settling = false where namespace = $1 and name = $2",
+};
+
+const takeOverHeld: Statement = {
   name: "take_over_held",
   text: `
 with held as materialized (

@@ -15,6 +15,8 @@ import {
 const DAYS_AHEAD = 14;
 /** The ledger of fires outlives the tasks. */
 const FIRE_RETENTIONS = 4;
+/** By the clock of every node, whatever they differ by. */
+const FULL_FOR_MS = 60_000;
 /** Any constant that no other program uses. */
 const LOCK = 0x4d41494e;
 
@@ -45,6 +47,7 @@ async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest)
   await makePartitionsAhead(pools.control, request.now);
   await dropOldPartitions(pools, drop, request);
   await deleteInBatches(pools.control, deleteExpiredKeys, request.now);
+  await deleteInBatches(pools.control, deleteFullBuckets, request.now - FULL_FOR_MS);
   await deleteInBatches(pools.control, deleteOldLateness, request.now - LATENESS_KEPT_MS);
   await deleteInBatches(pools.control, deleteOldOperations, request.now - request.retentionMs);
   await deleteInBatches(pools.control, deleteOldZoneChanges, request.now - FIRE_RETENTIONS * request.retentionMs);
@@ -185,6 +188,20 @@ delete from idempotency
    select namespace, key from idempotency
     where expires_at <= to_timestamp($1::float8 / 1000)
     order by expires_at
+    limit $2
+      for update skip locked)
+returning 1`,
+};
+
+/** A bucket that is full needs no row. */
+const deleteFullBuckets = {
+  name: "delete_full_buckets",
+  text: `
+delete from key_rate
+ where (namespace, queue, key) in (
+   select namespace, queue, key from key_rate
+    where full_at <= $1::float8
+    order by full_at
     limit $2
       for update skip locked)
 returning 1`,

@@ -42,7 +42,12 @@ export function simulatedStore(
 }
 
 /** What the database did, whether or not anybody learns it. */
-function journaled(store: Store, { leases, tasks }: MemoryDatabase, clock: Clock, write: (line: JournalLine) => void): Store {
+function journaled(
+  store: Store,
+  { leases, tasks }: MemoryDatabase,
+  clock: Clock,
+  write: (line: JournalLine) => void,
+): Store {
   const claimed = (tasks: ClaimedTask[]) => {
     for (const { id, token } of tasks)
       write({ kind: "claimed", task: String(id), token: String(token), at: clock.now() });

@@ -162,10 +162,19 @@ test("a fixed delay goes on from each end, whatever dies", { timeout: 120_000 },
 });
 
 test("a limited queue is worked off as fast as it allows, on several nodes, and its tasks start on time", async () => {
-  const simulation = createSimulation({ seed: 9, nodes: 3, workers: 3, limits: { concurrency: 4, concurrencyPerKey: 1 } });
+  const simulation = createSimulation({
+    seed: 9,
+    nodes: 3,
+    workers: 3,
+    limits: { concurrency: 4, concurrencyPerKey: 1 },
+  });
   const { clock } = simulation;
   await clock.advance(5_000);
-  const alone = Array.from({ length: 30 }, (_, index) => ({ dueInMs: 1_000 + index * 100, work: { ms: 20 }, key: null }));
+  const alone = Array.from({ length: 30 }, (_, index) => ({
+    dueInMs: 1_000 + index * 100,
+    work: { ms: 20 },
+    key: null,
+  }));
   await Promise.all([simulation.submit(alone), clock.advance(5_000)]);
   expect(checkHistory(simulation.history(), { maxLatenessMs: 10 })).toEqual([]);
   const begin = clock.now();

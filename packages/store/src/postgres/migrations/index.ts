@@ -364,6 +364,7 @@ create table queue (
   paused     boolean not null default false,
   pause      jsonb,
   mode       smallint not null default 0 check (mode between 0 and 2),
+  settling   boolean not null default false,      -- claims that began before it was limited or paused may be on their way
   full_at    float8,                              -- epoch ms at which the bucket of its rate limit is full again; null: it is
   created_at timestamptz not null,
   updated_at timestamptz not null,

@@ -95,7 +95,11 @@ const limitedRound = command(
       { concurrencyPerKey: 1 },
       { concurrencyPerKey: 2, concurrency: 3 },
       { rateLimitPerKey: { limit: 1, perMs: 1_000, burst: 2 } },
-      { concurrencyPerKey: 2, rateLimitPerKey: { limit: 2, perMs: 1_000, burst: 3 }, rateLimit: { limit: 5, perMs: 1_000, burst: 5 } },
+      {
+        concurrencyPerKey: 2,
+        rateLimitPerKey: { limit: 2, perMs: 1_000, burst: 3 },
+        rateLimit: { limit: 5, perMs: 1_000, burst: 5 },
+      },
     ),
     keys: fc.array(fc.constantFrom(null, "k-1", "k-1", "k-2"), { minLength: 2, maxLength: 6 }),
     priorities: fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 })),
