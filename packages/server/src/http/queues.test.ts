@@ -171,7 +171,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     const [first, second] = await Promise.all([create({ concurrencyKey: "ada" }), create({ concurrencyKey: "ada" })]);
     const { id: session } = await t.store.openSession({ node: "n", url: null, now: t.clock.now() });
     const lanes = (await t.store.lanes()).map(({ id }) => id);
-    const claim = { namespace: "default", queue: "billing", limit: 10, now: t.clock.now(), keys: [], sweep: false };
+    const claim = { namespace: "default", queue: "billing", limit: 10, now: t.clock.now(), keys: [] };
     const { claimed } = await t.store.claimLimited({ ...claim, session, lanes });
     const held = formatId("task", claimed[0]!.id);
     const other = [first, second].map(({ body }) => body.id).find((id) => id !== held);
