@@ -396,6 +396,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       release: () => {},
       handOut: () => {},
       noticeCreated: () => {},
+      queuesChanged: () => {},
       recall: (...given: unknown[]) => void told.push(given),
     };
     const holder = await startApp({ clock: t.clock, store: t.store, dispatcher });
@@ -424,6 +425,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       handOut: (claimed: ClaimedTask[]) => void handed.push(...claimed.map(({ id }) => formatId("task", id))),
       noticeCreated: (tasks: readonly (LaneName & { dueAt: number })[]) =>
         void noticed.push(...tasks.map(({ type }) => type)),
+      queuesChanged: () => {},
       recall: () => {},
     };
     const node = await startApp({ clock: t.clock, store: t.store, dispatcher, slot: 20 });
