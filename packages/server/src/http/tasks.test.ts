@@ -396,6 +396,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       release: () => {},
       handOut: () => {},
       noticeCreated: () => {},
+      queuesChanged: () => {},
       recall: (...given: unknown[]) => void told.push(given),
     };
     const holder = await startApp({ clock: t.clock, store: t.store, dispatcher });
