@@ -9,7 +9,7 @@ test.each([
   ["longer when there is more than there should be", { ...full, count: 1_900 }, 20_000],
   ["a second at least", { ...full, perSecond: 100_000 }, 1_000],
   ["a minute at most", { ...full, perSecond: 0.1 }, 60_000],
-  ["ten seconds when nothing becomes final", { ...full, perSecond: 0 }, 10_000],
+  ["a quarter of a minute when nothing becomes final", { ...full, perSecond: 0 }, 15_000],
   [
     "for one task of a queue of one as long as that takes",
     { maxBacklog: 1, count: 1, wanted: 1, perSecond: 0.5 },

@@ -11,8 +11,8 @@ export interface FullQueue {
 
 const SHORTEST_MS = 1_000;
 const LONGEST_MS = 60_000;
-/** When nothing is known to become final. */
-const STANDING_MS = 10_000;
+/** When nothing is known to become final. Longer than the client waits by itself, so that its caller is told at once. */
+const STANDING_MS = 15_000;
 /** Callers that come back when so much of the queue is free find room for more than one of them, and the queue far from empty. */
 const FREE_SHARE = 10;
 

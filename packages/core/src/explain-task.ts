@@ -64,7 +64,17 @@ export interface TaskToExplain {
 
 const ZONE = "UTC";
 
-export function explainTask({ now, task, overlap, others, waitsFor, target, pools, queue, due }: TaskToExplain): Explanation {
+export function explainTask({
+  now,
+  task,
+  overlap,
+  others,
+  waitsFor,
+  target,
+  pools,
+  queue,
+  due,
+}: TaskToExplain): Explanation {
   if (waitsForTarget(task)) {
     return sentence([whyTargetAwaited({ reason: task.reason!, refs: [task.id] }, target ?? null, now)]);
   }

@@ -28,7 +28,19 @@ const EditSchedule = lazyPage(async () => (await import("./routes/edit-schedule.
 
 /** Forms come when they are asked for, at the latest: a click must not depend on a server that has gone away since. */
 export function preloadForms(): void {
-  for (const page of [NewTask, NewSchedule, EditSchedule, Workflows, Workflow, Queues, Queue, Failures, Workers, Lateness]) void page.preload();
+  for (const page of [
+    NewTask,
+    NewSchedule,
+    EditSchedule,
+    Workflows,
+    Workflow,
+    Queues,
+    Queue,
+    Failures,
+    Workers,
+    Lateness,
+  ])
+    void page.preload();
 }
 
 const latenessRoute = createRoute({

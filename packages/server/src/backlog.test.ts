@@ -106,7 +106,7 @@ test("of more than there may be nobody counts all, so what ends makes room only 
 test("who is refused is told to come back by the pace at which the queue's tasks become final", async () => {
   stored.count = 10;
   await backlog.look();
-  expect(refusal()).toMatchObject({ code: "backlog_full", retryAfterMs: 10_000 });
+  expect(refusal()).toMatchObject({ code: "backlog_full", retryAfterMs: 15_000 });
   // This node's own pace of the last seconds.
   clock.advance(5_000);
   finished += 1;

@@ -19,16 +19,19 @@ function good(): Mutable {
     { kind: "started", task: "2", token: "1", worker: "b", dueAt: 2_000, at: 2_000 },
     { kind: "ended", task: "2", token: "1", worker: "b", at: 2_010 },
     { kind: "recorded", task: "2", token: "1", state: "succeeded", at: 2_011 },
+    { kind: "died", worker: "a", at: 1_600 },
   ];
+  const limited = { queue: "q", concurrencyKey: "k" };
   return {
     journal,
     tasks: [
-      { task: "1", state: "succeeded", final: true, token: "2", schedule: null, fireAt: null },
-      { task: "2", state: "succeeded", final: true, token: "1", schedule: "s", fireAt: 2_000 },
+      { task: "1", state: "succeeded", final: true, token: "2", schedule: null, fireAt: null, ...limited },
+      { task: "2", state: "succeeded", final: true, token: "1", schedule: "s", fireAt: 2_000, ...limited },
     ],
     fires: [{ schedule: "s", fireAt: 2_000, outcome: "task", task: "2" }],
     expectedFires: [{ schedule: "s", fireAt: 2_000, outcomes: ["task"] }],
     alone: ["s"],
+    limits: [{ queue: "q", concurrency: 1, concurrencyPerKey: 1, rateLimit: { limit: 1, perMs: 1_000, burst: 2 } }],
   };
 }
 
@@ -102,6 +105,20 @@ const corruptions: [string, (history: Mutable) => void, RegExp][] = [
       h.journal.splice(8, 0, { kind: "claimed", task: "3", token: "1", at: 1_850 });
     },
     /2 was claimed while 3 was not final/,
+  ],
+  ["two at once where one may run", (h) => h.journal.pop(), /the queue q allows 1 at once, and 2 ran at 1750: 1, 1/],
+  [
+    "two of a key at once, before the store took the first back",
+    (h) => {
+      Object.assign(h.limits[0]!, { concurrency: 2 });
+      h.journal.splice(-1, 1, { kind: "freed", task: "1", token: "1", at: 1_751 });
+    },
+    /the key k allows 1 at once/,
+  ],
+  [
+    "more starts than there were tokens",
+    (h) => Object.assign(h.limits[0]!, { rateLimit: { limit: 1, perMs: 2_000, burst: 2 } }),
+    /the queue q has no token for 2, which started at 2000/,
   ],
   ["a start that is too late", (h) => Object.assign(h.journal[9]!, { at: 2_001 }), /2 started 1 ms late/],
 ];

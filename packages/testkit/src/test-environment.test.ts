@@ -209,3 +209,26 @@ test("all failed tasks are retried by one call, in virtual time too", async () =
   expect(await env.client.operations.get(id)).toMatchObject({ state: "done", done: 3 });
   expect(await env.tasks({ state: "succeeded" })).toHaveLength(3);
 });
+
+test("what a queue allows holds in virtual time: a pause, a rate and a bound", async () => {
+  const starts: string[] = [];
+  const letter = task("letter", {
+    queue: "letters",
+    async run(to: string) {
+      starts.push(`${(env.now.getTime() - begin) / 1_000} ${to}`);
+    },
+  });
+  await using env = await createTestEnvironment({ tasks: [letter] });
+  const begin = env.now.getTime();
+  const { queues, tasks } = env.client;
+  await queues.pause("letters");
+  for (const to of ["ada", "bob"]) await tasks.create(letter, to);
+  await env.advance("10s");
+  expect(starts).toEqual([]);
+  await queues.put("letters", { rateLimit: { limit: 1, per: "10m" }, paused: false });
+  await env.advance("601s");
+  expect(starts.map((start) => start.replace(/\.\d+/, ""))).toEqual(["10 ada", "610 bob"]);
+  await queues.put("letters", { maxBacklog: 3 });
+  for (const to of ["ada", "bob", "eve"]) await tasks.create(letter, to, { delay: "1d" });
+  await expect(tasks.create(letter, "too many")).rejects.toMatchObject({ code: "backlog_full" });
+});

@@ -3,7 +3,7 @@
  * advanced, and then everything does, in order. Requests of the client are answered at once, without time passing.
  */
 import { type AnyTask, Carillon, type TaskListQuery, type TaskSummary, version, Worker } from "@carillon/client";
-import { CarillonError, parseDuration } from "@carillon/core";
+import { CarillonError, parseDuration, tokenAt } from "@carillon/core";
 import {
   bulkRound,
   createBacklog,
@@ -153,7 +153,17 @@ export async function createTestEnvironment(options: TestEnvironmentOptions): Pr
     for (const { deletedAt, past, plannedUntil } of database.schedules.values()) {
       if (deletedAt === null || past.length > 0) next = Math.min(next, plannedUntil);
     }
+    for (const at of nextTokens()) if (at > now) next = Math.min(next, at);
     return next;
+  }
+
+  /** When queues and keys that have no token have one again. */
+  function nextTokens(): number[] {
+    const ofQueues = [...database.queues.values()].flatMap(({ paused, settings: { rateLimit }, fullAt }) =>
+      rateLimit && !paused ? [tokenAt(fullAt, rateLimit)] : [],
+    );
+    const gates = [...database.keyGates.values()].flatMap((byKey) => [...byKey.values()]);
+    return [...ofQueues, ...gates.flatMap(({ lookAt }) => lookAt ?? [])];
   }
 
   /** Idle hours pass at once: the node sleeps through them, as on a machine that was suspended. */

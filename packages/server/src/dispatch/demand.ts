@@ -5,8 +5,8 @@
  */
 import { type Band, bandOf, type Hint, type Lane, type LaneName, laneKey, type Store } from "@carillon/store";
 import { type Hand, type Pool, serves } from "./hand.ts";
-import type { ManagedQueue, Queues } from "./queues.ts";
 import { dropIdlePools, hasMatch, narrowPool } from "./narrow-pools.ts";
+import type { ManagedQueue, Queues } from "./queues.ts";
 
 /** How far ahead of its instant a task may be claimed: as long as it takes to claim what is due at one instant and held at most. */
 export const LOOKAHEAD_MS = 1_000;

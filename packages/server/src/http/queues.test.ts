@@ -135,7 +135,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect((await create({ delay: "1h" })).status).toBe(202);
     const batch = (count: number) =>
       t.call("POST", `${TASKS}:batch`, { tasks: Array(count).fill({ type: "mail", queue: "billing" }) });
-    const full = { status: 429, headers: { "retry-after": "10" }, body: { code: "backlog_full", retryable: true } };
+    const full = { status: 429, headers: { "retry-after": "15" }, body: { code: "backlog_full", retryable: true } };
     expect(await batch(2)).toMatchObject(full);
     expect((await batch(1)).status).toBe(202);
     expect(await create()).toMatchObject(full);
@@ -171,7 +171,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     const [first, second] = await Promise.all([create({ concurrencyKey: "ada" }), create({ concurrencyKey: "ada" })]);
     const { id: session } = await t.store.openSession({ node: "n", url: null, now: t.clock.now() });
     const lanes = (await t.store.lanes()).map(({ id }) => id);
-    const claim = { namespace: "default", queue: "billing", limit: 10, now: t.clock.now(), keys: [], sweep: false };
+    const claim = { namespace: "default", queue: "billing", limit: 10, now: t.clock.now(), keys: [] };
     const { claimed } = await t.store.claimLimited({ ...claim, session, lanes });
     const held = formatId("task", claimed[0]!.id);
     const other = [first, second].map(({ body }) => body.id).find((id) => id !== held);

@@ -139,7 +139,8 @@ export function createEngine(options: EngineOptions): Engine {
   const dependencyLoop = loop("dependencies", async () => (session.safe() ? tellEnds() : RETRY_MS));
   const stepBackfills = backfillRound({ store, clock, ids: session.ids, dispatcher });
   const backfillLoop = loop("backfill", async () => (session.safe() ? stepBackfills() : RETRY_MS));
-  const anyLoops = roles.dispatcher || roles.planner ? [startLoop, finishLoop, gateLoop, dependencyLoop, backfillLoop] : [];
+  const anyLoops =
+    roles.dispatcher || roles.planner ? [startLoop, finishLoop, gateLoop, dependencyLoop, backfillLoop] : [];
   const workLoops = [...(roles.planner ? [planLoop] : []), ...anyLoops];
   const upkeepLoops =
     roles.dispatcher || roles.planner

@@ -18,7 +18,9 @@ import { requiring, settle } from "./new-task.ts";
 /** Kept with the operation: later changes of the schedule, of its calendars and of what workers declare leave it as it is. */
 export interface BackfillRequest extends Range {
   version: number;
-  task: Pick<NewTask, "type" | "queue" | "priority" | "payload" | "concurrencyKey" | "tags" | "requires"> & { policy: TaskPolicy };
+  task: Pick<NewTask, "type" | "queue" | "priority" | "payload" | "concurrencyKey" | "tags" | "requires"> & {
+    policy: TaskPolicy;
+  };
 }
 
 export function toBackfillRequest(

@@ -120,7 +120,7 @@ test("a producer at many times the drain rate is told to wait; what was let in r
   };
   const watched = watch();
   const urls = cluster.nodes.map(({ url }) => url);
-  // Without figures it is ten seconds; then what the pace of the queue says.
+  // Without figures it is a quarter of a minute; then what the pace of the queue says.
   const enough = ({ refused }: Flood) => refused.length >= 100 && refused.some(({ retryAfter }) => retryAfter < 10);
   const task = { type: "hold", queue, payload: { ms } };
   const { accepted, refused } = await flood(urls, task, { forMs: floodMs, enough });

@@ -35,7 +35,7 @@ test("six nodes that claim and finish at once never hold more than the limits al
     while (done < tasks.length) {
       const { claimed } = await claimLimited(t, session, { store, limit: 3 });
       // What is committed at one moment.
-      const held = await t.sql(`
+      const held = await t.sql<{ key: string; count: number; all: number }>(`
         select coalesce(extra ->> 'concurrencyKey', '') as key, count(*)::int as count, sum(count(*)) over ()::int as all
           from task where session is not null group by 1`);
       exceeded.push(...held.filter(({ key, count, all }) => all > 5 || (key !== "" && count > 2)));

@@ -112,7 +112,7 @@ const hot = [
     "select_repeated_outcomes",
   ],
   ...["select_leases", "renew_session", "select_sessions", "mark_session_dead", "take_back", "close_empty_session"],
-  ...["take_schedules", "insert_fires", "mark_planned", "withdraw_planned", "unplan", "count_tasks"],
+  ...["take_schedules", "insert_fires", "mark_planned", "withdraw_planned", "unplan", "count_tasks", "count_backlogs"],
   ...["take_backfills", "count_backfilled_tasks", "backfill_fires", "move_operation_on"],
   ...["get_soon_final_task", "get_task_anywhere", "cancel_task", "change_task", "retry_task", "delete_task"],
   "", // Lists, which have no name.

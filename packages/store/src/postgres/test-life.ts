@@ -48,6 +48,9 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
   await finish(answer.kind === "created" ? answer.claimed : []);
   await step(3, () => store.nextDue(lanes.map(({ id }) => id)));
   await step(60, () => store.depths({ now, cap: 10 }));
+  await step(20, () =>
+    store.countBacklogs(lanes.slice(0, 2).map(({ namespace, queue }) => ({ namespace, queue, cap: 10 }))),
+  );
   await step(40, () => store.created({ from: now - 60_000, cap: 10 }));
   await step(1, () => store.recordFigures(session, { workers: 1, pools: [], queues: [] }));
   await step(4, () => store.nodeFigures());

@@ -56,7 +56,9 @@ async function keepUp(pools: Pools, drop: DropPartition, request: UpkeepRequest)
   const oldest = request.now - request.retentionMs;
   await deleteInBatches(pools.control, deleteOldProgress, oldest, { more: [firstIdAt(oldest)] });
   await deleteInBatches(pools.control, deleteOldOperations, request.now - request.retentionMs);
-  await deleteInBatches(pools.control, deleteOldWorkflows, request.now - request.retentionMs, { batch: WORKFLOWS_BATCH });
+  await deleteInBatches(pools.control, deleteOldWorkflows, request.now - request.retentionMs, {
+    batch: WORKFLOWS_BATCH,
+  });
   await deleteInBatches(pools.control, deleteOldZoneChanges, request.now - FIRE_RETENTIONS * request.retentionMs);
   await deleteInBatches(pools.control, deleteQuietTargets, request.now - TARGETS_KEPT_MS);
   await deleteInBatches(pools.control, deleteOldSessions, request.now - request.retentionMs);

@@ -70,6 +70,16 @@ export const figures: Promises = {
     const both = [{ namespace: t.namespace, queue: "default", cap: 5 }];
     expect(await t.store.countBacklogs([...both, { ...both[0]!, queue: "none" }])).toEqual([1, 0]);
     expect(await t.store.countBacklogs([])).toEqual([]);
+    // What waits for its key is there too.
+    await t.store.putQueue({ namespace: t.namespace, name: "keyed", settings: { concurrencyPerKey: 1 }, now: t.now });
+    for (let n = 0; n < 3; n++) await t.create({ queue: "keyed", concurrencyKey: "ada" });
+    const mine = (await t.store.lanes()).filter(
+      ({ namespace, queue }) => namespace === t.namespace && queue === "keyed",
+    );
+    const lanes = mine.map(({ id }) => id);
+    const limited = { session: t.session, namespace: t.namespace, queue: "keyed", lanes, limit: 5, now: t.now };
+    expect((await t.store.claimLimited({ ...limited, keys: [] })).claimed).toHaveLength(1);
+    expect([await count(10, "keyed"), await count(2, "keyed")]).toEqual([3, 2]);
   },
   "what is kept under an idempotency key can be read without taking it, until it expires": async (t) => {
     const read = (key: string, now = t.now) => t.store.rememberedAnswer(t.namespace, key, now);

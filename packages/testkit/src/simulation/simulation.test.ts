@@ -47,7 +47,7 @@ async function run({ alone = false, ...options }: SimulationOptions & { alone?: 
         );
       }
       await new Promise<void>((resolve) => void clock.after(random() * 2_500, resolve));
-      const known = simulation.journal.filter(({ kind }) => kind === "accepted");
+      const known = simulation.journal.filter((line) => line.kind === "accepted");
       const unlucky = known[Math.floor(random() * known.length)];
       if (unlucky && random() < 0.5) await simulation.cancel(BigInt(unlucky.task));
     }
@@ -70,7 +70,7 @@ test("an undisturbed cluster starts everything on time, and every fire is one ta
   const tasks = Array.from({ length: 300 }, () => ({ dueInMs: simulation.random() * 10_000, work: { ms: 3 } }));
   await Promise.all([simulation.submit(tasks), simulation.clock.advance(15_500)]);
   expect(checkHistory(simulation.history(), { settled: true, maxLatenessMs: 10 })).toEqual([]);
-  const starts = simulation.journal.filter(({ kind }) => kind === "started").map(({ task }) => task);
+  const starts = simulation.journal.filter((line) => line.kind === "started").map(({ task }) => task);
   expect(new Set(starts).size).toBe(starts.length);
   expect(starts.length).toBeGreaterThan(310);
 });

@@ -115,7 +115,16 @@ const limitedRound = command(
     const tasks = keys.map((concurrencyKey, index) =>
       newTask(world, {
         ...{ namespace: 0, type: "mail", queue, priority: priorities[index % 2]!, dueInMs: -index, maxAttempts: 2 },
-        ...{ startWithinMs: null, finishWithinMs: null, uniqueForMs: null, payload: null, uniqueKey: null, concurrencyKey, tags: [], requires: {} },
+        ...{
+          startWithinMs: null,
+          finishWithinMs: null,
+          uniqueForMs: null,
+          payload: null,
+          uniqueKey: null,
+          concurrencyKey,
+          tags: [],
+          requires: {},
+        },
       }),
     );
     await same(world, (store) => store.createTasks(tasks, { now: world.now }));
