@@ -34,6 +34,29 @@ test("a task runs at its instant, with its result", async () => {
   expect(starts[0]!.getTime() - before).toBe(7_200_000);
 });
 
+test("a task that does not end in time is told so, and has failed", async () => {
+  const reasons: string[] = [];
+  const endless = task("endless", {
+    run: (_payload, { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => {
+          reasons.push((signal.reason as Error).message);
+          reject(signal.reason);
+        });
+      }),
+  });
+  await using env = await createTestEnvironment({ tasks: [endless] });
+  const running = await env.client.tasks.create(endless, null, { finishWithin: "10m" });
+  const waiting = await env.client.tasks.create("nobody-runs-this", null, { finishWithin: "10m", priority: 9 });
+  await env.advance("8m");
+  expect(await running.get()).toMatchObject({ state: "running" });
+  expect(await waiting.get()).toMatchObject({ state: "queued", priority: 3 });
+  await env.advance("3m");
+  expect(reasons).toEqual(["finish_within"]);
+  for (const handle of [running, waiting])
+    expect(await handle.get()).toMatchObject({ state: "failed", error: { code: "finish_within" } });
+});
+
 test("how far a task has come can be read while it runs", async () => {
   let finish = () => {};
   const copy = task("copy", {

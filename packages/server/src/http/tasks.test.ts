@@ -1,8 +1,7 @@
 import { CarillonError, formatId } from "@carillon/core";
-import { type ClaimedTask, createMemoryDatabase, createMemoryStore } from "@carillon/store";
+import { type ClaimedTask, createMemoryDatabase, createMemoryStore, type LaneName } from "@carillon/store";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { manualClock, START, startApp, storeKinds, type TestApp, until, useStore } from "../../test/http/setup.ts";
-import type { LaneName } from "../operations/index.ts";
 
 const TASKS = "/api/v1/tasks";
 
@@ -119,6 +118,29 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(again.body).toMatchObject({ state: "queued", reason: null, startWithin: "5m" });
   });
 
+  test("a task shows how far it has come", async () => {
+    const created = await t.call("POST", TASKS, { type: "send-invoice" });
+    const { refs } = await t.claim();
+    const reports = refs.map((ref) => ({ ...ref, fraction: 0.4, message: "page 2" }));
+    await t.store.recordProgress(reports, t.clock.now());
+    const { body } = await t.call("GET", `${TASKS}/${created.body.id}`);
+    expect(body.progress).toEqual({ fraction: 0.4, message: "page 2" });
+  });
+
+  test("a task that is not final within its finishWithin fails, more urgent until then, and says why", async () => {
+    const created = await t.call("POST", TASKS, { type: "send-invoice", delay: "1m", finishWithin: "PT1H" });
+    expect(created.body).toMatchObject({ state: "scheduled", finishWithin: "1h", priority: 5 });
+    const get = async () => (await t.call("GET", `${TASKS}/${created.body.id}`)).body;
+    t.clock.advance(60_000 + 54 * 60_000);
+    await t.store.watchDeadlines({ now: t.clock.now(), limit: 10 });
+    expect(await get()).toMatchObject({ state: "queued", priority: 1 });
+    t.clock.advance(6 * 60_000);
+    await t.store.watchDeadlines({ now: t.clock.now(), limit: 10 });
+    expect(await get()).toMatchObject({ state: "failed", attempt: 0, error: { code: "finish_within" } });
+    const again = await t.call("POST", `${TASKS}/${created.body.id}:retry`);
+    expect(again.body).toMatchObject({ state: "queued", finishWithin: "1h" });
+  });
+
   test("a declaration of another node's worker counts within a second", async () => {
     await t.call("POST", TASKS, { type: "late" });
     await t.store.declareTypes(
@@ -169,6 +191,35 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     const fresh = await t.call("POST", TASKS, { type: "a", uniqueKey: "k" });
     expect(fresh.status).toBe(202);
     expect(fresh.body.id).not.toBe(first.body.id);
+  });
+
+  test("throttled by uniqueFor, a key makes one task an hour, whatever became of it", async () => {
+    const throttled = { type: "a", uniqueKey: "digest", uniqueFor: "1h" };
+    const first = await t.call("POST", TASKS, throttled);
+    expect(first.status).toBe(202);
+    await t.call("POST", `${TASKS}/${first.body.id}:cancel`);
+    t.clock.advance(3_599_999);
+    const kept = await t.call("POST", TASKS, throttled);
+    expect([kept.status, kept.body.id, kept.body.state]).toEqual([200, first.body.id, "cancelled"]);
+    const rejected = await t.call("POST", TASKS, { ...throttled, uniquePolicy: "reject" });
+    expect([rejected.status, rejected.body.code]).toEqual([409, "unique_conflict"]);
+    t.clock.advance(1);
+    expect((await t.call("POST", TASKS, throttled)).status).toBe(202);
+  });
+
+  test("debounced by replace, a key makes one task when the calls have paused, with the last payload", async () => {
+    const debounced = (payload: number) => ({
+      type: "a",
+      uniqueKey: "index",
+      uniquePolicy: "replace",
+      delay: "5s",
+      payload,
+    });
+    const first = await t.call("POST", TASKS, debounced(1));
+    t.clock.advance(4_000);
+    const second = await t.call("POST", TASKS, debounced(2));
+    expect(second).toMatchObject({ status: 200, body: { id: first.body.id, payload: 2, state: "scheduled" } });
+    expect(second.body.dueAt).toBe(new Date(t.clock.now() + 5_000).toISOString());
   });
 
   test("each task of a batch says for itself what a taken unique key means", async () => {
@@ -396,6 +447,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       release: () => {},
       handOut: () => {},
       noticeCreated: () => {},
+      workers: () => [],
       queuesChanged: () => {},
       recall: (...given: unknown[]) => void told.push(given),
     };
@@ -425,6 +477,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       handOut: (claimed: ClaimedTask[]) => void handed.push(...claimed.map(({ id }) => formatId("task", id))),
       noticeCreated: (tasks: readonly (LaneName & { dueAt: number })[]) =>
         void noticed.push(...tasks.map(({ type }) => type)),
+      workers: () => [],
       queuesChanged: () => {},
       recall: () => {},
     };
