@@ -53,10 +53,12 @@ export interface Demand {
   /** Like `notice` for tasks that this node inserted or returned; tells other nodes when they may be needed. */
   created(tasks: readonly CreatedTask[], now: number): void;
   hinted(hint: Hint): void;
-  /** Pools came or went; or workers, where tasks ask for labels. */
+  /** Pools came or went. */
   poolsChanged(): void;
   /** Queues are claimed in other ways than before. */
   queuesChanged(): void;
+  /** Workers came or went, in pools that stay: that matters where lanes ask for labels. */
+  workersChanged(): void;
   /** Some lane asks for labels. */
   asksForLabels(): boolean;
   /** Tasks were created in lanes that are not known yet: nobody has been told of them. */
@@ -82,14 +84,23 @@ export function createDemand(
   /** Of lanes that ask for labels, whether a worker has them. */
   const matched = new Map<number, boolean>();
   let asking = 0;
+  /** Since the last scan workers came or went whose labels may count. Many come at once, and each would be a look at every pair. */
+  let stale = false;
+  /** Those that are not narrow; null: not known since pools changed. */
+  let plain: Pool[] | null = null;
   /** Notices since the scan in progress began: its answer may not have seen them. */
   let noticed: { lane: Lane; band: Band; dueAt: number }[] | null = null;
   let unknown: CreatedTask[] = [];
 
+  function plainPools(): Pool[] {
+    plain ??= [...hand.pools.values()].filter((pool) => pool.narrow === null);
+    return plain;
+  }
+
   function servedBy(lane: Lane): Pool[] {
     let pools = poolsOf.get(lane.id);
     if (!pools) {
-      pools = [...hand.pools.values()].filter((pool) => serves(pool, lane));
+      pools = plainPools().filter((pool) => serves(pool, lane));
       const { requires } = lane;
       if (requires) pools = pools.flatMap((pool) => narrowPool(hand, pool, requires) ?? []);
       poolsOf.set(lane.id, pools);
@@ -103,7 +114,7 @@ export function createDemand(
     if (!requires) return servedBy(lane).length > 0;
     let isMatched = matched.get(lane.id);
     if (isMatched === undefined) {
-      isMatched = [...hand.pools.values()].some((pool) => serves(pool, lane) && hasMatch(pool, requires));
+      isMatched = plainPools().some((pool) => serves(pool, lane) && hasMatch(pool, requires));
       matched.set(lane.id, isMatched);
     }
     return isMatched;
@@ -160,6 +171,18 @@ export function createDemand(
     if (unknown.length > 0) scanSoon();
   }
 
+  function refresh(): void {
+    stale = false;
+    plain = null;
+    poolsOf.clear();
+    servedLanes.clear();
+    matched.clear();
+    for (const [key, pair] of pairs) {
+      pair.pools = servedBy(pair.lane);
+      if (pair.pools.length === 0 && !pair.claiming) pairs.delete(key);
+    }
+  }
+
   /** Narrow pools that no pair has anything for. */
   function dropIdle(): void {
     const wanted = new Set<Pool>();
@@ -182,6 +205,7 @@ export function createDemand(
         if (lane.requires) asking++;
         servedLanes.clear();
       }
+      if (stale) refresh();
       if (changed) queuesChanged();
       const served = [...lanes.values()].filter(isServed);
       const limited = served.filter((lane) => queues.of(lane)?.mode === "limited").map(({ id }) => id);
@@ -267,13 +291,12 @@ export function createDemand(
       }
     },
     poolsChanged() {
-      poolsOf.clear();
-      servedLanes.clear();
-      matched.clear();
-      for (const [key, pair] of pairs) {
-        pair.pools = servedBy(pair.lane);
-        if (pair.pools.length === 0 && !pair.claiming) pairs.delete(key);
-      }
+      refresh();
+      scanSoon();
+    },
+    workersChanged() {
+      if (asking === 0) return;
+      stale = true;
       scanSoon();
     },
     asksForLabels: () => asking > 0,

@@ -122,7 +122,8 @@ export function createGate(
     pool.workers.push(worker);
     worker.pool = pool;
     joinNarrowPools(worker);
-    if (isNew || demand.asksForLabels()) demand.poolsChanged();
+    if (isNew) demand.poolsChanged();
+    else demand.workersChanged();
     workersChanged();
   }
 
@@ -134,7 +135,7 @@ export function createGate(
     for (const empty of leaveNarrowPools(hand, worker)) parts.returnAll(empty);
     workersChanged();
     if (pool.workers.length > 0) {
-      if (demand.asksForLabels()) demand.poolsChanged();
+      demand.workersChanged();
       return;
     }
     hand.pools.delete(pool.key);

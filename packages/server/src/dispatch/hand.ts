@@ -286,8 +286,7 @@ export function freeCredits(pool: Pool): number {
   return free - pool.reserved - pool.ready.size;
 }
 
-/** Whether a plain pool's workers run tasks of this name; which of them have the lane's labels is another question. */
+/** Whether its workers run tasks of this name; which of them have the lane's labels is another question. */
 export function serves(pool: Pool, lane: LaneName): boolean {
-  if (pool.narrow !== null) return false;
   return pool.namespace === lane.namespace && pool.types.has(lane.type) && pool.queues.has(lane.queue);
 }

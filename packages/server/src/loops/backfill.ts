@@ -3,8 +3,8 @@
  * quarter of the slots of this node's workers that run the type is under way, so it is at most a quarter of all slots too. A node without
  * such a worker leaves an operation to those that have one, unless none of them came by.
  */
-import { backfillWindow, type IdSource, MOST_BACKFILLED } from "@carillon/core";
-import type { BackfillPage, OperationRecord, Store } from "@carillon/store";
+import { backfillWindow, hasLabels, type IdSource, MOST_BACKFILLED, WORKER_LABEL } from "@carillon/core";
+import type { BackfillPage, LaneName, OperationRecord, Store } from "@carillon/store";
 import type { CreatedTask } from "../dispatch/demand.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { NodeClock } from "../dispatch/options.ts";
@@ -28,18 +28,21 @@ export function backfillRound({
   ids: IdSource;
   dispatcher: Pick<Dispatcher, "workers"> & { noticeCreated(tasks: readonly CreatedTask[]): void };
 }): () => Promise<number> {
-  function slotsFor(namespace: string, queue: string, type: string): number {
+  function slotsFor({ namespace, queue, type, requires = {} }: LaneName): number {
     return dispatcher
       .workers()
       .filter(
-        (worker) => worker.namespace === namespace && worker.queues.includes(queue) && worker.types.includes(type),
+        (worker) =>
+          worker.namespace === namespace &&
+          worker.queues.includes(queue) &&
+          worker.types.includes(type) &&
+          hasLabels({ ...worker.labels, [WORKER_LABEL]: worker.name }, requires),
       )
       .reduce((sum, { slots }) => sum + slots, 0);
   }
 
   function plan(operation: OperationRecord, waiting: number, now: number): BackfillPage | null {
-    const { queue, type } = readBackfillRequest(operation).task;
-    const slots = slotsFor(operation.namespace, queue, type);
+    const slots = slotsFor({ namespace: operation.namespace, ...readBackfillRequest(operation).task });
     if (slots === 0 && now - operation.nextAt < ABANDONED_MS) return null;
     const room = backfillWindow(slots) - waiting;
     return { ...backfillPage(operation, { now, room, ids }), nextAt: now + PAGE_MS };
