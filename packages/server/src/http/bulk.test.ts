@@ -193,7 +193,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     [{ filter: {} }, "/action", undefined],
     [{ filter: {}, action: "forget" }, "/action", undefined],
     [{ filter: { state: "asleep" }, action: "cancel" }, "/filter/state", undefined],
-    [{ filter: { workflow: "w" }, action: "cancel" }, "/filter/workflow", "unknown_field"],
+    [{ filter: { requires: "w" }, action: "cancel" }, "/filter/requires", "unknown_field"],
     [{ filter: { fingerprint: "x" }, action: "retry" }, "/filter/fingerprint", undefined],
     [{ filter: {}, action: { priority: 10 } }, "/action", undefined],
     [{ filter: {}, action: "retry", reason: "why" }, "/reason", "not_with_this"],

@@ -51,7 +51,7 @@ const cases: Case[] = [
   ["an unknown field", task({ colour: "red" }), 400, "/colour", "unknown_field"],
   ["a field of the server's", task({ state: "succeeded" }), 400, "/state", "unknown_field"],
   ["a fencing token", task({ fencingToken: 7 }), 400, "/fencingToken", "unknown_field"],
-  ["a field that is not built", task({ after: ["task_01jd3v8q7x2m4"] }), 400, "/after", "unknown_field"],
+  ["a field that is not built", task({ requires: { gpu: "1" } }), 400, "/requires", "unknown_field"],
   ["a unique window", task({ uniqueKey: "k", uniqueFor: "1h" }), 400, "/uniqueFor", "unknown_field"],
   ["a pointer that needs escaping", task({ "a/b~c": 1 }), 400, "/a~1b~0c", "unknown_field"],
   ["text for a number", task({ priority: "5" }), 400, "/priority", "invalid_type"],
@@ -335,7 +335,7 @@ const cases: Case[] = [
   ],
   // Queries
   ["an unknown parameter", get(`${TASKS}?colour=red`), 400, "colour", "unknown_field"],
-  ["a filter that is not built", get(`${TASKS}?workflow=wf_1`), 400, "workflow", "unknown_field"],
+  ["a filter that is not built", get(`${TASKS}?requires=gpu`), 400, "requires", "unknown_field"],
   ["a page of none", get(`${TASKS}?pageSize=0`), 400, "pageSize", "out_of_range"],
   ["a page of 201", get(`${TASKS}?pageSize=201`), 400, "pageSize", "out_of_range"],
   ["a page of some", get(`${TASKS}?pageSize=many`), 400, "pageSize", "out_of_range"],
