@@ -332,6 +332,8 @@ interface QueueFigures {
   /** Due later, those that are tried again among them. */
   scheduled: number;
   running: number;
+  /** Wait for other tasks. */
+  blocked: number;
   /** The sum of these. */
   depth: number;
   /** Of some task types there are 10,000 or more in one state, and only so many are counted. */

@@ -38,6 +38,7 @@ export function watchDisk(
     store: {
       ...store,
       createTasks: watched(store.createTasks),
+      createWorkflow: watched(store.createWorkflow),
       recordOutcomes: watched(store.recordOutcomes),
       putSchedule: watched(store.putSchedule),
     },

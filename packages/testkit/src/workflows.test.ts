@@ -108,64 +108,78 @@ const node = fc.record({
   when: fc.constantFrom(...conditions),
   fails: fc.boolean(),
 });
-const graphs = fc.record({
-  onFailure: fc.constantFrom("stop" as const, "continue" as const),
-  nodes: fc.array(node, { minLength: 1, maxLength: 15 }),
-});
+const graphs = fc.array(
+  fc.record({
+    onFailure: fc.constantFrom("stop" as const, "continue" as const),
+    nodes: fc.array(node, { minLength: 1, maxLength: 15 }),
+  }),
+  { minLength: 10, maxLength: 20 },
+);
 
 test("whatever the graph and whatever its tasks come to, none starts before its parents allow, and every one ends", async () => {
   await fc.assert(
-    fc.asyncProperty(graphs, async ({ onFailure, nodes }) => {
+    fc.asyncProperty(graphs, async (drawn) => {
+      /** By graph and key: what it came to, or is about to. */
       const ended = new Map<string, TaskState>();
       const early: string[] = [];
       const starts: string[] = [];
-      const graph = nodes.map(({ parents, when, fails }, index) => {
-        const after = index === 0 ? [] : [...new Set(parents.map((parent) => `k${parent % index}`))];
-        return { key: `k${index}`, after, when, fails };
+      const all = drawn.map(({ onFailure, nodes }, number) => {
+        const tasks = nodes.map(({ parents, when, fails }, index) => {
+          const after = index === 0 ? [] : [...new Set(parents.map((parent) => `k${parent % index}`))];
+          return { key: `k${index}`, after, when, fails };
+        });
+        return { number, onFailure, tasks };
       });
       const step = task("step", {
-        run: async (key: string) => {
-          starts.push(key);
-          const { after, when, fails } = graph.find((each) => each.key === key)!;
-          // What the handlers know: skipped parents never ran.
-          const states = after.map((parent) => ended.get(parent));
-          const succeeded = states.filter((state) => state === "succeeded").length;
+        run: async ({ number, key }: { number: number; key: string }) => {
+          const name = `${number}/${key}`;
+          starts.push(name);
+          const { after, when, fails } = all[number]!.tasks.find((each) => each.key === key)!;
+          // As far as handlers know it: skipped parents never ran.
+          const states = after.map((parent) => ended.get(`${number}/${parent}`));
           const allowed =
             after.length === 0 ||
-            (when === "all" && succeeded === after.length) ||
-            (when === "any" && succeeded > 0) ||
             when === "all-done" ||
+            (when === "all" && states.every((state) => state === "succeeded")) ||
+            (when === "any" && states.includes("succeeded")) ||
             (when === "on-failure" && states.includes("failed"));
-          if (!allowed) early.push(key);
-          ended.set(key, fails ? "failed" : "succeeded");
+          if (!allowed) early.push(name);
+          ended.set(name, fails ? "failed" : "succeeded");
           if (fails) throw new Fatal("no");
         },
       });
-      await using env = await createTestEnvironment({ tasks: [step], concurrency: 3 });
-      const { id } = await env.client.workflows.create({
-        name: "random",
-        onFailure,
-        tasks: graph.map(({ key, after, when }) => ({
-          key,
-          type: step,
-          payload: key,
-          ...(after.length > 0 && { after, when }),
-        })),
-      });
+      await using env = await createTestEnvironment({ tasks: [step], concurrency: 10 });
+      const ids: string[] = [];
+      for (const { number, onFailure, tasks } of all) {
+        const submitted = await env.client.workflows.create({
+          name: "random",
+          onFailure,
+          tasks: tasks.map(({ key, after, when }) => ({
+            key,
+            type: step,
+            payload: { number, key },
+            ...(after.length > 0 && { after, when }),
+          })),
+        });
+        ids.push(submitted.id);
+      }
       await env.advance("5s");
       expect(early).toEqual([]);
       expect(new Set(starts).size).toBe(starts.length);
-      const workflow = await env.client.workflows.get(id);
-      expect(workflow).toMatchObject({ counts: { total: graph.length, open: 0 } });
-      for (const { key, state, after, when } of workflow.tasks) {
-        if (state === "skipped") expect(starts).not.toContain(key);
-        else expect(state).toBe(ended.get(key));
-        if (state === "skipped" && onFailure === "continue") expect(isImpossible(workflow, after, when)).toBe(true);
+      for (const [number, id] of ids.entries()) {
+        const workflow = await env.client.workflows.get(id);
+        expect(workflow).toMatchObject({ counts: { total: all[number]!.tasks.length, open: 0 } });
+        for (const { key, state, after, when } of workflow.tasks) {
+          if (state !== "skipped") expect(state).toBe(ended.get(`${number}/${key}`));
+          else expect(starts).not.toContain(`${number}/${key}`);
+          if (state === "skipped" && workflow.onFailure === "continue")
+            expect(isImpossible(workflow, after, when)).toBe(true);
+        }
+        const failed = workflow.tasks.some(({ state }) => state === "failed");
+        expect(workflow.state).toBe(failed ? "failed" : "succeeded");
       }
-      const failed = workflow.tasks.some(({ state }) => state === "failed");
-      expect(workflow.state).toBe(failed ? "failed" : "succeeded");
     }),
-    { numRuns: 40 },
+    { numRuns: 3 },
   );
 });
 

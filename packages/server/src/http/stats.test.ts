@@ -25,7 +25,15 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     await t.call("POST", "/api/v1/tasks:batch", { tasks: more });
     t.clock.advance(30_000);
     const { body: billing } = await t.call("GET", "/api/v1/queues/billing/stats");
-    expect(billing).toMatchObject({ name: "billing", due: 1, scheduled: 1, running: 0, depth: 2, oldestAgeMs: null });
+    expect(billing).toMatchObject({
+      name: "billing",
+      due: 1,
+      scheduled: 1,
+      running: 0,
+      blocked: 0,
+      depth: 2,
+      oldestAgeMs: null,
+    });
     expect(billing.perSecond).toEqual({ created: 0.033, started: 0, finished: 0 });
     expect(billing).toMatchObject({
       capped: false,

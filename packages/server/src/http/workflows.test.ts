@@ -49,6 +49,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       summary: `The task waits for ${first}, which is not final.`,
       reasons: [{ code: "parents", message: expect.any(String), until: null, refs: [first] }],
     });
+    expect((await t.call("GET", "/api/v1/queues/default/stats")).body).toMatchObject({ due: 1, blocked: 1, depth: 2 });
     await end("succeeded");
     expect((await t.call("GET", `${TASKS}/${body.id}`)).body).toMatchObject({ state: "queued", after: [first] });
   });

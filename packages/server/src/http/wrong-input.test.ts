@@ -53,7 +53,7 @@ const cases: Case[] = [
   ["a fencing token", task({ fencingToken: 7 }), 400, "/fencingToken", "unknown_field"],
   ["an empty concurrency key", task({ concurrencyKey: "" }), 400, "/concurrencyKey", "too_short"],
   ["a long concurrency key", task({ concurrencyKey: "k".repeat(257) }), 400, "/concurrencyKey", "too_long"],
-  ["a field that is not built", task({ after: ["task_01jd3v8q7x2m4"] }), 400, "/after", "unknown_field"],
+  ["a field that is not built", task({ fairKey: "acme" }), 400, "/fairKey", "unknown_field"],
   ["a pointer that needs escaping", task({ "a/b~c": 1 }), 400, "/a~1b~0c", "unknown_field"],
   ["text for a number", task({ priority: "5" }), 400, "/priority", "invalid_type"],
   ["a priority of 0", task({ priority: 0 }), 400, "/priority", "out_of_range"],
@@ -340,7 +340,7 @@ const cases: Case[] = [
   ],
   // Queries
   ["an unknown parameter", get(`${TASKS}?colour=red`), 400, "colour", "unknown_field"],
-  ["a filter that is not built", get(`${TASKS}?workflow=wf_1`), 400, "workflow", "unknown_field"],
+  ["a filter that is not built", get(`${TASKS}?requires=gpu`), 400, "requires", "unknown_field"],
   ["a page of none", get(`${TASKS}?pageSize=0`), 400, "pageSize", "out_of_range"],
   ["a page of 201", get(`${TASKS}?pageSize=201`), 400, "pageSize", "out_of_range"],
   ["a page of some", get(`${TASKS}?pageSize=many`), 400, "pageSize", "out_of_range"],

@@ -76,10 +76,11 @@ async function figuresOf(
 }
 
 function countsOf(depths: Depth[], now: number) {
-  let [due, scheduled, running, oldest] = [0, 0, 0, now];
+  let [due, scheduled, running, blocked, oldest] = [0, 0, 0, 0, now];
   let waits = false;
   for (const depth of depths) {
     if (depth.state === "running") running += depth.count;
+    else if (depth.state === "blocked") blocked += depth.count;
     else {
       due += depth.due;
       scheduled += depth.count - depth.due;
@@ -92,7 +93,8 @@ function countsOf(depths: Depth[], now: number) {
     due,
     scheduled,
     running,
-    depth: due + scheduled + running,
+    blocked,
+    depth: due + scheduled + running + blocked,
     capped: depths.some(({ count }) => count >= CAP),
     oldestAgeMs: waits ? Math.round(now - oldest) : null,
   };

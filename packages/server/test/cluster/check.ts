@@ -24,6 +24,8 @@ export interface History {
   /** Fires that must be in the ledger, computed without it. */
   expectedFires: ExpectedOfSchedule[];
   journal: JournalLine[];
+  /** Tasks of workflows that a client got an answer for, with the ids of those that come before each. */
+  ordered?: { id: string; after: string[] }[];
 }
 
 export interface JournalLine {
@@ -51,7 +53,22 @@ export function check(history: History, { undisturbed }: CheckOptions): string[]
     ...checkOneOutcome(history),
     ...checkJournal(history, undisturbed),
     ...checkFires(history),
+    ...checkOrder(history),
   ];
+}
+
+/** No attempt of a child began before each of its parents had ended, by the attempt that was recorded. */
+function checkOrder({ ordered = [], archived, journal }: History): string[] {
+  const lines = groupBy(journal, ({ taskId }) => taskId);
+  const tokens = new Map(archived.map(({ id, token }) => [id, token]));
+  const endOf = (id: string) =>
+    (lines.get(id) ?? []).find(({ event, token }) => event === "end" && token === tokens.get(id))?.at;
+  return ordered.flatMap(({ id, after }) => {
+    if (!tokens.has(id)) return [`${id} of a workflow is not final`];
+    const starts = (lines.get(id) ?? []).filter(({ event }) => event === "start").map(({ at }) => at);
+    const early = after.filter((parent) => Math.min(...starts) < (endOf(parent) ?? Number.POSITIVE_INFINITY));
+    return early.map((parent) => `${id} started before ${parent} had ended`);
+  });
 }
 
 function checkNothingLost({ acknowledged, archived, unfinished }: History): string[] {

@@ -18,6 +18,8 @@ export interface ScenarioOptions {
   workers: number;
   tasks: number;
   schedules: number;
+  /** Of eight tasks each, which hold their workers. Default none. */
+  workflows?: number;
   /** Over how long the instants of tasks and fires are spread. */
   seconds: number;
   /** How long a task holds its worker, at most; 0: tasks end at once. */
@@ -30,6 +32,8 @@ export interface ScenarioOptions {
   pooled?: boolean;
   seed: number;
 }
+
+const WORKFLOW_TASKS = 8;
 
 /** Reproducible randomness (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -54,6 +58,7 @@ export class Cluster {
   readonly acknowledged: { id: string; dueAt: number }[] = [];
   /** When nodes and workers were killed. */
   readonly killed: { node: boolean; pid: number; at: number }[] = [];
+  readonly ordered: { id: string; after: string[] }[] = [];
   readonly random: () => number;
   readonly #options: ScenarioOptions;
   readonly #proxy: DatabaseProxy;
@@ -158,6 +163,7 @@ export class Cluster {
       for (const [i, { id }] of answer.entries()) this.acknowledged.push({ id, dueAt: batch[i]!.dueAt });
       sent += batch.length;
     }
+    for (let i = 0; i < (this.#options.workflows ?? 0); i++) await this.#createWorkflow(client, startAt);
     return startAt + seconds * 1_000;
   }
 
@@ -180,10 +186,30 @@ export class Cluster {
     return new Map(created.map(({ id }, index) => [id, wanted[index]!.concurrencyKey]));
   }
 
+  /** In layers of two, each of which comes after the two before it. */
+  async #createWorkflow(client: Carillon, startAt: number): Promise<void> {
+    const { seconds, holdMs = 0 } = this.#options;
+    const { id } = await client.workflows.create({
+      name: "layers",
+      tasks: Array.from({ length: WORKFLOW_TASKS }, (_, n) => ({
+        key: `t${n}`,
+        type: "hold",
+        payload: { ms: Math.floor((this.random() * holdMs) / 4) },
+        ...(n < 2
+          ? { dueAt: new Date(startAt + Math.floor(this.random() * seconds * 500)) }
+          : { after: [n - (n % 2) - 2, n - (n % 2) - 1].map((parent) => `t${parent}`) }),
+      })),
+    });
+    const { tasks } = await client.workflows.get(id);
+    const ids = new Map(tasks.map((task) => [task.key, task.id]));
+    for (const task of tasks) this.ordered.push({ id: task.id, after: task.after.map((key) => ids.get(key)!) });
+  }
+
   /** Until nothing is left to do, or the deadline (ms from now) has passed. */
   async untilFinished(deadlineMs: number): Promise<void> {
-    const { schedules, seconds, tasks } = this.#options;
-    const expected = Math.max(this.acknowledged.length, tasks + schedules * seconds);
+    const { schedules, seconds, tasks, workflows = 0 } = this.#options;
+    const planned = tasks + schedules * seconds + workflows * WORKFLOW_TASKS;
+    const expected = Math.max(this.acknowledged.length, planned);
     const endAt = performance.now() + deadlineMs;
     while (performance.now() < endAt) {
       const done = await this.#query<{ n: string }>("select count(*) n from carillon.archive").catch(() => []);
@@ -230,6 +256,7 @@ export class Cluster {
       })),
       expectedFires: this.#expectedFires(),
       journal: await this.journal(),
+      ordered: this.ordered,
     };
   }
 

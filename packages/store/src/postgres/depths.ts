@@ -49,9 +49,8 @@ with found as (
   union all
   select lane_id, state, id, due_at, failures from task where state = 'waiting'
   union all
-  select task.lane_id, task.state, task.id, task.due_at, task.failures
-    from (select distinct child_id from dependency limit $2) edge
-    join task on task.id = edge.child_id and task.state::text = 'blocked'),
+  select lane_id, state, id, due_at, failures from task
+   where id = any(array(select distinct child_id from dependency order by child_id limit $2)) and state::text = 'blocked'),
 shown as (
   select lane_id,
          case when state in ('running', 'blocked') then state::text

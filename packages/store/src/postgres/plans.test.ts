@@ -98,6 +98,13 @@ const leading: Record<string, string> = {
   fail_overdue: "task_pkey",
   raise_priority: "task_pkey",
   count_backfilled_tasks: "task_schedule",
+  lock_parents: "task_pkey",
+  lock_blocked_tasks: "task_pkey",
+  set_pending_parents: "task_pkey",
+  release_blocked_tasks: "task_pkey",
+  skip_blocked_tasks: "task_pkey",
+  skip_unstarted_of_workflow: "task_pkey",
+  cancel_tasks_of_workflow: "task_pkey",
 };
 
 const hot = [
@@ -115,6 +122,14 @@ const hot = [
   ...["take_schedules", "insert_fires", "mark_planned", "withdraw_planned", "unplan", "count_tasks", "count_backlogs"],
   ...["take_backfills", "count_backfilled_tasks", "backfill_fires", "move_operation_on"],
   ...["get_soon_final_task", "get_task_anywhere", "cancel_task", "change_task", "retry_task", "delete_task"],
+  ...["take_ended_tasks", "select_edges", "take_edges", "drop_edges_of_children", "add_edges", "select_final_parents"],
+  ...[
+    "select_parents_results",
+    "select_awaited_parents",
+    "count_workflow_ends",
+    "select_workflow_tasks",
+    "retry_tasks",
+  ],
   "", // Lists, which have no name.
 ];
 

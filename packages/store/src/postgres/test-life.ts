@@ -166,6 +166,65 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
   await step(1, () => store.deleteTask("default", final!.id));
 
   await planSchedules(t, store, step);
+  await goAfterOthers(t, store, step);
+}
+
+async function goAfterOthers(t: TestStore, store: Store, step: Step): Promise<void> {
+  const { id: session } = await store.openSession({ node: "three", url: null, now });
+  const lane = (await store.lanes()).find(({ type }) => type === "send")!.id;
+  const targets = [{ laneId: lane, band: 2, limit: 100 }] as const;
+  const claim = () => step(100, () => store.claim({ session, targets: [...targets], until: now, limit: 100, now }));
+  const settle = () => step(2 * BATCH, () => store.settleDependencies({ now, limit: 100 }));
+  const record = async (tasks: ClaimedTask[], state: "succeeded" | "failed") => {
+    const decision = { kind: "final", state, result: '"x"', error: null, reason: null } as const;
+    await step(tasks.length, () => store.recordOutcomes(tasks.map((task) => succeeded(task, { decision }))));
+  };
+  await claim();
+  const parents = t.newTasks(BATCH);
+  const ids = parents.map(({ id }) => id);
+  await store.createTasks(parents, { now });
+  const child = (after: bigint[], when: NewTask["when"]) => t.newTask({ after, when: when! });
+  const pairs = ids.slice(1).map((id, index) => child([ids[0]!, id], index % 2 ? "all" : "any"));
+  const children = [child(ids, "all-done"), ...pairs];
+  await step(3 * BATCH, () => store.createTasks(children, { now }));
+  await step(1, () => store.waitsFor("default", children[0]!.id, 10));
+  const held = await claim();
+  expect(held).toHaveLength(BATCH);
+  const isFirst = ({ id }: ClaimedTask) => id === ids[0];
+  await record(held.filter(isFirst), "succeeded");
+  await settle();
+  await record(
+    held.filter((task) => !isFirst(task)),
+    "failed",
+  );
+  for (let times = 0; times < 3; times++) await settle();
+  await step(BATCH, () => store.createTasks([child(ids, "all-done"), child(ids, "all")], { now }));
+  await record(await claim(), "succeeded");
+  await settle();
+
+  const workflow = { id: t.newTask().id, namespace: "default", name: "w", onFailure: "stop" } as const;
+  const members = t.newTasks(BATCH).map((task, index) => ({
+    ...task,
+    workflow: { id: workflow.id, key: `k${index}`, always: false },
+  }));
+  const graph = members.map((task, index) =>
+    index === 0
+      ? task
+      : { ...task, after: [members[index >> 1]!.id].filter((id) => id !== task.id), when: "all" as const },
+  );
+  await step(BATCH, () => store.createWorkflow(workflow, graph, now));
+  await step(BATCH, () => store.workflowTasks("default", workflow.id));
+  const filter = { workflow: workflow.id };
+  await step(3 * BATCH, () => store.listTasks("default", { filter, now, pageSize: 20, after: null }));
+  await step(3, () => store.listWorkflows("default", { pageSize: 3, after: null }));
+  await record(await claim(), "failed");
+  await settle();
+  await settle();
+  await step(BATCH, () => store.retryWorkflow("default", workflow.id, { from: null, now }));
+  await step(1, () => store.cancelWorkflow("default", workflow.id, { reason: null, now }));
+  await settle();
+  await settle();
+  expect(await store.getWorkflow("default", workflow.id)).toMatchObject({ state: "cancelled", open: 0 });
 }
 
 async function planSchedules(t: TestStore, store: Store, step: Step): Promise<void> {

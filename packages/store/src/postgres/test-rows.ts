@@ -38,6 +38,23 @@ export async function growTables(t: TestStore, from: number, to: number): Promis
     [NOON, ...few],
   );
   await t.sql(
+    `insert into dependency (parent_id, child_id) select $1::bigint + n, $1::bigint + n + 1 from generate_series($2::int + 1, $3::int) n`,
+    [first, ...few],
+  );
+  await t.sql(
+    `
+    insert into workflow (id, namespace, name, on_failure, state, total, open, created_at, finished_at)
+    select $1::bigint + n, 'default', 'other', 'stop', 'succeeded', 1, 0, to_timestamp(0), to_timestamp(0)
+      from generate_series($2::int + 1, $3::int) n`,
+    [first, ...few],
+  );
+  await t.sql(
+    `
+    insert into workflow_task (workflow_id, position, task_id, key)
+    select $1::bigint + n, 0, $1::bigint - n, 'a' from generate_series($2::int + 1, $3::int) n`,
+    [first, ...few],
+  );
+  await t.sql(
     `
     insert into schedule (id, namespace, name, definition, planned_until, created_at, updated_at)
     select n, 'default', 'other-' || n, '{}', to_timestamp($1::float8 / 1000) + interval '1 hour', to_timestamp(0), to_timestamp(0)
@@ -70,5 +87,9 @@ export async function removeOthers(t: TestStore): Promise<void> {
   await t.sql("delete from schedule where name !~ '^other'");
   await t.sql("delete from idempotency where key = 'own'");
   await t.sql("delete from fire where schedule_id > $1", [first]);
+  await t.sql("delete from dependency where parent_id >= $1", [firstIdAt(NOON)]);
+  for (const table of ["workflow", "workflow_task"])
+    await t.sql(`delete from ${table} where ${table === "workflow" ? "id" : "workflow_id"} >= $1`, [firstIdAt(NOON)]);
+  await t.sql("delete from ended_task");
   await t.sql("delete from session");
 }

@@ -113,7 +113,7 @@ const stopped: Statement = {
 const tasksOf = (columns: string, condition: string) => `
   select ${columns} from task
    where id = any(array(select task_id from workflow_task where workflow_id = $1)) and ${condition}
-   order by id
+   order by id + 0 -- Not by the key of the whole table.
    limit $4
      for update`;
 const theirEdges = `

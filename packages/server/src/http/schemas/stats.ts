@@ -11,6 +11,7 @@ const figures = {
   due: count.meta({ description: "Tasks that may start now, or are on their way to a worker." }),
   scheduled: count.meta({ description: "Tasks that are due later, those that are tried again among them." }),
   running: count,
+  blocked: count.meta({ description: "Tasks that wait for others." }),
   depth: count.meta({ description: "All that are not final: the sum of these." }),
   capped: z.boolean().meta({
     description: "True: of some task types there are 10,000 or more in one state, and only so many are counted.",
