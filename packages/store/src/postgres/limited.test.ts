@@ -23,7 +23,7 @@ test("six nodes that claim and finish at once never hold more than the limits al
 }, async () => {
   await using t = await setup();
   await limit(t, { concurrency: 5, concurrencyPerKey: 2 });
-  const tasks = Array.from({ length: 240 }, (_, index) =>
+  const tasks = Array.from({ length: 120 }, (_, index) =>
     t.newTask({ concurrencyKey: index % 4 === 0 ? null : `k-${index % 3}`, priority: 1 + (index % 9) }),
   );
   await t.store.createTasks(tasks, { now: NOON });
@@ -45,7 +45,7 @@ test("six nodes that claim and finish at once never hold more than the limits al
   }
   await Promise.all(stores.map((store, index) => work(store, `node-${index}`)));
   expect(exceeded).toEqual([]);
-  expect(done).toBe(240);
+  expect(done).toBe(120);
   expect(await t.sql("select from task")).toEqual([]);
 });
 
