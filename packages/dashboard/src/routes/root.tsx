@@ -68,7 +68,7 @@ function Brand({ compact = false }: { compact?: boolean }) {
   return (
     <Link
       to="/tasks"
-      className="flex items-center gap-2 rounded px-2 font-semibold tracking-tight max-lg:px-0"
+      className="flex shrink-0 items-center gap-2 rounded px-2 font-semibold tracking-tight max-lg:px-0"
       aria-label="Carillon"
     >
       <img src="/favicon.svg" alt="" className="size-6" />
