@@ -410,7 +410,7 @@ const cases: Case[] = [
   ["a verb that is not built", { method: "POST", url: `${TASKS}/task_0000000000001:replay` }, 404, null, ""],
   ["a collection verb that is not built", post("/api/v1/schedules:simulate", {}), 404, null, ""],
   ["a path that is not built", get(`${TASKS}/task_0000000000001/children`), 404, null, ""],
-  ["a collection that is not built", get("/api/v1/targets"), 404, null, ""],
+  ["a collection that is not built", get("/api/v1/subscriptions"), 404, null, ""],
   ["a path that is no path", get("/api/v1/tasks/%zz"), 404, null, ""],
   ["an id that is no text", get("/api/v1/tasks/%ff"), 404, null, ""],
   ["TRACE", { ...get(TASKS), method: "TRACE" as "GET" }, 405, null, ""],

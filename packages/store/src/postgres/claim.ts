@@ -46,6 +46,8 @@ export const toNextDue = ([laneId, band, dueAt]: NextDueRow) => ({ laneId, band,
 const claimDue = {
   name: "claim_due",
   text: `
+with open as materialized (
+  ${openLanes("$2")})
 update task t
    set state = 'claimed', session = $1, token = t.token + 1, attempt = t.attempt + 1
  where t.id = any(array(
@@ -53,7 +55,7 @@ update task t
      from unnest($2::int4[], $3::int2[], $4::int4[], $7::float8[]) as target(lane_id, band, most, begin)
     cross join lateral (
       select id from task
-       where target.lane_id = any(${openLanes("$2")})
+       where target.lane_id in (select id from open)
          and lane_id = target.lane_id and band = target.band and state = 'pending'
          and due_at >= to_timestamp(target.begin / 1000) and due_at <= to_timestamp($5::float8 / 1000)
        order by due_at, id

@@ -160,7 +160,7 @@ function holderOf(
   const open = openLanes(`$${values.push(int4Array([...lanes]))}`);
   return `
   cross join lateral (
-    select case when x.session = any(array(select id from alive)) and ${lane} = any(${open}) then x.session end) as held(session)`;
+    select case when x.session = any(array(select id from alive)) and ${lane} = any(array(${open})) then x.session end) as held(session)`;
 }
 
 function isUniform(tasks: readonly NewTask[], numbers: Numbers): boolean {

@@ -155,7 +155,7 @@ export function createCatalog(db: Db, { policiesKept = POLICIES_KEPT, schedulesK
 
 /** Those of these lanes from which anybody may claim; held so until the end of the transaction. */
 export const openLanes = (ids: string): string =>
-  `array(select id from lane where id = any(${ids}::int4[]) and mode = 0 order by id for key share skip locked)`;
+  `select id from lane where id = any(${ids}::int4[]) and mode = 0 order by id for key share skip locked`;
 
 /** The same text for equal policies, whatever the order of their properties. */
 export function policyBody({ retry, timeoutMs, startWithinMs, finishWithinMs }: TaskPolicy): string {

@@ -4,7 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { CarillonError, createIdSource, defaultPolicy, type Id } from "@carillon/core";
-import { type Band, type Lane, laneKey, type NewTask, type Outcome, type Store, type TaskRef } from "@carillon/store";
+import {
+  type Band,
+  type Lane,
+  type LaneName,
+  laneKey,
+  type NewTask,
+  type Outcome,
+  type Store,
+  type TaskRef,
+} from "@carillon/store";
 
 export interface Side {
   store: Store;
@@ -104,7 +113,7 @@ export function unordered(side: Side, items: readonly unknown[]): string[] {
   return items.map((item) => JSON.stringify(plain(side, item))).sort();
 }
 
-export const laneName = (lane: Lane): string => laneKey(lane).replaceAll("\0", "/");
+export const laneName = (lane: LaneName): string => laneKey(lane).replaceAll("\0", "/");
 
 /**
  * Names of all lanes of this world; brings each side's ids of them up to date. A store may know more than the left one, such as a lane

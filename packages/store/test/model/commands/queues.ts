@@ -1,7 +1,18 @@
 import type { LimitedAnswer, Outcome, QueueSettings } from "@carillon/store";
 import fc from "fast-check";
 import { command, nth } from "../command.ts";
-import { laneId, laneNames, newTask, nextDueByName, pick, type Side, same, unordered, type World } from "../world.ts";
+import {
+  laneId,
+  laneName,
+  laneNames,
+  newTask,
+  nextDueByName,
+  pick,
+  type Side,
+  same,
+  unordered,
+  type World,
+} from "../world.ts";
 
 const rate = fc.record({
   limit: fc.constantFrom(1, 3),
@@ -135,7 +146,7 @@ const limitedRound = command(
         (store, side) =>
           store.claimLimited({
             ...{ session: pick(side.sessions, session)!, namespace, queue, limit: 4, now: world.now, keys },
-            lanes: [laneId(side, `${namespace}/${queue}/mail`)],
+            lanes: [laneId(side, laneName({ namespace, queue, type: "mail" }))],
             sweepAfter: sweep ? "" : null,
           }),
         limitedByName,
