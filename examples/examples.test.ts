@@ -48,6 +48,19 @@ test("a remote worker runs tasks whose queue and retries only it knows", { timeo
   expect(workers).not.toContain(node);
 });
 
+test("a queue's limits hold, and a task that waits for them says so", { timeout: 90_000 }, async () => {
+  const output = await run("rate-limit");
+  expect(output).toMatch(/the last one waits: .*(rate_limit|key_limit)/);
+  expect(output).toMatch(/20 tasks started within [1-9]\.\d s, of one customer at most 1 at a time/);
+});
+
+test("tasks for a target that is down wait for it, and those for another one do not", { timeout: 90_000 }, async () => {
+  const output = await run("failing-target");
+  expect(output).toMatch(/is open after \d+ calls: HttpStatusError: the target answered 503/);
+  expect(output).toContain("a task for another target succeeded meanwhile");
+  expect(output).toContain("all 30 succeeded once it answered again");
+});
+
 test("the workflow makes up for its failure, and goes on from there", { timeout: 90_000 }, async () => {
   const output = await run("workflow");
   expect(output).toContain("order-42 failed: charge succeeded, pack succeeded, ship failed, apologise succeeded");
