@@ -261,13 +261,17 @@ test("a flood of lines keeps nothing else waiting, and once its log is full only
   setImmediate(count);
   const ended = commandTask([SH]).run(shell("yes"), { ...c, signal: stop.signal });
   const outcome = expect(ended).rejects.toThrow("enough");
-  await full;
-  const lines = c.lines.length;
-  // It is read on, or it would stand still.
-  const turnsSoFar = turns;
-  await expect.poll(() => turns).toBeGreaterThan(turnsSoFar + 100);
-  stop.abort(new Error("enough"));
-  await outcome;
+  let lines: number;
+  try {
+    await full;
+    lines = c.lines.length;
+    // It is read on, or it would stand still.
+    const turnsSoFar = turns;
+    await expect.poll(() => turns, { timeout: 30_000 }).toBeGreaterThan(turnsSoFar + 100);
+  } finally {
+    stop.abort(new Error("enough"));
+    await outcome;
+  }
   expect(lines).toBe(100_001);
   expect(c.lines).toHaveLength(lines);
   expect(mostLines).toBeLessThanOrEqual(1_000);

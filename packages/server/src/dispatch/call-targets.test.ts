@@ -138,3 +138,38 @@ test("no more tasks call a slow target at once than it answers in good time", as
   expect(later.reduce((sum, count) => sum + count, 0) / later.length).toBeLessThan(8);
   expect(Math.max(...later)).toBeLessThan(20);
 });
+
+test("what waits for a target goes on after the node's session was lost, although nothing new calls it", async () => {
+  const t = await setup({ callMs: 2 });
+  const worker = t.worker({ types: ["http"], slots: 5 });
+  worker.onTask = (task) => t.clock.after(3_000, () => worker.end(task, undefined, 3_000));
+  const ids = await t.insert(Array.from({ length: 6 }, () => call(t, "slow.example")));
+  await t.clock.advance(1_000);
+  const session = t.engine.session.id!;
+  const [own] = (await t.store.sessions()).filter(({ id }) => id === session);
+  await t.store.markSessionDead(session, own!.beat, t.clock.now());
+  await t.clock.advance(60_000);
+  expect((await Promise.all(ids.map(t.state))).map(({ state }) => state)).toEqual(Array(6).fill("succeeded"));
+});
+
+test("a task that lost two workers waits for its target like any other", async () => {
+  const t = await setup({ callMs: 2 });
+  const worker = t.worker({ types: ["http"], slots: 5 });
+  const change = { id: 1n, namespace: "default", name: "down.example", state: "open", trips: 1, reason: null } as const;
+  await t.store.setTarget({ ...change, until: t.clock.now() + 10_000 }, t.clock.now());
+  await t.clock.advance(1_100);
+  const [id] = await t.insert([call(t, "down.example")], false);
+  const { id: dead } = await t.store.openSession({ node: "gone", url: null, now: t.clock.now() });
+  const [lane] = await t.store.lanes();
+  for (let lost = 0; lost < 2; lost++) {
+    const targets = [{ laneId: lane!.id, band: 2 as const, limit: 1 }];
+    const now = t.clock.now();
+    const [held] = await t.store.claim({ session: dead, targets, until: now, limit: 1, now });
+    const decision = { kind: "again", as: "released", dueAt: now, error: null } as const;
+    const ended = { startedAt: now, finishedAt: now, worker: "w", lost: true };
+    await t.store.recordOutcomes([{ id: held!.id, token: held!.token, decision, ...ended }]);
+  }
+  await t.clock.advance(3_000);
+  expect(worker.received).toEqual([]);
+  expect(await t.state(id!)).toMatchObject({ state: "waiting", reason: "breaker_open", lost: 2 });
+});

@@ -121,9 +121,13 @@ export function createCallTargets(
     if (target.state === "half-open") return isProbed(target) ? BREAKER_OPEN : null;
     const most = Math.floor(target.flow.limit);
     if (target.state === "open" || target.calls.size < most) return null;
-    // What another node has taken over by now ends there.
-    for (const held of target.calls.keys()) if (held.phase !== "assigned") target.calls.delete(held);
+    forgetEnded(target);
     return target.calls.size < most ? null : TARGET_BUSY;
+  }
+
+  /** What another node has taken over by now ends there. */
+  function forgetEnded({ calls }: Target): void {
+    for (const held of calls.keys()) if (held.phase !== "assigned") calls.delete(held);
   }
 
   function isProbed({ calls, turn }: Target): boolean {
@@ -161,8 +165,10 @@ export function createCallTargets(
 
   /** As many of those that wait as may call it now. */
   function release(target: Target): void {
+    if (!target.waiting || target.releasing || target.state !== "closed") return;
+    forgetEnded(target);
     const free = Math.floor(target.flow.limit) - target.calls.size;
-    if (!target.waiting || target.releasing || target.state !== "closed" || free <= 0) return;
+    if (free <= 0) return;
     if (target.id === null) {
       wake(); // The round finds it out.
       return;

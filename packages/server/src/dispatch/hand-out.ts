@@ -127,7 +127,7 @@ export function createHandOut(
     } else if (isolated.suspect === next) {
       if (isEmptyFor(isolated, next)) {
         pool.suspects.shift();
-        give(next, isolated);
+        if (admit(next)) give(next, isolated);
       } else if (now - pool.isolatingSince! > EMPTYING_MS) {
         isolated.suspect = null;
         pool.suspects.push(pool.suspects.shift()!);
@@ -145,7 +145,7 @@ export function createHandOut(
     pool.isolatingSince = now;
     if (!isEmptyFor(worker, suspect)) return;
     pool.suspects.shift();
-    give(suspect, worker);
+    if (admit(suspect)) give(suspect, worker);
   }
 
   return {

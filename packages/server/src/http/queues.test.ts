@@ -143,6 +143,8 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect((await create({}, { "idempotency-key": "first" })).headers["idempotent-replayed"]).toBe("true");
     const reused = await create({ type: "other" }, { "idempotency-key": "first" });
     expect(reused).toMatchObject({ status: 409, body: { code: "idempotency_key_reused" } });
+    const flow = { name: "flow", tasks: [{ key: "a", type: "mail", queue: "billing" }] };
+    expect(await t.call("POST", "/api/v1/workflows", flow)).toMatchObject(full);
     expect(await batch(4)).toMatchObject({ status: 400, body: { errors: [{ pointer: "/tasks", code: "too_many" }] } });
     expect((await create({ queue: "mail" })).status).toBe(202);
 
@@ -155,6 +157,14 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect((await create()).status).toBe(202);
     expect((await put({})).body.maxBacklog).toBeNull();
     for (let n = 0; n < 5; n++) expect((await create()).status).toBe(202);
+  });
+
+  test("tasks that come after others are among those that a full queue counts", async () => {
+    const { body: first } = await create({ queue: "mail" });
+    await put({ maxBacklog: 2 });
+    for (let n = 0; n < 2; n++) expect((await create({ after: [first.id] })).status).toBe(202);
+    await t.deps.backlog.look();
+    expect(await create()).toMatchObject({ status: 429, body: { code: "backlog_full" } });
   });
 
   test("a task that waits in a paused queue says so", async () => {

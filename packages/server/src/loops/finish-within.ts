@@ -24,9 +24,7 @@ export function finishWithinRound({
       feed.taskChanged(id, lane.namespace, "failed");
     }
     if (raised.length > 0) {
-      noticeCreated(
-        raised.map(({ lane: { namespace, queue, type }, ...task }) => ({ namespace, queue, type, ...task })),
-      );
+      noticeCreated(raised.map(({ lane, ...task }) => ({ ...lane, ...task })));
     }
     return more ? 0 : PAUSE_MS;
   };

@@ -70,13 +70,14 @@ async function poolsFor(deps: Deps, { namespace, requires }: TaskRecord): Promis
 async function whatItWaitsFor({ store }: Deps, record: TaskRecord, now: number) {
   const { id, namespace, scheduleId, scheduleName } = record;
   if (scheduleName === null) return null;
-  const filter = { schedule: scheduleName, states: ["pending", "claimed", "running"] as const };
+  const filter = { schedule: scheduleName, states: ["pending", "waiting", "claimed", "running"] as const };
   const [schedule, live] = await Promise.all([
     store.getSchedule(namespace, scheduleName, now),
     store.listTasks(namespace, { filter, now, pageSize: limits.pageSize, after: null }),
   ]);
   const others = live.items
     .filter((task) => task.id !== id && task.scheduleId === scheduleId && task.dueAt <= now)
+    .filter(({ state, reason }) => state !== "waiting" || (reason !== null && reason !== "overlap"))
     .slice(0, MOST_NAMED);
   return { overlap: schedule?.definition.overlap ?? null, others: others.map((task) => formatId("task", task.id)) };
 }

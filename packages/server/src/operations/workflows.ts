@@ -53,7 +53,14 @@ export async function createWorkflow(
     };
   });
   const { name, onFailure = "stop" } = input;
-  const record = await deps.store.createWorkflow({ id, namespace, name, onFailure }, tasks, now);
+  const admission = deps.backlog.admit(tasks);
+  if (admission.kind === "refused") throw admission.error;
+  let record: WorkflowRecord | null = null;
+  try {
+    record = await deps.store.createWorkflow({ id, namespace, name, onFailure }, tasks, now);
+  } finally {
+    admission.settle(record && tasks.map(() => ({ created: true })));
+  }
   deps.dispatcher?.noticeCreated(tasks.filter(({ after }) => after === undefined));
   for (const { id: task, after, dueAt } of tasks) {
     const state = after === undefined ? "pending" : "blocked";

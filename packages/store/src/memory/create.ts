@@ -94,7 +94,7 @@ export function rememberedAnswer(
   return kept && kept.expiresAt > now ? { requestHash: kept.requestHash, response: kept.response } : null;
 }
 
-function admitKinds(database: MemoryDatabase, tasks: NewTask[]): void {
+export function admitKinds(database: MemoryDatabase, tasks: NewTask[]): void {
   const fresh = new Map<string, NewTask>();
   for (const task of tasks) {
     const key = laneKey(task);

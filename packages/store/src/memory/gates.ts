@@ -34,9 +34,9 @@ export function lookAtGate(database: MemoryDatabase, gate: Id, at: number): void
   database.gates.set(gate, Math.min(at, database.gates.get(gate) ?? at));
 }
 
-/** Its gate, if it waits at one. */
-export function lookAtGateOf(database: MemoryDatabase, { state, gateId }: TaskRow, at: number): void {
-  if (state === "waiting" && gateId !== null) lookAtGate(database, gateId, at);
+/** Its schedule's gate, if it waits there. */
+export function lookAtGateOf(database: MemoryDatabase, row: TaskRow, at: number): void {
+  if (row.state === "waiting" && !isParked(row)) lookAtGate(database, row.gateId!, at);
 }
 
 export function judgeGates(database: MemoryDatabase, { ids, now }: { ids: Id[]; now: number }): JudgedGates {

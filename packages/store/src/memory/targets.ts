@@ -58,7 +58,9 @@ export function listTargets(
 
 export function parkTasks(database: MemoryDatabase, session: Id, tasks: ParkedTask[], now: number): Id[] {
   for (const { target } of tasks) {
-    if (targetOf(database, target)) continue;
+    const known = targetOf(database, target);
+    if (known?.state === "closed" && known.since < now - 3_600_000) known.since = now;
+    if (known) continue;
     database.targets.set(target.id, { ...target, state: "closed", since: now, until: null, trips: 0, reason: null });
   }
   const parked: Id[] = [];

@@ -1,5 +1,6 @@
 import { type Id, retriedNodes } from "@carillon/core";
 import type { NewTask, NewWorkflow, Page, SettledDependencies, Store, WorkflowRecord, WorkflowTask } from "../store.ts";
+import { admitKinds } from "./create.ts";
 import { type MemoryDatabase, setOf, type TaskRow } from "./database.ts";
 import { reopen } from "./dependencies.ts";
 import { insertTask, reviveTask } from "./rows.ts";
@@ -11,6 +12,7 @@ export function createWorkflow(
   now: number,
 ): WorkflowRecord {
   if (!database.workflows.has(workflow.id)) {
+    admitKinds(database, tasks);
     database.workflows.set(workflow.id, {
       ...workflow,
       state: "running",

@@ -17,7 +17,8 @@ export async function countBacklogs(
 }
 
 /**
- * Leases, and tasks that wait for others of their schedule, have no index by lane; there are as many as nodes hold, or schedules let wait.
+ * Leases, tasks that wait for others of their schedule, and those that come after others have no index by lane; there are as many as nodes
+ * hold, schedules let wait, and, of the last, as are looked at.
  */
 const countOfQueues = {
   name: "count_backlogs",
@@ -30,7 +31,12 @@ others as materialized (
   select lane_id, count(*) as count
     from (select lane_id from task where session is not null
           union all
-          select lane_id from task where state = 'waiting' and gate_id > 0) held
+          select lane_id from task where state = 'waiting' and gate_id > 0
+          union all
+          select lane_id from task
+           where id = any(array(select distinct child_id from dependency
+                                 order by child_id limit (select max(cap) from lanes)))
+             and state::text = 'blocked') held
    group by lane_id)
 select lanes.place::int4, least(min(lanes.cap), sum(pending.count + keyed.count + coalesce(others.count, 0)))::int4
   from lanes

@@ -20,6 +20,7 @@ import type { CreatedAs, NewTask, SettledDependencies } from "../store.ts";
 import { int8Array } from "./arrays.ts";
 import type { Db, Pools, Statement } from "./db.ts";
 import { insertIntoArchive, noteEnded } from "./final.ts";
+import { finishByWhenDue } from "./finish-within.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
 import { createdSlackMs, instant, ms } from "./records.ts";
@@ -261,12 +262,13 @@ update task set pending_parents = x.pending
  where task.id = any($1::bigint[]) and task.id = x.id and task.state::text = 'blocked'`,
 };
 
-/** Lateness is what comes on top of its parents: one that is due already is due from now on, and so is the deadline of its start. */
+/** Lateness is what comes on top of its parents: one that is due already is due from now on, and its deadlines move with that. */
 const dueAfter = `greatest(due_at, ${instant("$2")})`;
 const releaseBlocked: Statement = {
   name: "release_blocked_tasks",
   text: `
-update task set state = 'pending', pending_parents = 0, due_at = ${dueAfter}, start_by = ${startByWhenDue(dueAfter)}
+update task set state = 'pending', pending_parents = 0, due_at = ${dueAfter}, start_by = ${startByWhenDue(dueAfter)},
+       ${finishByWhenDue(dueAfter)}
  where id = any($1::bigint[]) and state::text = 'blocked'
 returning id, lane_id, priority, ${ms("due_at")}`,
 };

@@ -141,6 +141,9 @@ select ${columns}, waits.many
  limit $3`,
 };
 
+/**
+ * One that has been well for long begins anew to be: whoever forgets those that were well for a day, and locks its row after this, sees it.
+ */
 const addTargets: Statement = {
   name: "add_targets",
   text: `
@@ -148,7 +151,8 @@ insert into target (id, namespace, name, state, since)
 select id, namespace, name, 'closed', ${instant("$4")}
   from unnest($1::int8[], $2::text[], $3::text[]) as x(id, namespace, name)
  order by namespace collate "C", name collate "C"
-on conflict do nothing`,
+on conflict (namespace, name) do update set since = excluded.since
+ where target.state = 'closed' and target.since < excluded.since - interval '1 hour'`,
 };
 
 /** As if it had not been claimed; cancelled if that was asked for meanwhile. */

@@ -171,8 +171,8 @@ select c.relname::text, i.inhrelid is not null, coalesce(i.inhdetachpending, fal
 const blobsAreNeeded = {
   name: "blobs_are_needed",
   text: `
-select exists (select from task where id >= $1 and id < $2 and blobs <> 0)
-    or exists (select from archive where id >= $1 and id < $2 and blobs <> 0)`,
+select exists (select from task where id >= $1 and id < $2 and blobs & 3 <> 0)
+    or exists (select from archive where id >= $1 and id < $2 and blobs & 3 <> 0)`,
 };
 
 const fireIsBackfilled = {

@@ -3,6 +3,7 @@ import { type FinalState, type Id, limits } from "@carillon/core";
 import { float8Array, int4Array, int8Array, textArray } from "./arrays.ts";
 import type { Db, Statement } from "./db.ts";
 import { insertEdges } from "./dependencies.ts";
+import { finishByAnew } from "./finish-within.ts";
 import { finalRows, instant, selectRecords, toRecord } from "./records.ts";
 
 /** For up to 10,000 tasks. */
@@ -115,12 +116,13 @@ with gone as (
 dropped as (
   delete from blob using gone where blob.task_id = any($1::int8[]) and blob.task_id = gone.id and blob.kind = 2)
 insert into task (id, due_at, token, lane_id, policy_id, attempt, state, band, priority, blobs, trigger, namespace,
-                  schedule_id, fire_at, unique_key, payload, error, attempts, tags, extra, start_by, has_children,
-                  pending_parents)
+                  schedule_id, fire_at, unique_key, payload, error, attempts, tags, extra, start_by, finish_by,
+                  raise_at, has_children, pending_parents)
 select id, ${instant("$5")}, token, lane_id, policy_id, attempt,
        case when pending > 0 then 'blocked' else 'pending' end::task_state, (priority + 2) / 3, priority, blobs & 5,
        trigger, namespace, schedule_id, fire_at, unique_key, payload, error, all_attempts::jsonb, tags, extra,
        case when attempt = 0 then ${instant("$5")} + make_interval(secs => extract(epoch from start_by - due_at)::float8) end,
+       ${finishByAnew(instant("$5"), "gone")},
        true, pending
   from gone
  order by id

@@ -33,6 +33,7 @@ export function createCreateWorkflow(pools: Pools, catalog: Catalog): Store["cre
   });
   return async (workflow, tasks, now) => {
     try {
+      if (tasks.some(({ requires }) => requires !== undefined)) await catalog.admit(tasks);
       return await insert({ workflow, tasks, now });
     } catch (error) {
       throw refusalOf(error);
