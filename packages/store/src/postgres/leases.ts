@@ -65,15 +65,17 @@ function refs(tasks: TaskRef[]): [ids: Buffer, tokens: Buffer] {
 // A statement looks at what it locked (`held`), not at the row as it was when the statement began: a cancel may have come between.
 
 /** `task t` that is held under one of these ids and tokens. */
-export const isHeld = (ids: string, tokens: string) => `
+const isHeld = (ids: string, tokens: string) => `
     from task t
     join unnest(${ids}::int8[], ${tokens}::int8[]) as x(id, token) on x.id = t.id and x.token = t.token
    where t.id = any(${ids}::int8[]) and t.state in ('claimed', 'running')`;
 
-const giveBackHeld = {
-  name: "give_back",
-  text: `
-with held as materialized (
+/**
+ * CTEs about what has not started and leaves this session (`$1`) under these ids (`$2`) and tokens (`$3`): `held`, and `archived`, what is
+ * cancelled with it because somebody asked for that meanwhile. What becomes of the others is the caller's.
+ */
+export const leaving = `
+held as materialized (
   select t.id, t.session = $1 as ours, t.recall is not distinct from 'cancel' as cancelled ${isHeld("$2", "$3")}
    order by t.id
      for update of t),
@@ -82,13 +84,18 @@ gone as (
    where t.id = any($2::int8[]) and t.id = held.id and held.ours and held.cancelled
   returning t.*),
 archived as (${insertIntoArchive("gone", {
-    started_at: "null",
-    finished_at: "t.cancel_at",
-    state: "'cancelled'",
-    attempt: "t.attempt - 1",
-    worker: "null",
-  })}
-  returning id),${noteEnded("gone", "'cancelled'")},
+  started_at: "null",
+  finished_at: "t.cancel_at",
+  state: "'cancelled'",
+  attempt: "t.attempt - 1",
+  worker: "null",
+})}
+  returning id),${noteEnded("gone", "'cancelled'")},`;
+
+const giveBackHeld = {
+  name: "give_back",
+  text: `
+with ${leaving}
 changed as (
   update task t
      set ${returned}, attempt = t.attempt - 1

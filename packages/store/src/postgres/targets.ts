@@ -6,9 +6,8 @@ import type { Id } from "@carillon/core";
 import type { Page, ParkedTask, ReleasedTask, TargetChange, TargetRecord, TargetSummary } from "../store.ts";
 import { int8Array, textArray } from "./arrays.ts";
 import type { Db, Pools, Statement } from "./db.ts";
-import { insertIntoArchive, noteEnded } from "./final.ts";
 import type { Catalog } from "./lanes.ts";
-import { isHeld } from "./leases.ts";
+import { leaving } from "./leases.ts";
 import { withPartitions } from "./partitions.ts";
 import { instant, ms } from "./records.ts";
 
@@ -159,22 +158,7 @@ on conflict (namespace, name) do update set since = excluded.since
 const park: Statement = {
   name: "park_tasks",
   text: `
-with held as materialized (
-  select t.id, t.session = $1 as ours, t.recall is not distinct from 'cancel' as cancelled ${isHeld("$2", "$3")}
-   order by t.id
-     for update of t),
-gone as (
-  delete from task t using held
-   where t.id = any($2::int8[]) and t.id = held.id and held.ours and held.cancelled
-  returning t.*),
-archived as (${insertIntoArchive("gone", {
-    started_at: "null",
-    finished_at: "t.cancel_at",
-    state: "'cancelled'",
-    attempt: "t.attempt - 1",
-    worker: "null",
-  })}
-  returning id),${noteEnded("gone", "'cancelled'")},
+with ${leaving}
 parked as (
   update task t
      set state = 'waiting', session = null, recall = null, cancel_at = null, started_at = null, worker = null,
