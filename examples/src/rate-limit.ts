@@ -24,14 +24,20 @@ const node = await startNode({
 const { queues, tasks } = node.client;
 
 await queues.put("billing", { concurrencyPerKey: 1, rateLimit: { limit: 10, per: "1s", burst: 5 } });
-const handles = [];
-for (let n = 0; n < 20; n++) {
-  const customer = `customer-${n % 4}`;
-  handles.push(await tasks.create(invoice, { customer }, { concurrencyKey: customer }));
-}
-const { reasons } = await tasks.explain(handles.at(-1)!.id);
-console.log(`the last one waits: ${reasons.map(({ code }) => code).join(", ")}`);
-await Promise.all(handles.map((handle) => handle.result({ timeout: "30s" })));
+const created = await tasks.createMany(
+  invoice,
+  Array.from({ length: 20 }, (_, n) => `customer-${n % 4}`).map((customer) => ({
+    payload: { customer },
+    concurrencyKey: customer,
+  })),
+);
+const last = created.at(-1)!;
+// The limits are met once the first ones have started.
+let codes: string[];
+do codes = (await tasks.explain(last.id)).reasons.map(({ code }) => code);
+while (codes.includes("starting"));
+console.log(`the last one waits: ${codes.join(", ")}`);
+await Promise.all(created.map(({ id }) => tasks.wait(id, { timeout: "30s" })));
 
 const seconds = (starts.at(-1)! - starts[0]!) / 1_000;
 console.log(`${starts.length} tasks started within ${seconds.toFixed(1)} s, of one customer at most ${most} at a time`);
