@@ -327,6 +327,7 @@ test("the verbs ask what they say", async () => {
   await tasks.cancel(ID, { reason: "no" });
   await tasks.retry(ID);
   await tasks.runNow(ID);
+  await tasks.replay(ID, { payload: 2, delay: "1m" });
   await tasks.patch(ID, { priority: 1, dueAt: new Date(0) });
   await tasks.delete(ID);
   await tasks.get("../../etc?x");
@@ -343,6 +344,7 @@ test("the verbs ask what they say", async () => {
     ["POST", `/api/v1/tasks/${ID}:cancel`, { reason: "no" }],
     ["POST", `/api/v1/tasks/${ID}:retry`, undefined],
     ["POST", `/api/v1/tasks/${ID}:run-now`, undefined],
+    ["POST", `/api/v1/tasks/${ID}:replay`, { payload: 2, delay: "1m" }],
     ["PATCH", `/api/v1/tasks/${ID}`, { priority: 1, dueAt: "1970-01-01T00:00:00.000Z" }],
     ["DELETE", `/api/v1/tasks/${ID}`, undefined],
     ["GET", "/api/v1/tasks/..%2F..%2Fetc%3Fx", undefined],
@@ -356,7 +358,7 @@ test("the verbs ask what they say", async () => {
     ["GET", "/api/v1/calendars/holidays", undefined],
     ["DELETE", "/api/v1/calendars/a%2Fb", undefined],
   ]);
-  expect(node.asked[8]!.headers["idempotency-key"]).toMatch(/^[0-9a-f-]{36}$/);
+  expect(node.asked[9]!.headers["idempotency-key"]).toMatch(/^[0-9a-f-]{36}$/);
 });
 
 test("a queue is asked what it says, and changed only at the version that was read", async () => {

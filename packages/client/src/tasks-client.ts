@@ -57,6 +57,11 @@ export interface CreateOptions {
   idempotencyKey?: string;
 }
 
+/** What a task that is done again has otherwise than the first one. */
+export type ReplayOptions = Omit<CreateOptions, "uniqueKey" | "uniquePolicy" | "uniqueFor" | "after" | "when"> & {
+  payload?: unknown;
+};
+
 /** As for a task; `retry` is one attempt and `startWithin` one minute by default. */
 export type BroadcastOptions = Pick<
   CreateOptions,
@@ -252,6 +257,19 @@ export class TasksClient {
   /** A failed, cancelled or skipped task is due again now, with a fresh budget of attempts. */
   retry(id: string): Promise<Task> {
     return request(this.#http, { method: "POST", path: `${this.#path(id)}:retry` });
+  }
+
+  /**
+   * A new task that does again what this one did: what `changes` leave out is as it was, but for its unique key, workflow, schedule and
+   * `after`, which the new one has none of. Due now. In whatever state the other one is, which stays as it is.
+   */
+  replay(id: string, { idempotencyKey, ...changes }: ReplayOptions = {}): Promise<Task> {
+    return request(this.#http, {
+      method: "POST",
+      path: `${this.#path(id)}:replay`,
+      body: changes,
+      headers: { "idempotency-key": idempotencyKey ?? crypto.randomUUID() },
+    });
   }
 
   runNow(id: string): Promise<Task> {

@@ -22,6 +22,7 @@ const Queue = lazyPage(async () => (await import("./routes/queue.tsx")).QueuePag
 const Workers = lazyPage(async () => (await import("./routes/workers.tsx")).WorkersPage);
 const Workflows = lazyPage(async () => (await import("./routes/workflows.tsx")).WorkflowsPage);
 const Workflow = lazyPage(async () => (await import("./routes/workflow.tsx")).WorkflowPage);
+const ReplayTask = lazyPage(async () => (await import("./routes/replay-task.tsx")).ReplayTaskPage);
 const NewTask = lazyPage(async () => (await import("./routes/new-task.tsx")).NewTaskPage);
 const NewSchedule = lazyPage(async () => (await import("./routes/new-schedule.tsx")).NewSchedulePage);
 const EditSchedule = lazyPage(async () => (await import("./routes/edit-schedule.tsx")).EditSchedulePage);
@@ -30,6 +31,7 @@ const EditSchedule = lazyPage(async () => (await import("./routes/edit-schedule.
 export function preloadForms(): void {
   for (const page of [
     NewTask,
+    ReplayTask,
     NewSchedule,
     EditSchedule,
     Workflows,
@@ -92,6 +94,11 @@ const newTaskRoute = createRoute({
   path: "/tasks/-/new",
   component: NewTask,
 });
+const replayTaskRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/tasks/$id/replay",
+  component: ReplayTask,
+});
 const newScheduleRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/schedules/-/new",
@@ -109,6 +116,7 @@ export const router = createRouter({
     tasksRoute,
     taskRoute,
     newTaskRoute,
+    replayTaskRoute,
     schedulesRoute,
     scheduleRoute,
     newScheduleRoute,

@@ -156,6 +156,24 @@ export function tasksCommand(program: Command): void {
     });
 
   tasks
+    .command("replay <id>")
+    .description("Do again what a task did, as a new task, in whatever state that one is")
+    .option("--payload <json>", "another payload: JSON, @FILE, or - for standard input")
+    .option("--delay <duration>", "due so long from now (default: now)")
+    .option("--due <instant>", "due then")
+    .option("--queue <name>", "where it waits (default: as before)")
+    .option("--priority <n>", "1 urgent to 9 idle (default: as before)", wholeNumber(1, 9))
+    .action(async (id: string, { due, payload, ...flags }: SetFlags & { delay?: string }, command: Command) => {
+      const { carillon, json } = connect(command);
+      const task = await carillon.tasks.replay(id, {
+        ...flags,
+        ...(due === undefined ? {} : { dueAt: due }),
+        ...(payload === undefined ? {} : { payload: readPayload(payload) }),
+      });
+      printRecord(json ? task : { id: task.id, state: task.state, replayOf: task.replayOf }, json);
+    });
+
+  tasks
     .command("run-now <id>")
     .description("Make a scheduled or retrying task due now")
     .action(async (id: string, _flags: object, command: Command) => {

@@ -95,6 +95,10 @@ function TaskDetail({ task, above, stale }: TaskDetailProps) {
       actions={
         <>
           <TaskActions task={task} onFailure={reportFailure} />
+          <Link to="/tasks/$id/replay" params={{ id: task.id }} className="button">
+            <Icon name="retrying" />
+            Replay
+          </Link>
           <CopyButton
             visible
             label="Copy as curl"
@@ -212,6 +216,13 @@ function TaskFacts({ task }: { task: Task }) {
         <Fact name="Workflow">
           <Link to="/workflows/$id" params={{ id: task.workflow }} className="link">
             {task.workflowKey}
+          </Link>
+        </Fact>
+      )}
+      {task.replayOf !== null && (
+        <Fact name="Replay of">
+          <Link to="/tasks/$id" params={{ id: task.replayOf }} className="link code break-all">
+            {task.replayOf}
           </Link>
         </Fact>
       )}

@@ -157,6 +157,14 @@ export function createTask(task: NewTask, idempotencyKey: string): Promise<Task>
   return request("POST", "/tasks", { body: task, headers: { "idempotency-key": idempotencyKey } });
 }
 
+/** Does it again with this payload; null: with none. */
+export function replayTask(id: string, payload: unknown, idempotencyKey: string): Promise<Task> {
+  return request("POST", `${taskPath(id)}:replay`, {
+    body: { payload },
+    headers: { "idempotency-key": idempotencyKey },
+  });
+}
+
 /** The request that makes another task like this one, due now. */
 export function likeTask(task: Task): NewTask {
   return {

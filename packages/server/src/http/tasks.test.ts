@@ -439,6 +439,64 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect((await t.call("GET", `${TASKS}/${id}`)).body.code).toBe("task_not_found");
   });
 
+  test("a replay is a new task like the other one, which stays as it is", async () => {
+    const body = {
+      type: "a",
+      payload: { order: 1 },
+      queue: "billing",
+      priority: 2,
+      retry: { maxAttempts: 2 },
+      startWithin: "5m",
+      uniqueKey: "order-1",
+      concurrencyKey: "acme",
+      tags: ["invoices"],
+      requires: { region: "eu" },
+      delay: "1h",
+    };
+    const original = (await t.call("POST", TASKS, body)).body;
+    const replayed = await t.call("POST", `${TASKS}/${original.id}:replay`);
+    expect(replayed.status).toBe(202);
+    expect(replayed.headers.location).toBe(`${TASKS}/${replayed.body.id}`);
+    expect(replayed.body).toEqual({
+      ...original,
+      id: expect.not.stringContaining(original.id),
+      state: "queued",
+      createdAt: expect.any(String),
+      dueAt: new Date(START).toISOString(),
+      uniqueKey: null,
+      replayOf: original.id,
+    });
+    expect((await t.call("GET", `${TASKS}/${replayed.body.id}`)).body).toEqual(replayed.body);
+    expect((await t.call("GET", `${TASKS}/${original.id}`)).body).toEqual(original);
+
+    const changes = { payload: null, queue: "slow", delay: "1m", retry: { backoff: { initial: "3s" } }, tags: [] };
+    const changed = await t.call("POST", `${TASKS}/${replayed.body.id}:replay`, changes);
+    expect(changed.body).toMatchObject({
+      replayOf: replayed.body.id,
+      payload: null,
+      queue: "slow",
+      state: "scheduled",
+      maxAttempts: 2,
+      tags: [],
+      priority: 2,
+    });
+    expect(changed.body.retry.backoff.initial).toBe("3s");
+  });
+
+  test("a replay is checked as a create is, and made once for its key", async () => {
+    const nap = (await t.call("POST", TASKS, { type: "sleep", delay: "1h", payload: { for: "1s" } })).body;
+    const refused = await t.call("POST", `${TASKS}/${nap.id}:replay`, { payload: { for: "soon" } });
+    expect([refused.status, refused.body.code]).toEqual([400, "invalid_request"]);
+    expect(refused.body.errors[0].pointer).toBe("/payload/for");
+    const both = await t.call("POST", `${TASKS}/${nap.id}:replay`, { delay: "1s", dueAt: nap.dueAt });
+    expect(both.body.errors).toMatchObject([{ pointer: "/delay", code: "exclusive" }]);
+    const headers = { "idempotency-key": "again" };
+    const first = await t.call("POST", `${TASKS}/${nap.id}:replay`, {}, headers);
+    const second = await t.call("POST", `${TASKS}/${nap.id}:replay`, {}, headers);
+    expect(second.body.id).toBe(first.body.id);
+    expect(second.headers["idempotent-replayed"]).toBe("true");
+  });
+
   test("cancelling a task that a worker has is accepted, and its holder is told", async () => {
     const { id } = (await t.call("POST", TASKS, { type: "a" })).body;
     const { session } = await t.claim();

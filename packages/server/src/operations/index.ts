@@ -10,6 +10,7 @@ export { listLateness } from "./lateness.ts";
 export { settle } from "./new-task.ts";
 export { backfillSchedule, bulkTasks, cancelOperation, getOperation, listOperations } from "./operations.ts";
 export { getQueue, listQueues, patchQueue, pauseQueue, putQueue, resumeQueue } from "./queues.ts";
+export { replayTask } from "./replay.ts";
 export { scheduleLoad } from "./schedule-load.ts";
 export { getScheduleStats } from "./schedule-stats.ts";
 export * from "./schedules.ts";

@@ -68,7 +68,7 @@ export function settle(
 /** By the retries they share. Stores recognise a policy by its object. */
 const policies = new WeakMap<RetryPolicy, TaskPolicy>();
 
-function policyOf(
+export function policyOf(
   retry: RetryPolicy,
   timeoutMs: number,
   { startWithinMs, finishWithinMs }: Pick<Choices, "startWithinMs" | "finishWithinMs">,

@@ -12,6 +12,7 @@ import {
   listLogs,
   listTasks,
   patchTask,
+  replayTask,
   retryTask,
   runTaskNow,
   toLogFilter,
@@ -33,6 +34,7 @@ import {
   logsQuery,
   pageOnlyQuery,
   patchTaskBody,
+  replayTaskBody,
   taskAnswer,
   taskList,
   taskParams,
@@ -210,6 +212,28 @@ export function taskRoutes(app: App, deps: RouteDeps): void {
       },
     },
     async (request) => retryTask(deps, namespace, request.params.id),
+  );
+
+  app.post(
+    verb(TASKS, "id", "replay"),
+    {
+      preValidation: readIdempotency,
+      schema: {
+        tags,
+        operationId: "replayTask",
+        summary: "Do again what a task did, as a new task",
+        description:
+          "In whatever state that one is. What the body leaves out is as it was, but for the unique key, the workflow, the schedule and `after`, which the new task has none of; it is due now, and `replayOf` names the other one.",
+        params: taskParams,
+        headers: idempotencyHeader,
+        body: optionalBody(replayTaskBody),
+        response: answers({ 202: taskAnswer }),
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      return sendCreated(reply, await replayTask(deps, namespace, id, request.body, request.idempotency));
+    },
   );
 
   app.post(

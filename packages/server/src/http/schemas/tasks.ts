@@ -56,13 +56,19 @@ export function checkNewTask(
   },
   context: z.core.$RefinementCtx,
 ): void {
-  if (task.dueAt !== undefined && task.delay !== undefined) {
-    problem(context, "exclusive", "Give either dueAt or delay, not both.", ["delay"]);
-  }
+  oneInstant(task, context);
   if (task.when !== undefined && (task.after === undefined || task.after.length === 0)) {
     problem(context, "required", "`when` is about the tasks of `after`.", ["after"]);
   }
   checkBuiltinPayload(task, context);
+}
+
+function oneInstant(
+  { dueAt, delay }: { dueAt?: number | undefined; delay?: number | undefined },
+  context: z.core.$RefinementCtx,
+): void {
+  if (dueAt !== undefined && delay !== undefined)
+    problem(context, "exclusive", "Give either dueAt or delay, not both.", ["delay"]);
 }
 
 /** What is left out comes from what a worker declared for the type, else from the defaults. */
@@ -113,6 +119,26 @@ export type PatchTask = z.output<typeof patchTaskBody>;
 export const cancelTaskBody = z
   .strictObject({ reason: reason.optional() })
   .meta({ example: { reason: "customer left" } });
+
+/** What is left out is as it was. */
+export const replayTaskBody = z
+  .strictObject({
+    payload: payload.optional(),
+    queue: name.optional(),
+    dueAt: instant.optional(),
+    delay: duration(limits.delayMs, "10m").optional(),
+    priority: priority.optional(),
+    retry: retry.optional(),
+    timeout: timeout.optional(),
+    startWithin: startWithin.optional(),
+    finishWithin: finishWithin.optional(),
+    concurrencyKey: concurrencyKey.optional(),
+    tags: tags.optional(),
+    requires: requires.optional(),
+  })
+  .superRefine(oneInstant)
+  .meta({ example: { payload: { customerId: "43" } } });
+export type ReplayTask = z.output<typeof replayTaskBody>;
 
 export const listTasksQuery = z
   .strictObject({
