@@ -65,6 +65,40 @@ test("between two counts a node adds what it takes in and subtracts what it sees
   expect(create()).toBe(false);
 });
 
+test("a namespace may have a bound over all of its queues, and of the two the smaller one counts", async () => {
+  stored.maxBacklog = undefined;
+  let counted: unknown[] = [];
+  const bounded = createBacklog({
+    clock,
+    maxBacklog: 5,
+    store: {
+      allQueues: async () => [{ namespace: "default", name: "billing", settings: { maxBacklog: 3 } } as never],
+      async countBacklogs(queues) {
+        counted = queues.map(({ queue, cap }) => [queue, cap]);
+        return queues.map(() => 0);
+      },
+      nodeFigures: async () => [],
+    },
+  });
+  const tries = (queue: string, count: number) => {
+    const admission = bounded.admit(Array(count).fill({ namespace: "default", queue }));
+    return admission.kind === "refused" ? admission.error.message : "admitted";
+  };
+  await bounded.look();
+  expect(tries("mail", 1)).toBe("admitted");
+  await bounded.look();
+  expect(counted).toEqual([
+    ["billing", 4],
+    [null, 6],
+  ]);
+  expect(tries("billing", 3)).toBe("admitted");
+  expect(tries("billing", 1)).toMatch(/^The queue billing is full/);
+  expect([tries("mail", 1), tries("mail", 1)]).toEqual([
+    "admitted",
+    expect.stringMatching(/^The namespace default is full/),
+  ]);
+});
+
 test("what the store did not create takes no place", async () => {
   await backlog.look();
   const admission = ask(10);

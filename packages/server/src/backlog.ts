@@ -1,5 +1,6 @@
 /**
- * Keeps creates out of queues that are full (`maxBacklog`). What a queue holds is counted by the store, about once a second, or ten times
+ * Keeps creates out of queues that are full (`maxBacklog`), and out of namespaces that are (a setting of the nodes). What a queue holds is
+ * counted by the store, about once a second, or ten times
  * while creates are refused; between two counts a node adds what it takes in and subtracts what it sees become final. So a create costs a
  * look into a map, and none at all where no queue has a bound. A single node keeps the bound; several know of each other's creates only
  * by the next count, so that together they may take in, for each further node, as much again as the queue had room for.
@@ -35,7 +36,8 @@ const PACE_MS = 10_000;
 
 interface Watched {
   namespace: string;
-  queue: string;
+  /** Null: all of them. */
+  queue: string | null;
   maxBacklog: number;
   /** By the store; null before it was asked. */
   counted: number | null;
@@ -55,11 +57,14 @@ export function createBacklog({
   store,
   clock,
   ended,
+  maxBacklog: maxOfNamespace,
 }: {
   store: Pick<Store, "allQueues" | "countBacklogs" | "nodeFigures">;
   clock: Pick<Clock, "monotonic">;
   /** Of this node; left out: it runs nothing. */
   ended?: Pick<EndedBook, "finishedIn">;
+  /** Of each namespace; left out: no bound. */
+  maxBacklog?: number | undefined;
 }): Backlog {
   const watched = new Map<string, Watched>();
   let refused = false;
@@ -85,15 +90,16 @@ export function createBacklog({
   }
 
   function refuse(queue: Watched, wanted: number): CarillonError {
-    const { queue: name, maxBacklog } = queue;
+    const { namespace, queue: name, maxBacklog } = queue;
     const text = maxBacklog.toLocaleString("en");
+    const what = name === null ? `The namespace ${namespace}` : `The queue ${name}`;
     if (wanted > maxBacklog) {
-      const message = `The queue ${name} takes at most ${text} tasks at all (maxBacklog), and these are ${wanted.toLocaleString("en")}.`;
+      const message = `${what} takes at most ${text} tasks at all (maxBacklog), and these are ${wanted.toLocaleString("en")}.`;
       return invalid("/tasks", "too_many", message);
     }
     refused = true;
     return new CarillonError("backlog_full", {
-      detail: `The queue ${name} is full: ${text} of its tasks may wait or run (maxBacklog).`,
+      detail: `${what} is full: ${text} of its tasks may wait or run (maxBacklog).`,
       retryAfterMs: backlogRetryMs({ maxBacklog, count: held(queue), wanted, perSecond: paceOf(queue) }),
     });
   }
@@ -110,7 +116,7 @@ export function createBacklog({
       if (known) known.maxBacklog = maxBacklog;
       else watched.set(key, unknown(namespace, name, maxBacklog));
     }
-    for (const key of watched.keys()) if (!bounded.has(key)) watched.delete(key);
+    for (const [key, { queue }] of watched) if (queue !== null && !bounded.has(key)) watched.delete(key);
     if (watched.size === 0) return LOOK_MS;
 
     const wasRefused = refused;
@@ -139,7 +145,7 @@ export function createBacklog({
     const moving = (await store.nodeFigures()).flatMap((node) => node.queues);
     for (const queue of queues) {
       queue.perSecond = moving
-        .filter(({ namespace, queue: name }) => namespace === queue.namespace && name === queue.queue)
+        .filter(({ namespace, queue: name }) => namespace === queue.namespace && (queue.queue ?? name) === name)
         .reduce((sum, { finishedPerSecond }) => sum + finishedPerSecond, 0);
     }
   }
@@ -159,13 +165,24 @@ export function createBacklog({
     return looking;
   }
 
+  /** What bounds a task: its queue, and its namespace. */
+  function boundsOf({ namespace, queue }: { namespace: string; queue: string }): Watched[] {
+    const bounds: Watched[] = [];
+    const own = watched.get(keyOf(namespace, queue));
+    if (own) bounds.push(own);
+    if (maxOfNamespace === undefined) return bounds;
+    let all = watched.get(keyOf(namespace, null));
+    if (!all) watched.set(keyOf(namespace, null), (all = unknown(namespace, null, maxOfNamespace)));
+    bounds.push(all);
+    return bounds;
+  }
+
   return {
     admit(tasks) {
-      if (watched.size === 0) return free;
+      if (watched.size === 0 && maxOfNamespace === undefined) return free;
       const wanted = new Map<Watched, number>();
-      for (const { namespace, queue } of tasks) {
-        const entry = watched.get(keyOf(namespace, queue));
-        if (entry) wanted.set(entry, (wanted.get(entry) ?? 0) + 1);
+      for (const task of tasks) {
+        for (const bound of boundsOf(task)) wanted.set(bound, (wanted.get(bound) ?? 0) + 1);
       }
       if (wanted.size === 0) return free;
       for (const [queue, count] of wanted) {
@@ -182,9 +199,9 @@ export function createBacklog({
         settle(answers) {
           for (const [queue, count] of wanted) queue.flying -= count;
           if (answers === null) return;
-          for (const [index, { namespace, queue }] of tasks.entries()) {
-            const entry = answers[index]!.created ? undefined : watched.get(keyOf(namespace, queue));
-            if (entry && wanted.has(entry)) entry.since--;
+          for (const [index, task] of tasks.entries()) {
+            if (answers[index]!.created) continue;
+            for (const bound of boundsOf(task)) if (wanted.has(bound)) bound.since--;
           }
         },
       };
@@ -200,10 +217,10 @@ export function createBacklog({
 
 const free: Admission = { kind: "admitted", settle() {} };
 
-/** Names hold no NUL. */
-const keyOf = (namespace: string, queue: string) => `${namespace}\0${queue}`;
+/** Names hold no NUL, and are not empty. */
+const keyOf = (namespace: string, queue: string | null) => `${namespace}\0${queue ?? ""}`;
 
-function unknown(namespace: string, queue: string, maxBacklog: number): Watched {
+function unknown(namespace: string, queue: string | null, maxBacklog: number): Watched {
   const count = { counted: null, since: 0, flying: 0, finished: 0 };
   return { namespace, queue, maxBacklog, ...count, paces: [], perSecond: 0 };
 }

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { CarillonError, type FieldError, suggest } from "@carillon/core";
+import { CarillonError, type FieldError, limits, suggest } from "@carillon/core";
 import { parseDuration } from "@carillon/core/duration";
 import { z } from "zod";
 import { parseAllowEntry } from "./egress/address-guard.ts";
@@ -115,6 +115,12 @@ export const settings = {
     secret: false,
     schema: allowList,
     help: "hosts and CIDRs that http tasks may reach although they are not public",
+  },
+  maxBacklog: {
+    env: "CARILLON_MAX_BACKLOG",
+    secret: false,
+    schema: integer(1, limits.maxBacklogOfNamespace).optional(),
+    help: "tasks that a namespace may hold that are not final; absent: as many as there are",
   },
   logLevel: {
     env: "CARILLON_LOG_LEVEL",

@@ -34,8 +34,8 @@ export interface EndedBook {
   series(): Iterable<EndedSeries>;
   /** How many attempts ended with a final state. */
   finished(): Iterable<FinishedCount>;
-  /** The same of one queue; 0 for one that is counted with the others. */
-  finishedIn(namespace: string, queue: string): number;
+  /** The same of one queue, 0 for one that is counted with the others; null: of all of them. */
+  finishedIn(namespace: string, queue: string | null): number;
 }
 
 export function createEndedBook(): EndedBook {
@@ -84,6 +84,11 @@ export function createEndedBook(): EndedBook {
     },
     series: () => series.values(),
     finished: () => finished.values(),
-    finishedIn: (namespace, queue) => finished.get(`${namespace} ${queue}`)?.count ?? 0,
+    finishedIn(namespace, queue) {
+      if (queue !== null) return finished.get(`${namespace} ${queue}`)?.count ?? 0;
+      let sum = 0;
+      for (const entry of finished.values()) if (entry.namespace === namespace) sum += entry.count;
+      return sum;
+    },
   };
 }

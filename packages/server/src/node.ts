@@ -56,6 +56,8 @@ export interface NodeOptions {
   /** How long final tasks and log lines are kept, in milliseconds. Default 14 and 7 days. */
   retention?: number;
   logRetention?: number;
+  /** Tasks that are not final that each namespace may hold; creates over it are refused (`backlog_full`). Default: no bound. */
+  maxBacklog?: number | undefined;
   /** Default `warn`. */
   logLevel?: Config["logLevel"];
   /** Where log lines (JSON) go. Default stderr. */
@@ -76,6 +78,7 @@ const knownOptions = Object.keys({
   name: true,
   retention: true,
   logRetention: true,
+  maxBacklog: true,
   logLevel: true,
   logStream: true,
 } satisfies Record<keyof NodeOptions, true>);
@@ -134,7 +137,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
     const feed = createChangeFeed({ store, clock });
     undo.push(async () => feed.close());
     const types = createDeclaredTypes({ store, clock });
-    const backlog = createBacklog({ store, clock, ended: endedBook });
+    const backlog = createBacklog({ store, clock, ended: endedBook, maxBacklog: options.maxBacklog });
     const draining = new AbortController();
     let tellOfWorkers = () => {};
 

@@ -27,11 +27,13 @@ export function depths(
 
 export function countBacklogs(
   database: MemoryDatabase,
-  queues: { namespace: string; queue: string; cap: number }[],
+  queues: { namespace: string; queue: string | null; cap: number }[],
 ): number[] {
   return queues.map(({ namespace, queue, cap }) => {
     let count = 0;
-    for (const { lane } of database.tasks.values()) if (isAsked(lane, { namespace, queue })) count++;
+    for (const { lane } of database.tasks.values()) {
+      if (lane.namespace === namespace && (queue ?? lane.queue) === lane.queue) count++;
+    }
     return Math.min(cap, count);
   });
 }

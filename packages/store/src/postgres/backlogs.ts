@@ -3,7 +3,7 @@ import type { Db } from "./db.ts";
 /** Through the indexes of the states, `cap` rows of a lane at most in each; never over a whole backlog. */
 export async function countBacklogs(
   db: Db,
-  queues: { namespace: string; queue: string; cap: number }[],
+  queues: { namespace: string; queue: string | null; cap: number }[],
 ): Promise<number[]> {
   const counts = Array<number>(queues.length).fill(0);
   if (queues.length === 0) return counts;
@@ -26,7 +26,7 @@ const countOfQueues = {
 with lanes as materialized (
   select x.place, x.cap, lane.id
     from unnest($1::text[], $2::text[], $3::int4[]) with ordinality as x(namespace, queue, cap, place)
-    join lane on lane.namespace = x.namespace and lane.queue = x.queue),
+    join lane on lane.namespace = x.namespace and (x.queue is null or lane.queue = x.queue)),
 others as materialized (
   select lane_id, count(*) as count
     from (select lane_id from task where session is not null

@@ -70,6 +70,9 @@ export const figures: Promises = {
     const both = [{ namespace: t.namespace, queue: "default", cap: 5 }];
     expect(await t.store.countBacklogs([...both, { ...both[0]!, queue: "none" }])).toEqual([1, 0]);
     expect(await t.store.countBacklogs([])).toEqual([]);
+    // Of no queue in particular: of all.
+    const all = async (cap: number) => (await t.store.countBacklogs([{ namespace: t.namespace, queue: null, cap }]))[0];
+    expect([await all(10), await all(3)]).toEqual([4, 3]);
     // What waits for its key is there too.
     await t.store.putQueue({ namespace: t.namespace, name: "keyed", settings: { concurrencyPerKey: 1 }, now: t.now });
     for (let n = 0; n < 3; n++) await t.create({ queue: "keyed", concurrencyKey: "ada" });
