@@ -110,6 +110,8 @@ test("a payload comes from standard input, and a delay is kept", async () => {
   const set = await one(["tasks", "set", task.id, "--priority", "9", "--payload", '{"name":"Eve"}']);
   expect(set).toMatchObject({ priority: 9, payload: { name: "Eve" } });
   expect(await run(["tasks", "run-now", task.id])).toMatchObject({ code: 0 });
+  const replayed = await one(["tasks", "replay", task.id, "--payload", '{"name":"Zoe"}']);
+  expect(replayed).toMatchObject({ replayOf: task.id, type: "greet", payload: { name: "Zoe" }, priority: 9 });
   expect(await run(["tasks", "wait", task.id])).toMatchObject({ code: 0, stdout: '{"text":"Hello, Eve!"}\n' });
 });
 
@@ -339,17 +341,31 @@ test("a queue is limited, listed, paused and resumed; what waits in it says so",
     rateLimit: { limit: 100, per: "1m", burst: 20 },
     maxBacklog: 50,
   });
-  expect(await one(["queues", "set", "letters", "--rate-limit", "none"])).toMatchObject({
+  expect(
+    await one([
+      "queues",
+      "set",
+      "letters",
+      "--rate-limit",
+      "none",
+      "--breaker",
+      "3/10s",
+      "--concurrency-per-type",
+      "noop=1",
+    ]),
+  ).toMatchObject({
     version: 2,
     concurrency: 2,
     rateLimit: null,
+    concurrencyPerType: { noop: 1 },
+    breaker: { failures: 3, openFor: "10s", adaptive: false },
   });
   const paused = await run(["queues", "pause", "letters", "--reason", "no stamps"]);
   expect(paused.stdout).toBe("name\tletters\npaused\ttrue\nreason\tno stamps\n");
   const task = await one(["tasks", "create", "noop", "--queue", "letters", "--concurrency-key", "ada"]);
   expect(task.concurrencyKey).toBe("ada");
   const [listed, explained] = await Promise.all([run(["queues", "ls"]), run(["tasks", "explain", task.id])]);
-  expect(listed.stdout).toContain("letters\tpaused\t2\t\t\t\t50\n");
+  expect(listed.stdout).toContain("letters\tpaused\t2\t\tnoop=1\t\t\t50\t3/10s\n");
   expect(explained.stdout).toMatch(/its queue letters is paused since \S+ \(no stamps\), and starts nothing/);
   expect((await run(["queues", "resume", "letters"])).stdout).toBe("name\tletters\npaused\tfalse\n");
 });

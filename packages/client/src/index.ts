@@ -9,7 +9,7 @@ export type { Fetch, LocalCalls } from "./http.ts";
 export type { OperationListQuery } from "./operations-client.ts";
 export { processClock } from "./process-clock.ts";
 export type * from "./protocol.ts";
-export type { QueueListQuery, QueueOptions, RateLimitOptions } from "./queues-client.ts";
+export type { BreakerOptions, QueueListQuery, QueueOptions, RateLimitOptions } from "./queues-client.ts";
 export type { RetryOptions } from "./retry-options.ts";
 export type {
   BackfillOptions,
@@ -36,6 +36,7 @@ export {
   type CreateOptions,
   type LogQuery,
   type LogSearchQuery,
+  type ReplayOptions,
   TaskHandle,
   type TaskListQuery,
 } from "./tasks-client.ts";

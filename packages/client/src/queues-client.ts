@@ -10,18 +10,31 @@ export interface RateLimitOptions {
   burst?: number | undefined;
 }
 
+export interface BreakerOptions {
+  /** So many failures in a row open it, 1 … 20; default 5. */
+  failures?: number | undefined;
+  /** How long nothing is tried at first, then twice as long each time, up to `5m`; default `5s`. */
+  openFor?: string | undefined;
+  /** How many tasks of a key run at once follows how fast and how well they end. Default false. */
+  adaptive?: boolean | undefined;
+}
+
 /** What a queue allows, over all nodes and workers; what is left out has no limit. */
 export interface QueueOptions {
   /** Tasks that run at once. */
   concurrency?: number | undefined;
   /** Tasks of one `concurrencyKey` that run at once; 1 makes the key a mutex. */
   concurrencyPerKey?: number | undefined;
+  /** Tasks of each of these types that run at once. */
+  concurrencyPerType?: Record<string, number> | undefined;
   /** How fast tasks start. */
   rateLimit?: RateLimitOptions | undefined;
   /** How fast tasks of one `concurrencyKey` start. */
   rateLimitPerKey?: RateLimitOptions | undefined;
   /** Tasks that are not final; creates over it are refused (`backlog_full`). */
   maxBacklog?: number | undefined;
+  /** Tasks of a `concurrencyKey` wait, without losing attempts, while those before them fail; those without a key are together. */
+  breaker?: BreakerOptions | undefined;
   /** Nothing starts. As it is when left out. */
   paused?: boolean | undefined;
 }

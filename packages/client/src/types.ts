@@ -361,9 +361,11 @@ export interface Queue {
   version: number;
   concurrency: number | null;
   concurrencyPerKey: number | null;
+  concurrencyPerType: Record<string, number> | null;
   rateLimit: RateLimit | null;
   rateLimitPerKey: RateLimit | null;
   maxBacklog: number | null;
+  breaker: { failures: number; openFor: string; adaptive: boolean } | null;
   paused: boolean;
   /** `by`: who paused it, where that is known. */
   pause: { reason: string | null; at: string; by: string | null } | null;

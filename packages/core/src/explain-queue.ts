@@ -10,23 +10,31 @@ export interface ExplainedQueue {
   settings: {
     concurrency?: number;
     concurrencyPerKey?: number;
+    concurrencyPerType?: Record<string, number>;
     rateLimit?: RateLimit;
     rateLimitPerKey?: RateLimit;
   };
   /** The task's. */
   concurrencyKey: string | null;
+  type: string;
   /** Ids of the tasks that hold slots, of the queue and of the key, and when their next tokens come; null: nobody asked. */
   facts: {
     held: readonly string[];
     tokenAt: number | null;
     keyHeld: readonly string[];
     keyTokenAt: number | null;
+    typeHeld: readonly string[];
   } | null;
 }
 
 /** So many holders are told to programs, and so many to people. */
 const MOST_REFS = 10;
 const MOST_NAMED = 3;
+
+/** Undefined: the type has no limit of its own. */
+export function slotsOfType({ concurrencyPerType = {} }: ExplainedQueue["settings"], type: string): number | undefined {
+  return Object.hasOwn(concurrencyPerType, type) ? concurrencyPerType[type] : undefined;
+}
 
 export function whyPaused(name: string, { pause }: ExplainedQueue): ExplanationReason[] {
   if (pause === null) return [];
@@ -39,14 +47,15 @@ export function whyPaused(name: string, { pause }: ExplainedQueue): ExplanationR
 
 export function whyLimited(
   name: string,
-  { settings, concurrencyKey: key, facts }: ExplainedQueue,
+  { settings, concurrencyKey: key, type, facts }: ExplainedQueue,
   now: number,
 ): ExplanationReason[] {
   if (facts === null) return [];
   const { concurrency, concurrencyPerKey, rateLimit, rateLimitPerKey } = settings;
-  const { held, keyHeld, tokenAt, keyTokenAt } = facts;
+  const { held, keyHeld, typeHeld, tokenAt, keyTokenAt } = facts;
   return [
     ...(key === null ? [] : whyFull(`the concurrency key ${short(key)}`, concurrencyPerKey, keyHeld)),
+    ...whyFull(`the type ${type} in the queue ${name}`, slotsOfType(settings, type), typeHeld),
     ...whyFull(`the queue ${name}`, concurrency, held),
     ...(key === null ? [] : whyTooFast("the key", rateLimitPerKey, keyTokenAt, now)),
     ...whyTooFast("the queue", rateLimit, tokenAt, now),

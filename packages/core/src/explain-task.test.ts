@@ -20,7 +20,7 @@ const task: TaskToExplain["task"] = {
 const pool = { queues: ["billing", "default"], types: ["mail"], workers: 2, slots: 10, busy: 10 };
 const due = { count: 1, capped: false };
 const given = { now, task, overlap: null, others: [], pools: [pool], queue: null, due };
-const queue: ExplainedQueue = { pause: null, settings: {}, concurrencyKey: null, facts: null };
+const queue: ExplainedQueue = { pause: null, settings: {}, concurrencyKey: null, type: "mail", facts: null };
 const waited = "The task has waited 3s in the queue billing for a worker that runs mail and has a free slot";
 
 test.each<[string, Partial<TaskToExplain>, string[], string]>([
@@ -136,16 +136,32 @@ test.each<[string, Partial<TaskToExplain>, string[], string]>([
           rateLimitPerKey: { limit: 1, perMs: 3_600_000, burst: 1 },
         },
         concurrencyKey: "ada",
+        type: "mail",
         facts: {
           held: ["task_2", "task_3", "task_4", "task_5"],
           tokenAt: now + 600,
           keyHeld: ["task_3"],
           keyTokenAt: now + 60_000,
+          typeHeld: ["task_2"],
         },
       },
     },
     ["task_queued", "key_limit", "key_limit", "rate_limit", "rate_limit"],
     `${waited}; the one slot of the concurrency key ada is taken by task_3; all 4 slots of the queue billing are taken by task_2, task_3, task_4 and 1 other; of the key, 1 may start in 1h, the next at 2026-11-20T10:01:00.000Z; of the queue, 100 may start in 1m, the next at 2026-11-20T10:00:00.600Z.`,
+  ],
+  [
+    "all slots of its type in its queue are taken",
+    {
+      queue: {
+        pause: null,
+        settings: { concurrencyPerType: { mail: 2, bill: 1 } },
+        concurrencyKey: null,
+        type: "mail",
+        facts: { held: [], tokenAt: null, keyHeld: [], keyTokenAt: null, typeHeld: ["task_2", "task_3"] },
+      },
+    },
+    ["task_queued", "key_limit"],
+    `${waited}; all 2 slots of the type mail in the queue billing are taken by task_2 and task_3.`,
   ],
   [
     "limits that leave room, and a token that is there",
@@ -154,7 +170,8 @@ test.each<[string, Partial<TaskToExplain>, string[], string]>([
         pause: null,
         settings: { concurrency: 4, concurrencyPerKey: 2, rateLimit: { limit: 1, perMs: 1_000, burst: 1 } },
         concurrencyKey: "ada",
-        facts: { held: ["task_2"], tokenAt: now, keyHeld: ["task_2"], keyTokenAt: null },
+        type: "mail",
+        facts: { held: ["task_2"], tokenAt: now, keyHeld: ["task_2"], keyTokenAt: null, typeHeld: [] },
       },
     },
     ["task_queued", "no_credit"],

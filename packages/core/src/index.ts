@@ -12,7 +12,7 @@ export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./exclusion.ts";
 export * from "./explain-fire.ts";
-export type { ExplainedQueue } from "./explain-queue.ts";
+export { type ExplainedQueue, slotsOfType } from "./explain-queue.ts";
 export { explainTask, type ServingPool, waitsForTarget } from "./explain-task.ts";
 export { type Explanation, reasonCodes } from "./explanation.ts";
 export * from "./failures.ts";

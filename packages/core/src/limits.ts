@@ -32,8 +32,12 @@ export const limits = {
   queueLimit: 1_000_000,
   /** In how long so many may start. */
   ratePerMs: [1, 31 * 86_400_000],
+  limitedTypes: 100,
+  breakerFailures: 20,
+  breakerOpenMs: [1_000, 3_600_000],
   /** Tasks of one queue that are not final. */
   maxBacklog: 1_000_000,
+  maxBacklogOfNamespace: 10_000_000,
   idempotencyKeyLength: 255,
   tags: 16,
   tagLength: 64,

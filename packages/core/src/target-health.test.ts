@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   afterCall,
+  defaultBreaker,
   flowAfterAnswer,
   flowAfterFailure,
   healthy,
@@ -23,12 +24,23 @@ describe("a breaker", () => {
     [".x.x.x.x.x.x.x.x.x.x", true],
     ["x.x.x.x.x.x.x.x.x.x.........", false],
   ])("after %s is open: %s", (calls, sick) => {
-    expect(isSick(after(calls))).toBe(sick);
+    expect(isSick(after(calls), defaultBreaker)).toBe(sick);
+  });
+
+  test("of a rule that says so opens sooner or later", () => {
+    expect(isSick(after("xx"), { ...defaultBreaker, failures: 2 })).toBe(true);
+    expect(isSick(after("x".repeat(11)), { ...defaultBreaker, failures: 12 })).toBe(false);
+    expect(isSick(after("x".repeat(12)), { ...defaultBreaker, failures: 12 })).toBe(true);
+    expect([1, 2, 9].map((trips) => openMs(trips, 0.5, { ...defaultBreaker, openMs: 600_000 }))).toEqual([
+      600_000, 600_000, 600_000,
+    ]);
   });
 
   test("stays open twice as long after each failed probe, five minutes at most, a tenth more or less", () => {
-    expect([1, 2, 3, 7, 50].map((trips) => openMs(trips, 0.5))).toEqual([5_000, 10_000, 20_000, 300_000, 300_000]);
-    expect([openMs(1, 0), openMs(1, 1)]).toEqual([4_500, 5_500]);
+    expect([1, 2, 3, 7, 50].map((trips) => openMs(trips, 0.5, defaultBreaker))).toEqual([
+      5_000, 10_000, 20_000, 300_000, 300_000,
+    ]);
+    expect([openMs(1, 0, defaultBreaker), openMs(1, 1, defaultBreaker)]).toEqual([4_500, 5_500]);
   });
 });
 

@@ -2,17 +2,25 @@
  * What the answers of a target say about it: whether tasks that call it shall wait, how long, and how many may call it at the same time.
  *
  * Its breaker opens after five failures in a row, or when at least half of the last twenty answers were failures; then for 5 s, twice as
- * long after each probe that failed, 5 min at most. Whoever answers "come back later" is left alone for as long as it asked.
+ * long after each probe that failed, 5 min at most. Whoever answers "come back later" is left alone for as long as it asked. A queue's
+ * breaker may say otherwise.
  */
 
 /** `half-open`: one call at a time finds out whether it is well again. */
 export const targetStates = ["closed", "open", "half-open"] as const;
 export type TargetState = (typeof targetStates)[number];
 
-const FAILURES_IN_A_ROW = 5;
+export interface BreakerRule {
+  /** In a row, 1 to 20. As many, and at least half, of the last twenty answers do as well. */
+  failures: number;
+  /** How long it stays open at first. */
+  openMs: number;
+}
+
+export const defaultBreaker: BreakerRule = { failures: 5, openMs: 5_000 };
+
 const WINDOW = 20;
 const FAILURES_IN_WINDOW = 10;
-const OPEN_MS = 5_000;
 const OPEN_MAX_MS = 300_000;
 
 /** How a call ended, as far as its target is concerned; null where it says nothing about it. */
@@ -35,8 +43,8 @@ export function afterCall({ failuresInARow, window }: TargetHealth, verdict: "an
   };
 }
 
-export function isSick({ failuresInARow, window }: TargetHealth): boolean {
-  return failuresInARow >= FAILURES_IN_A_ROW || bitsOf(window) >= FAILURES_IN_WINDOW;
+export function isSick({ failuresInARow, window }: TargetHealth, { failures }: BreakerRule): boolean {
+  return failuresInARow >= failures || bitsOf(window) >= Math.max(FAILURES_IN_WINDOW, failures);
 }
 
 function bitsOf(window: number): number {
@@ -49,8 +57,8 @@ function bitsOf(window: number): number {
  * How long a breaker stays open that has opened `trips` times without closing in between, this time included. `random` is in [0, 1): a
  * tenth more or less, so that targets which broke together are not all tried together.
  */
-export function openMs(trips: number, random: number): number {
-  const ms = Math.min(OPEN_MAX_MS, OPEN_MS * 2 ** (Math.max(1, trips) - 1));
+export function openMs(trips: number, random: number, { openMs: first }: BreakerRule): number {
+  const ms = Math.min(Math.max(OPEN_MAX_MS, first), first * 2 ** (Math.max(1, trips) - 1));
   return Math.round(ms * (0.9 + 0.2 * random));
 }
 

@@ -250,6 +250,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       await page.getByText("Nothing starts since").waitFor();
       await page.getByLabel("Tasks at once").fill("5");
       await page.getByLabel("Starts", { exact: false }).first().fill("100");
+      await page.getByLabel("Failures in a row").fill("3");
       await page.getByLabel("in each", { exact: false }).first().fill("soon");
       await page.getByRole("button", { name: "Save the limits" }).click();
       await page.getByText("A duration such as 500ms").first().waitFor();
@@ -260,6 +261,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
         concurrency: 5,
         rateLimit: { limit: 100, per: "1m", burst: 100 },
         maxBacklog: null,
+        breaker: { failures: 3, openFor: "5s", adaptive: false },
         paused: true,
       });
       await page.getByRole("button", { name: "Resume letters" }).click();
@@ -627,6 +629,21 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       });
     });
     await node.call("DELETE", "/schedules/by-keyboard");
+  });
+
+  test("a task is replayed with another payload, and the new one names it", async () => {
+    const sent = { type: "noop", payload: { order: 1 }, delay: "2h" };
+    const { id } = await node.call<{ id: string }>("POST", "/tasks", sent);
+    await withPage(`/tasks/${id}`, async (page) => {
+      await page.getByRole("link", { name: "Replay" }).click();
+      const payload = page.getByLabel("Payload");
+      expect(JSON.parse(await payload.inputValue())).toEqual({ order: 1 });
+      await payload.fill('{"order": 2}');
+      await page.getByRole("button", { name: "Replay task" }).click();
+      await page.getByRole("link", { name: id }).waitFor();
+      const again = page.url().split("/").at(-1)!;
+      expect(await node.call("GET", `/tasks/${again}`)).toMatchObject({ replayOf: id, payload: { order: 2 } });
+    });
   });
 
   test("what was deleted while it is looked at is shown as gone, and what cannot be read again says so", async () => {

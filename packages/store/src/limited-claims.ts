@@ -58,6 +58,33 @@ export interface KeyState {
   fullAt: number | null;
 }
 
+/** Lanes whose type has slots of its own, and how many of those types are held. */
+export interface LimitedTypes {
+  typeOf: ReadonlyMap<number, string>;
+  held: ReadonlyMap<string, number>;
+}
+
+export const noTypes: LimitedTypes = { typeOf: new Map(), held: new Map() };
+
+/** Those of the lanes whose type has a slot left once these start: the others are not looked at. */
+export function lanesWithRoom(
+  { concurrencyPerType = {} }: QueueSettings,
+  lanes: readonly number[],
+  { typeOf, held }: LimitedTypes,
+  starting: readonly Candidate[] = [],
+): number[] {
+  if (typeOf.size === 0) return [...lanes];
+  const taken = new Map(held);
+  for (const { laneId } of starting) {
+    const type = typeOf.get(laneId);
+    if (type !== undefined) taken.set(type, (taken.get(type) ?? 0) + 1);
+  }
+  return lanes.filter((lane) => {
+    const type = typeOf.get(lane);
+    return type === undefined || (taken.get(type) ?? 0) < concurrencyPerType[type]!;
+  });
+}
+
 export interface LimitedDecision {
   claim: Candidate[];
   /** They wait for their keys from now on. */
@@ -84,11 +111,13 @@ export function decideLimited(
     free: number;
     candidates: readonly Candidate[];
     keys: ReadonlyMap<string, KeyState>;
+    types?: LimitedTypes;
     now: number;
   },
 ): LimitedDecision {
   const { concurrency = Number.POSITIVE_INFINITY, rateLimit } = settings;
-  const { held, keys, now } = facts;
+  const { held, keys, types = noTypes, now } = facts;
+  const ofType = new Map(types.held);
   const room = Math.max(0, Math.min(facts.free, concurrency - held));
   const claim: Candidate[] = [];
   const park: Candidate[] = [];
@@ -96,8 +125,11 @@ export function decideLimited(
   for (const candidate of facts.candidates.toSorted(byTurn)) {
     if (claim.length >= room) break;
     const { key } = candidate;
+    const type = types.typeOf.get(candidate.laneId);
+    if (type !== undefined && (ofType.get(type) ?? 0) >= settings.concurrencyPerType![type]!) continue;
     if (key === null || opening(settings, keys.get(key), taken.get(key) ?? 0, now) === "open") {
       claim.push(candidate);
+      if (type !== undefined) ofType.set(type, (ofType.get(type) ?? 0) + 1);
       if (key !== null) taken.set(key, (taken.get(key) ?? 0) + 1);
     } else if (!candidate.waits) {
       park.push(candidate);

@@ -1,5 +1,5 @@
 /** What a request makes of a queue; both stores write what this decides. */
-import type { QueueMode, QueueRecord, QueueSettings } from "./store.ts";
+import type { QueueBreaker, QueueMode, QueueRecord, QueueSettings } from "./store.ts";
 
 export interface QueueRequest {
   /** Left out: stays as it is. */
@@ -48,22 +48,33 @@ export const limitsByKey = ({ concurrencyPerKey, rateLimitPerKey }: QueueSetting
 /** `waiting`: tasks of it wait for keys. */
 export function modeOf({ paused, settings }: Pick<QueueRecord, "paused" | "settings">, waiting: boolean): QueueMode {
   if (paused) return "paused";
-  const limited = settings.concurrency !== undefined || settings.rateLimit !== undefined || limitsByKey(settings);
+  const { concurrency, concurrencyPerType, rateLimit, breaker } = settings;
+  // Whoever claims for a breaker has to know the keys.
+  const limited =
+    [concurrency, concurrencyPerType, rateLimit, breaker].some((limit) => limit !== undefined) || limitsByKey(settings);
   return limited || waiting ? "limited" : "free";
 }
 
 /** The same text for equal settings; absent ones are left out. */
 function orderedSettings(settings: QueueSettings): QueueSettings {
-  const { concurrency, concurrencyPerKey, rateLimit, rateLimitPerKey, maxBacklog } = settings;
+  const { concurrency, concurrencyPerKey, concurrencyPerType, rateLimit, rateLimitPerKey } = settings;
+  const { maxBacklog, breaker } = settings;
   return {
     ...(concurrency !== undefined && { concurrency }),
     ...(concurrencyPerKey !== undefined && { concurrencyPerKey }),
+    ...(concurrencyPerType !== undefined && { concurrencyPerType: orderedTypes(concurrencyPerType) }),
     ...(rateLimit !== undefined && { rateLimit: orderedRate(rateLimit) }),
     ...(rateLimitPerKey !== undefined && { rateLimitPerKey: orderedRate(rateLimitPerKey) }),
     ...(maxBacklog !== undefined && { maxBacklog }),
+    ...(breaker !== undefined && { breaker: orderedBreaker(breaker) }),
   };
 }
 
 const orderedRate = ({ limit, perMs, burst }: NonNullable<QueueSettings["rateLimit"]>) => ({ limit, perMs, burst });
+
+const orderedTypes = (types: Record<string, number>) =>
+  Object.fromEntries(Object.entries(types).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+const orderedBreaker = ({ failures, openMs, adaptive }: QueueBreaker) => ({ failures, openMs, adaptive });
 
 const isEqual = (one: object | null, other: object | null): boolean => JSON.stringify(one) === JSON.stringify(other);

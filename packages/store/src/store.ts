@@ -8,6 +8,7 @@
 import {
   type AfterCondition,
   type AttemptReport,
+  type BreakerRule,
   type FailurePolicy,
   type FinalState,
   type FireAhead,
@@ -569,12 +570,21 @@ export interface QueueSettings {
   concurrency?: number;
   /** Tasks of one `concurrencyKey` that run at once; 1: the key is a mutex. */
   concurrencyPerKey?: number;
+  /** Tasks of each of these types that run at once. */
+  concurrencyPerType?: Record<string, number>;
   /** Starts. */
   rateLimit?: RateLimit;
   /** Starts of one `concurrencyKey`. */
   rateLimitPerKey?: RateLimit;
   /** Tasks that are not final. Nothing in the store goes by it. */
   maxBacklog?: number;
+  /** Tasks of a `concurrencyKey` wait while those before them fail; those without one are together. The store only keeps them from `claim`. */
+  breaker?: QueueBreaker;
+}
+
+export interface QueueBreaker extends BreakerRule {
+  /** How many tasks of a key run at once follows how fast and how well they end. */
+  adaptive: boolean;
 }
 
 export interface QueueRecord {
@@ -624,6 +634,8 @@ export interface LimitFacts {
   /** The same for the key; empty and null without one. */
   keyHeld: Id[];
   keyTokenAt: number | null;
+  /** Of the type. */
+  typeHeld: Id[];
 }
 
 // ----------------------------------------------------------------------------------------------------------------- operations
@@ -1086,7 +1098,7 @@ export interface Store {
   limitFacts(
     namespace: string,
     queue: string,
-    query: { concurrencyKey: string | null; now: number; limit: number },
+    query: { concurrencyKey: string | null; type: string; now: number; limit: number },
   ): Promise<LimitFacts>;
 
   // Operations
@@ -1153,7 +1165,7 @@ export interface Store {
    */
   created(request: { from: number; cap: number } & LaneFilter): Promise<CreatedCounts>;
   /** How many tasks of each of these queues are not final, counted up to its `cap`; in their order. */
-  countBacklogs(queues: { namespace: string; queue: string; cap: number }[]): Promise<number[]>;
+  countBacklogs(queues: { namespace: string; queue: string | null; cap: number }[]): Promise<number[]>;
   /** What a living node says about itself, in place of what it said before. */
   recordFigures(session: Id, figures: NodeFigures): Promise<void>;
   /** Of the living nodes, those that have yet to say something too. */

@@ -8,6 +8,7 @@ import type { History, JournalLine, QueueLimits } from "./history.ts";
 interface Attempt {
   task: string;
   key: string | null;
+  type: string | undefined;
   from: number;
   until: number;
 }
@@ -19,8 +20,8 @@ export function checkLimits({ journal, tasks, limits = [] }: History): string[] 
   const attempts = attemptsOf(journal);
   return limits.flatMap((limit) => {
     const own = attempts.flatMap(({ task, from, until }): Attempt[] => {
-      const { queue, concurrencyKey = null } = stored.get(task) ?? {};
-      return queue === limit.queue ? [{ task, key: concurrencyKey, from, until }] : [];
+      const { queue, type, concurrencyKey = null } = stored.get(task) ?? {};
+      return queue === limit.queue ? [{ task, key: concurrencyKey, type, from, until }] : [];
     });
     return findingsOf(limit, own);
   });
@@ -57,13 +58,18 @@ function attemptsOf(journal: readonly JournalLine[]): { task: string; from: numb
 }
 
 function findingsOf(limit: QueueLimits, attempts: Attempt[]): string[] {
-  const { queue, concurrency, concurrencyPerKey, rateLimit, rateLimitPerKey, slackMs = 0 } = limit;
+  const { queue, concurrency, concurrencyPerKey, concurrencyPerType = {}, rateLimit, rateLimitPerKey } = limit;
+  const { slackMs = 0 } = limit;
   const keys = new Map<string, Attempt[]>();
   for (const attempt of attempts) {
     if (attempt.key !== null) keys.set(attempt.key, [...(keys.get(attempt.key) ?? []), attempt]);
   }
   return [
     ...overlaps(`the queue ${queue}`, attempts, concurrency),
+    ...Object.entries(concurrencyPerType).flatMap(([type, most]) => {
+      const own = attempts.filter((attempt) => attempt.type === type);
+      return overlaps(`the type ${type}`, own, most);
+    }),
     ...bursts(`the queue ${queue}`, attempts, rateLimit, slackMs),
     ...[...keys].flatMap(([key, own]) => [
       ...overlaps(`the key ${key}`, own, concurrencyPerKey),

@@ -34,6 +34,7 @@ export interface StoredTask {
   finishedAt?: number | null;
   /** Where they matter. */
   queue?: string;
+  type?: string;
   concurrencyKey?: string | null;
 }
 
@@ -71,6 +72,7 @@ export interface QueueLimits {
   queue: string;
   concurrency?: number;
   concurrencyPerKey?: number;
+  concurrencyPerType?: Record<string, number>;
   rateLimit?: RateLimit;
   rateLimitPerKey?: RateLimit;
   /** How long a start may come after its claim was asked for. Default 0. */

@@ -30,9 +30,15 @@ export function queuesCommand(program: Command): void {
       "tasks of one concurrency key that run at once; 1 makes the key a mutex",
       orNone(wholeNumber(1, MOST)),
     )
+    .option("--concurrency-per-type <type=n,...>", "tasks of each of these types that run at once", orNone(slotsByType))
     .option("--rate-limit <rate>", "how fast tasks start: 100/1m, with a burst of 20 100/1m:20", orNone(rate))
     .option("--rate-limit-per-key <rate>", "how fast tasks of one concurrency key start", orNone(rate))
     .option("--max-backlog <n>", "tasks that are not final; creates over it are refused", orNone(wholeNumber(1, MOST)))
+    .option(
+      "--breaker <failures/duration>",
+      "after so many failures of a key in a row its tasks wait: 5/5s, and 5/5s:adaptive to follow how fast they end",
+      orNone(breaker),
+    )
     .action(async (name: string, flags: Record<string, unknown>, command: Command) => {
       if (Object.keys(flags).length === 0) throw usageError("nothing to set; see `carillon queues set --help`");
       const { carillon, json } = connect(command);
@@ -67,6 +73,19 @@ function orNone<Value>(read: (text: string) => Value): (text: string) => Value |
   return (text) => (text === NONE ? NONE : read(text));
 }
 
+/** `render=2,mail=5` */
+function slotsByType(text: string): Record<string, number> {
+  const slots = wholeNumber(1, MOST);
+  return Object.fromEntries(
+    text.split(",").map((item) => {
+      const [, type, most] = /^([^=]+)=(\d+)$/.exec(item.trim()) ?? [];
+      if (type === undefined || most === undefined)
+        throw new InvalidArgumentError("Types and how many of each run at once, such as render=2,mail=5.");
+      return [type, slots(most)];
+    }),
+  );
+}
+
 /** `100/1m`, or `100/1m:20` with a burst. */
 function rate(text: string): object {
   const [, limit, per, burst] = /^(\d{1,7})\/([^:]+)(?::(\d{1,7}))?$/.exec(text) ?? [];
@@ -74,6 +93,22 @@ function rate(text: string): object {
     throw new InvalidArgumentError("So many in a time, such as 100/1m, or 100/1m:20 with a burst of 20.");
   return { limit: Number(limit), per, ...(burst === undefined ? {} : { burst: Number(burst) }) };
 }
+
+/** `5/30s`, or `5/30s:adaptive`. */
+function breaker(text: string): object {
+  const [, failures, openFor, adaptive] = /^(\d{1,2})\/([^:]+)(:adaptive)?$/.exec(text) ?? [];
+  if (failures === undefined || openFor === undefined || parseDuration(openFor) === null)
+    throw new InvalidArgumentError("So many failures, and how long nothing is tried: 5/5s, or 5/5s:adaptive.");
+  return { failures: Number(failures), openFor, adaptive: adaptive !== undefined };
+}
+
+const typesText = (types: Record<string, number>): string =>
+  Object.entries(types)
+    .map(([type, most]) => `${type}=${most}`)
+    .join(",");
+
+const breakerText = (breaker: Queue["breaker"]): string | null =>
+  breaker && `${breaker.failures}/${breaker.openFor}${breaker.adaptive ? ":adaptive" : ""}`;
 
 const rateText = (rate: RateLimit | null): string | null =>
   rate && `${rate.limit}/${rate.per}${rate.burst === rate.limit ? "" : `:${rate.burst}`}`;
@@ -83,7 +118,9 @@ const queueColumns: Column<Queue>[] = [
   { title: "STATE", value: ({ paused }) => (paused ? "paused" : "active") },
   { title: "CONCURRENCY", value: ({ concurrency }) => concurrency },
   { title: "PER KEY", value: ({ concurrencyPerKey }) => concurrencyPerKey },
+  { title: "PER TYPE", value: ({ concurrencyPerType: types }) => types && typesText(types) },
   { title: "RATE", value: ({ rateLimit }) => rateText(rateLimit) },
   { title: "RATE PER KEY", value: ({ rateLimitPerKey }) => rateText(rateLimitPerKey) },
   { title: "MAX BACKLOG", value: ({ maxBacklog }) => maxBacklog },
+  { title: "BREAKER", value: ({ breaker }) => breakerText(breaker) },
 ];

@@ -7,25 +7,36 @@ const queue: Queue = {
   version: 3,
   concurrency: 1_000,
   concurrencyPerKey: 1,
+  concurrencyPerType: { mail: 5, render: 2 },
   rateLimit: { limit: 100, per: "1m", burst: 100 },
   rateLimitPerKey: { limit: 1, per: "1h", burst: 5 },
   maxBacklog: 50_000,
+  breaker: { failures: 3, openFor: "10s", adaptive: true },
   paused: false,
   pause: null,
 };
 const settings = {
   concurrency: 1_000,
   concurrencyPerKey: 1,
+  concurrencyPerType: { mail: 5, render: 2 },
   rateLimit: { limit: 100, per: "1m" },
   rateLimitPerKey: { limit: 1, per: "1h", burst: 5 },
   maxBacklog: 50_000,
+  breaker: { failures: 3, openFor: "10s", adaptive: true },
 };
 
 test("a form shows the limits that a queue has, and what is emptied has none", () => {
   expect(readLimits(limitFieldsOf(queue))).toEqual(settings);
   const { concurrency: _, rateLimit: _rate, ...others } = settings;
   expect(readLimits({ ...limitFieldsOf(queue), concurrency: " ", rate: "" })).toEqual(others);
-  const none = { concurrency: null, concurrencyPerKey: null, rateLimit: null, rateLimitPerKey: null, maxBacklog: null };
+  const limits = {
+    concurrency: null,
+    concurrencyPerKey: null,
+    concurrencyPerType: null,
+    rateLimit: null,
+    rateLimitPerKey: null,
+  };
+  const none = { ...limits, maxBacklog: null, breaker: null };
   expect(readLimits(limitFieldsOf({ ...queue, ...none }))).toEqual({});
   expect(limitWords({ ...queue, ...none })).toEqual([]);
 });
@@ -34,8 +45,11 @@ test("limits are told in words", () => {
   expect(limitWords(queue)).toEqual([
     "1,000 at once",
     "1 at once of a key",
+    "5 mail at once",
+    "2 render at once",
     "100 per 1m",
     "1 per 1h, 5 at once of a key",
     "at most 50,000 waiting",
+    "left alone after 3 failures",
   ]);
 });

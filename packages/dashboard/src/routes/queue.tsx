@@ -81,7 +81,14 @@ function Figures({ name }: { name: string }) {
 
 const isSame = (one: object, other: object) => JSON.stringify(one) === JSON.stringify(other);
 
-const pointers = ["/concurrency", "/concurrencyPerKey", "/maxBacklog"];
+const pointers = [
+  "/concurrency",
+  "/concurrencyPerKey",
+  "/concurrencyPerType",
+  "/maxBacklog",
+  "/breaker/failures",
+  "/breaker/openFor",
+];
 const ratePointers = ["/rateLimit", "/rateLimitPerKey"].flatMap((rate) => [
   `${rate}/limit`,
   `${rate}/per`,
@@ -112,13 +119,13 @@ function LimitsForm({ loaded }: { loaded: Queue }) {
     if (!save.isPending) save.mutate();
   }
 
-  const input = (field: keyof LimitFields, label: string, pointer: string, hint?: string) => (
+  const input = (field: Exclude<keyof LimitFields, "adaptive">, label: string, pointer: string, hint?: string) => (
     <Field label={label} optional {...(hint ? { hint } : {})} errors={byField[pointer]}>
       {(aria) => (
         <input
           {...aria}
           className="input"
-          inputMode={field.endsWith("Per") ? "text" : "numeric"}
+          inputMode={field.endsWith("Per") || field === "openFor" || field === "types" ? "text" : "numeric"}
           value={fields[field]}
           onChange={(event) => set(field)(event.target.value)}
           spellCheck={false}
@@ -138,12 +145,24 @@ function LimitsForm({ loaded }: { loaded: Queue }) {
           {input("concurrency", "Tasks at once", "/concurrency", "Over all workers; empty: no limit.")}
           {input("concurrencyPerKey", "At once of a key", "/concurrencyPerKey", "1 makes a concurrency key a mutex.")}
           {input("maxBacklog", "Backlog at most", "/maxBacklog", "Creates over it are refused.")}
+          {input("types", "At once of types", "/concurrencyPerType", "Such as render=2, mail=5.")}
           {input("rate", "Starts", "/rateLimit/limit")}
           {input("ratePer", "in each", "/rateLimit/per", "A duration such as 1s or 1m.")}
           {input("rateBurst", "Burst", "/rateLimit/burst", "At once after a pause; as many as starts when empty.")}
           {input("keyRate", "Starts of a key", "/rateLimitPerKey/limit")}
           {input("keyRatePer", "of a key in each", "/rateLimitPerKey/per")}
           {input("keyRateBurst", "Burst of a key", "/rateLimitPerKey/burst")}
+          {input("failures", "Failures in a row", "/breaker/failures", "Of a key: then its tasks wait.")}
+          {input("openFor", "wait at first", "/breaker/openFor", "Twice as long each time, up to 5m.")}
+          <label className="inline-flex min-h-6 items-center gap-2 self-center">
+            <input
+              type="checkbox"
+              className="switch"
+              checked={fields.adaptive}
+              onChange={(event) => set("adaptive")(event.target.checked)}
+            />
+            Fewer at once while they end slowly or badly
+          </label>
         </div>
         <div className="flex flex-wrap items-center gap-2 border-t border-line pt-5">
           <button type="submit" className="button button-primary" aria-disabled={save.isPending}>

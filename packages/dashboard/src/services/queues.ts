@@ -10,15 +10,23 @@ export interface RateLimit {
   burst: number;
 }
 
+export interface Breaker {
+  failures: number;
+  openFor: string;
+  adaptive: boolean;
+}
+
 /** What a queue allows; null: no limit. */
 export interface Queue {
   name: string;
   version: number;
   concurrency: number | null;
   concurrencyPerKey: number | null;
+  concurrencyPerType: Record<string, number> | null;
   rateLimit: RateLimit | null;
   rateLimitPerKey: RateLimit | null;
   maxBacklog: number | null;
+  breaker: Breaker | null;
   paused: boolean;
   pause: { reason: string | null; at: string; by: string | null } | null;
 }
@@ -26,9 +34,11 @@ export interface Queue {
 export interface QueueSettings {
   concurrency?: number;
   concurrencyPerKey?: number;
+  concurrencyPerType?: Record<string, number>;
   rateLimit?: { limit: number; per: string; burst?: number };
   rateLimitPerKey?: { limit: number; per: string; burst?: number };
   maxBacklog?: number;
+  breaker?: Breaker;
 }
 
 export interface QueueStats {
@@ -84,12 +94,14 @@ export function queuePath(name: string): string {
 export function limitWords(queue: Queue): string[] {
   const rate = ({ limit, per, burst }: RateLimit) =>
     `${limit.toLocaleString("en")} per ${per}${burst === limit ? "" : `, ${burst.toLocaleString("en")} at once`}`;
-  const { concurrency, concurrencyPerKey, rateLimit, rateLimitPerKey, maxBacklog } = queue;
+  const { concurrency, concurrencyPerKey, concurrencyPerType, rateLimit, rateLimitPerKey, maxBacklog, breaker } = queue;
   return [
     ...(concurrency === null ? [] : [`${concurrency.toLocaleString("en")} at once`]),
     ...(concurrencyPerKey === null ? [] : [`${concurrencyPerKey.toLocaleString("en")} at once of a key`]),
+    ...Object.entries(concurrencyPerType ?? {}).map(([type, most]) => `${most.toLocaleString("en")} ${type} at once`),
     ...(rateLimit === null ? [] : [rate(rateLimit)]),
     ...(rateLimitPerKey === null ? [] : [`${rate(rateLimitPerKey)} of a key`]),
     ...(maxBacklog === null ? [] : [`at most ${maxBacklog.toLocaleString("en")} waiting`]),
+    ...(breaker === null ? [] : [`left alone after ${breaker.failures} failures`]),
   ];
 }

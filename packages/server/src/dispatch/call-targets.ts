@@ -1,6 +1,6 @@
 /**
- * Targets that tasks call, so far the hosts of `http` tasks: a task whose target is known to be broken, or has as much to do as it can, is
- * not handed out but parked in the store, where it costs nobody anything; no attempt is lost. What a call's end says about its target
+ * Targets that tasks call: the hosts of `http` tasks, and the keys of queues that have a breaker. A task whose target is known to be
+ * broken, or has as much to do as it can, is not handed out but parked in the store, where it costs nobody anything; no attempt is lost. What a call's end says about its target
  * changes how many may call it at once, and may open or close its breaker (core's `target-health.ts`). Nodes share what they find out
  * through the store: at once by a hint, at the latest with the next round.
  */
@@ -10,22 +10,26 @@ import {
   BREAKER_OPEN,
   type CallVerdict,
   callTargetOf,
+  defaultBreaker,
   flowAfterAnswer,
   flowAfterFailure,
   healthy,
   type Id,
   isSick,
+  keyTargetOf,
   newFlow,
   openMs,
+  queueOfTarget,
   TARGET_BUSY,
   type TargetFlow,
   type TargetHealth,
   type TargetState,
 } from "@carillon/core";
-import type { TargetRecord } from "@carillon/store";
+import type { QueueBreaker, TargetRecord } from "@carillon/store";
 import type { CreatedTask } from "./demand.ts";
 import { forget, type Hand, type HeldTask, slotsOf } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
+import type { Queues } from "./queues.ts";
 
 const POLL_MS = 1_000;
 /** After so long without an answer another task tries a target that is half-open. */
@@ -34,6 +38,12 @@ const PROBE_MS = 60_000;
 const MAX_TARGETS = 10_000;
 const TROUBLED_MS = 3_600_000;
 const REASON_LENGTH = 200;
+/** So many are let go on at a time where nothing but slots and limits says how many may. */
+const RELEASED_AT_ONCE = 1_000;
+/** Of hosts. */
+const hostBreaker: QueueBreaker = { ...defaultBreaker, adaptive: true };
+/** Of keys whose queue has none any more: what waits goes on. */
+const noBreaker: QueueBreaker = { ...defaultBreaker, adaptive: false };
 
 export interface CallTargets {
   /** False: it is on its way to wait. True: it counts as a call from now on, until it has `ended`. */
@@ -49,6 +59,7 @@ export interface CallTargets {
 interface Target {
   readonly namespace: string;
   readonly name: string;
+  breaker: QueueBreaker;
   id: Id | null;
   state: TargetState;
   /** Node time; open: nobody calls it before. */
@@ -78,11 +89,13 @@ export function createCallTargets(
   }: Pick<DispatcherOptions, "store" | "clock" | "random" | "log" | "session" | "ids">,
   {
     hand,
+    queues,
     noticeCreated,
     slotFreed,
     wake,
   }: {
     hand: Hand;
+    queues: Pick<Queues, "of">;
     noticeCreated: (tasks: readonly CreatedTask[]) => void;
     /** A slot of its queue's limits, if it has any. */
     slotFreed: (held: HeldTask) => void;
@@ -93,19 +106,43 @@ export function createCallTargets(
   const called = new WeakMap<HeldTask, Target>();
   let parking: { held: HeldTask; target: Target; reason: string }[] = [];
 
-  function find(namespace: string, name: string, slots: number): Target {
+  function find(namespace: string, name: string, breaker: QueueBreaker, slots: number): Target {
     const key = `${namespace}\0${name}`;
     let target = targets.get(key);
     if (!target) {
       target = {
-        ...{ namespace, name, id: null, state: "closed", until: 0, trips: 0, health: healthy, flow: newFlow(slots) },
+        ...{ namespace, name, breaker, id: null, state: "closed", until: 0, trips: 0 },
+        ...{ health: healthy, flow: newFlow(slots) },
         ...{ calls: new Map(), turn: 0, waiting: false, releasing: false, changedAt: Number.NEGATIVE_INFINITY },
       };
       if (targets.size >= MAX_TARGETS) forgetQuiet();
       targets.set(key, target);
     }
+    target.breaker = breaker;
     return target;
   }
+
+  /** Null: it calls nothing that is known here. A task whose key is not known counts for none. */
+  function targetOf({ claimed: { lane, payload, concurrencyKey }, pool }: HeldTask): Target | null {
+    const { namespace, queue } = lane;
+    const slots = pool ? slotsOf(pool) : 1;
+    const host = callTargetOf(lane.type, payload);
+    if (host !== null) return find(namespace, host, hostBreaker, slots);
+    const breaker = queues.of(lane)?.breaker;
+    if (!breaker || concurrencyKey === undefined) return null;
+    return find(namespace, keyTargetOf(queue, concurrencyKey), breaker, slots);
+  }
+
+  /** Null: what it is the target of has no breaker any more. */
+  async function breakerOf(namespace: string, name: string): Promise<QueueBreaker | null> {
+    const queue = queueOfTarget(name);
+    if (queue === null) return hostBreaker;
+    const known = queues.of({ namespace, queue })?.breaker;
+    return known ?? (await store.getQueue(namespace, queue))?.settings.breaker ?? null;
+  }
+
+  /** How many may call it at once. */
+  const mostOf = ({ breaker, flow }: Target) => (breaker.adaptive ? Math.floor(flow.limit) : Number.POSITIVE_INFINITY);
 
   function forgetQuiet(): void {
     for (const [key, { state, calls, waiting }] of targets) {
@@ -119,7 +156,7 @@ export function createCallTargets(
   function refusal(target: Target): string | null {
     if (target.state === "open" && clock.now() < target.until) return BREAKER_OPEN;
     if (target.state === "half-open") return isProbed(target) ? BREAKER_OPEN : null;
-    const most = Math.floor(target.flow.limit);
+    const most = mostOf(target);
     if (target.state === "open" || target.calls.size < most) return null;
     forgetEnded(target);
     return target.calls.size < most ? null : TARGET_BUSY;
@@ -167,7 +204,7 @@ export function createCallTargets(
   function release(target: Target): void {
     if (!target.waiting || target.releasing || target.state !== "closed") return;
     forgetEnded(target);
-    const free = Math.floor(target.flow.limit) - target.calls.size;
+    const free = Math.min(RELEASED_AT_ONCE, mostOf(target) - target.calls.size);
     if (free <= 0) return;
     if (target.id === null) {
       wake(); // The round finds it out.
@@ -177,6 +214,7 @@ export function createCallTargets(
     void releaseSome(target, free)
       .then((released) => {
         target.waiting &&= released === free;
+        if (target.waiting && !target.breaker.adaptive) wake();
       })
       .catch((error: unknown) => log.warn({ error, target: target.name }, "could not let waiting tasks go on"))
       .finally(() => {
@@ -227,7 +265,7 @@ export function createCallTargets(
     target.flow = flowAfterAnswer(target.flow, {
       ms: ranMs,
       used,
-      slots: Math.max(1, slotsOfNamespace(target.namespace)),
+      slots: Math.max(1, slotsFor(target)),
     });
     target.health = afterCall(target.health, "answered");
     if (target.state !== "closed" && isNews) close(target);
@@ -237,19 +275,21 @@ export function createCallTargets(
   function failed(target: Target, { error, retryAfterMs }: FailedReport, isNews: boolean): void {
     target.flow = flowAfterFailure(target.flow);
     target.health = afterCall(target.health, "failed");
-    const broken = isNews && (target.state === "half-open" || isSick(target.health));
+    const broken = isNews && (target.state === "half-open" || isSick(target.health, target.breaker));
     if (broken) target.trips++;
-    const ms = Math.max(retryAfterMs ?? 0, broken ? openMs(target.trips, random()) : 0);
+    const ms = Math.max(retryAfterMs ?? 0, broken ? openMs(target.trips, random(), target.breaker) : 0);
     const until = clock.now() + ms;
     if (ms === 0 || (target.state === "open" && until <= target.until)) return;
     open(target, until, `${error.name}: ${error.message}`.slice(0, REASON_LENGTH));
   }
 
   /** Of the pools that serve what calls it. */
-  function slotsOfNamespace(namespace: string): number {
+  function slotsFor({ namespace, name }: Pick<Target, "namespace" | "name">): number {
+    const queue = queueOfTarget(name);
     let slots = 0;
     for (const pool of hand.pools.values()) {
-      if (pool.namespace === namespace && pool.types.has(HTTP)) slots += slotsOf(pool);
+      const serves = queue === null ? pool.types.has(HTTP) : pool.queues.has(queue);
+      if (pool.namespace === namespace && serves) slots += slotsOf(pool);
     }
     return slots;
   }
@@ -263,10 +303,8 @@ export function createCallTargets(
 
   return {
     admit(held) {
-      const { lane, payload } = held.claimed;
-      const name = callTargetOf(lane.type, payload);
-      if (name === null) return true;
-      const target = find(lane.namespace, name, held.pool ? slotsOf(held.pool) : 1);
+      const target = targetOf(held);
+      if (target === null) return true;
       const refused = refusal(target);
       if (refused !== null) {
         park(held, target, refused);
@@ -294,11 +332,13 @@ export function createCallTargets(
       const rows = await store.watchedTargets();
       const watched = new Set<Target>();
       for (const row of rows) {
-        const target = find(row.namespace, row.name, slotsOfNamespace(row.namespace));
+        const breaker = await breakerOf(row.namespace, row.name);
+        const target = find(row.namespace, row.name, breaker ?? noBreaker, slotsFor(row));
         watched.add(target);
         target.id = row.id;
         target.waiting = row.waiting;
         if (target.changedAt < sentAt) adopt(target, row);
+        if (breaker === null && target.state !== "closed") change(target, "closed", 0, null);
       }
       for (const target of targets.values()) {
         if (target.state !== "closed" && !watched.has(target) && target.changedAt < sentAt) target.state = "closed";
@@ -328,16 +368,16 @@ type FailedReport = Extract<AttemptReport, { kind: "failed" }>;
 
 const HTTP = "http";
 
-/** An answer that is the caller's fault shows that the target is well. */
+/** An answer that is the caller's fault, as an error that no retry helps against, shows that the target is well. */
 function verdictOf(report: AttemptReport | null): CallVerdict {
   if (report?.kind === "succeeded") return "answered";
   if (report?.kind !== "failed") return null;
   switch (report.error.code) {
     case "http_status":
-      return report.retryable ? "failed" : "answered";
-    case "timeout":
     case "handler_error":
-      return "failed";
+    case "exit_code":
+    case "timeout":
+      return report.retryable ? "failed" : "answered";
     default:
       return null;
   }

@@ -82,6 +82,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const returns = createReturns(options, { hand, demand, slotFreed });
   const callTargets = createCallTargets(options, {
     hand,
+    queues,
     noticeCreated: (tasks) => demand.created(tasks, clock.now()),
     slotFreed,
     wake: () => targetLoop.wake(),

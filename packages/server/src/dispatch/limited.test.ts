@@ -26,6 +26,37 @@ test("a task of a limited queue starts within the store's round trip of its inst
   expect(t.first.received[0]!.at - dueAt).toBeLessThanOrEqual(8);
 });
 
+test("a type with slots of its own leaves the others theirs, and what waits for it asks nobody again and again", async () => {
+  const t = await world({ concurrencyPerType: { slow: 1 } });
+  await t.knowLane({ type: "slow" });
+  const both = t.worker({ name: "w-2", types: ["t", "slow"], slots: 10 });
+  let running = 0;
+  let most = 0;
+  both.onTask = (task) => {
+    if (task.type !== "slow") return both.end(task);
+    most = Math.max(most, ++running);
+    t.clock.after(500, () => {
+      running--;
+      both.end(task);
+    });
+  };
+  t.first.onTask = (task) => t.first.end(task);
+  let claims = 0;
+  const { claimLimited } = t.faulty;
+  t.faulty.claimLimited = (request) => {
+    claims++;
+    return claimLimited(request);
+  };
+  const slow = await t.insert(Array.from({ length: 5 }, () => t.task({ type: "slow" })));
+  const quick = await t.insert(Array.from({ length: 20 }, () => t.task()));
+  await t.clock.advance(400);
+  expect(new Set((await Promise.all(quick.map(t.state))).map(({ state }) => state))).toEqual(new Set(["succeeded"]));
+  expect(claims).toBeLessThan(40);
+  await t.clock.advance(5 * 520);
+  expect(new Set((await Promise.all(slow.map(t.state))).map(({ state }) => state))).toEqual(new Set(["succeeded"]));
+  expect(most).toBe(1);
+});
+
 test("a slot that a task leaves is taken within a few milliseconds", async () => {
   const t = await world({ concurrency: 2 });
   await t.insert(Array.from({ length: 20 }, () => t.task()));

@@ -1,10 +1,12 @@
 /** Which queues are limited or paused, as this node last read it, and what it knows of each. The store decides; this tells what to ask it for. */
-import type { Lane, QueueMode, Store } from "@carillon/store";
+import type { Lane, QueueBreaker, QueueMode, Store } from "@carillon/store";
 
 export interface ManagedQueue {
   readonly namespace: string;
   readonly name: string;
   mode: Exclude<QueueMode, "free">;
+  /** Null: it has none. */
+  breaker: QueueBreaker | null;
   /** One claim at a time. */
   claiming: boolean;
   /** All slots were taken, and as far as is known here none is free again. */
@@ -44,14 +46,15 @@ export function createQueues({ allQueues }: Pick<Store, "allQueues">): Queues {
     async read() {
       const found = new Set<string>();
       let changed = false;
-      for (const { namespace, name, mode } of await allQueues()) {
+      for (const { namespace, name, mode, settings } of await allQueues()) {
         if (mode === "free") continue;
         const key = queueKey(namespace, name);
         found.add(key);
         const queue = known.get(key);
         changed ||= queue?.mode !== mode;
-        if (queue) Object.assign(queue, { mode });
-        else known.set(key, managed(namespace, name, mode));
+        const { breaker = null } = settings;
+        if (queue) Object.assign(queue, { mode, breaker });
+        else known.set(key, managed(namespace, name, mode, breaker));
       }
       for (const key of known.keys()) if (!found.has(key)) changed = known.delete(key) || changed;
       return changed;
@@ -72,11 +75,17 @@ export function noteEnd(queue: ManagedQueue, key: string | null | undefined): vo
   else queue.freed.add(key);
 }
 
-function managed(namespace: string, name: string, mode: ManagedQueue["mode"]): ManagedQueue {
+function managed(
+  namespace: string,
+  name: string,
+  mode: ManagedQueue["mode"],
+  breaker: QueueBreaker | null,
+): ManagedQueue {
   return {
     namespace,
     name,
     mode,
+    breaker,
     claiming: false,
     full: false,
     tokenAt: 0,

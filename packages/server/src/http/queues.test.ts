@@ -14,9 +14,11 @@ const unset = {
   version: 0,
   concurrency: null,
   concurrencyPerKey: null,
+  concurrencyPerType: null,
   rateLimit: null,
   rateLimitPerKey: null,
   maxBacklog: null,
+  breaker: null,
   paused: false,
   pause: null,
   createdAt: null,
@@ -57,6 +59,19 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       createdAt: at,
       updatedAt: new Date(START + 1_000).toISOString(),
     });
+  });
+
+  test("slots by type are kept by name; none of them is no limit", async () => {
+    const types = (await put({ concurrencyPerType: { render: 2, mail: 5 } })).body.concurrencyPerType;
+    expect(types).toEqual({ mail: 5, render: 2 });
+    expect((await patch({ concurrencyPerType: { mail: null } })).body.concurrencyPerType).toEqual({ render: 2 });
+    expect((await patch({ concurrencyPerType: { render: null } })).body.concurrencyPerType).toBeNull();
+  });
+
+  test("a breaker has defaults, and a patch changes a part of it", async () => {
+    expect((await put({ breaker: {} })).body.breaker).toEqual({ failures: 5, openFor: "5s", adaptive: false });
+    expect((await patch({ breaker: { openFor: "30s" } })).body.breaker).toMatchObject({ failures: 5, openFor: "30s" });
+    expect((await patch({ breaker: null })).body.breaker).toBeNull();
   });
 
   test("a patch changes what it names; null takes a limit away; another version is refused", async () => {
@@ -207,12 +222,16 @@ describe("what is wrong with a queue is named", () => {
     ["nothing at once", { concurrency: 0 }, "/concurrency", "out_of_range"],
     ["a number as text", { concurrency: "5" }, "/concurrency", "invalid_type"],
     ["too many for each key", { concurrencyPerKey: 1_000_001 }, "/concurrencyPerKey", "out_of_range"],
+    ["none of a type at once", { concurrencyPerType: { mail: 0 } }, "/concurrencyPerType/mail", "out_of_range"],
+    ["a type that is none", { concurrencyPerType: { "a b": 1 } }, "/concurrencyPerType/a b", "invalid_name"],
     ["a rate without a time", { rateLimit: { limit: 1 } }, "/rateLimit/per", "required"],
     ["a time without a unit", { rateLimit: { ...rate, per: "60" } }, "/rateLimit/per", "invalid_duration"],
     ["a time too long", { rateLimitPerKey: { ...rate, per: "32d" } }, "/rateLimitPerKey/per", "out_of_range"],
     ["no burst at all", { rateLimit: { ...rate, burst: 0 } }, "/rateLimit/burst", "out_of_range"],
     ["a backlog of nothing", { maxBacklog: 0 }, "/maxBacklog", "out_of_range"],
-    ["what is not built", { breaker: {} }, "/breaker", "unknown_field"],
+    ["a breaker that never opens", { breaker: { failures: 21 } }, "/breaker/failures", "out_of_range"],
+    ["a breaker without a pause", { breaker: { openFor: "0s" } }, "/breaker/openFor", "out_of_range"],
+    ["what is not built", { weight: 3 }, "/weight", "unknown_field"],
   ])("%s", async (_, body, pointer, code) => {
     for (const method of ["PUT", "PATCH"])
       expect(await t.call(method, `${QUEUES}/billing`, body)).toMatchObject({

@@ -6,9 +6,11 @@ import {
   formatId,
   type Id,
   idCreatedAt,
+  keyTargetOf,
   limits,
   publicState,
   type ServingPool,
+  slotsOfType,
   WORKER_LABEL,
   waitsForTarget,
 } from "@carillon/core";
@@ -82,8 +84,8 @@ async function whatItWaitsFor({ store }: Deps, record: TaskRecord, now: number) 
   return { overlap: schedule?.definition.overlap ?? null, others: others.map((task) => formatId("task", task.id)) };
 }
 
-async function awaitedTarget({ store }: Deps, { namespace, type, payload }: TaskRecord) {
-  const name = callTargetOf(type, payload);
+async function awaitedTarget({ store }: Deps, { namespace, queue, type, payload, concurrencyKey }: TaskRecord) {
+  const name = callTargetOf(type, payload) ?? keyTargetOf(queue, concurrencyKey);
   const targets = await store.watchedTargets();
   return targets.find((target) => target.namespace === namespace && target.name === name) ?? null;
 }
@@ -93,17 +95,20 @@ const MOST_HOLDERS = 10_000;
 
 /** What its queue allows, and what that is taken up by. */
 async function queueOf({ store }: Deps, record: TaskRecord, now: number): Promise<ExplainedQueue | null> {
-  const { namespace, queue: name, concurrencyKey } = record;
+  const { namespace, queue: name, concurrencyKey, type } = record;
   const queue = await store.getQueue(namespace, name);
   if (!queue) return null;
   const { settings, pause } = queue;
   const { concurrency = 0, concurrencyPerKey = 0, rateLimit, rateLimitPerKey } = settings;
-  const isLimited = concurrency + concurrencyPerKey > 0 || rateLimit !== undefined || rateLimitPerKey !== undefined;
-  if (!isLimited) return { pause, settings, concurrencyKey, facts: null };
-  const limit = Math.min(MOST_HOLDERS, Math.max(MOST_NAMED, concurrency, concurrencyPerKey));
-  const { held, keyHeld, ...tokens } = await store.limitFacts(namespace, name, { concurrencyKey, now, limit });
+  const slots = Math.max(concurrency, concurrencyPerKey, slotsOfType(settings, type) ?? 0);
+  const queueFacts = { pause, settings, concurrencyKey, type };
+  if (slots === 0 && !rateLimit && !rateLimitPerKey) return { ...queueFacts, facts: null };
+  const limit = Math.min(MOST_HOLDERS, Math.max(MOST_NAMED, slots));
+  const query = { concurrencyKey, type, now, limit };
+  const { held, keyHeld, typeHeld, ...tokens } = await store.limitFacts(namespace, name, query);
   const named = (ids: readonly Id[]) => ids.map((id) => formatId("task", id));
-  return { pause, settings, concurrencyKey, facts: { ...tokens, held: named(held), keyHeld: named(keyHeld) } };
+  const holders = { held: named(held), keyHeld: named(keyHeld), typeHeld: named(typeHeld) };
+  return { ...queueFacts, facts: { ...tokens, ...holders } };
 }
 
 async function parentsOf({ store }: Deps, { namespace, id }: TaskRecord) {

@@ -1,8 +1,9 @@
 /** What people do with queues. They exist by being used: one that nobody has set anything on reads as one without limits. */
-import { CarillonError, formatDuration, formatInstant, invalid, isName, limits } from "@carillon/core";
-import type { QueueRecord, QueueSettings, RateLimit } from "@carillon/store";
+import { CarillonError, defaultBreaker, formatDuration, formatInstant, invalid, isName, limits } from "@carillon/core";
+import type { QueueBreaker, QueueRecord, QueueSettings, RateLimit } from "@carillon/store";
 import { parseRequest } from "../http/field-errors.ts";
 import {
+  type BreakerInput,
   type ListQueues,
   type PutQueue,
   patchQueueBody,
@@ -150,17 +151,25 @@ function unset(namespace: string, name: string): QueueRecord {
 function toSettings({
   concurrency,
   concurrencyPerKey,
+  concurrencyPerType = {},
   rateLimit,
   rateLimitPerKey,
   maxBacklog,
+  breaker,
 }: PutQueue): QueueSettings {
   return {
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(concurrencyPerKey === undefined ? {} : { concurrencyPerKey }),
+    ...(Object.keys(concurrencyPerType).length === 0 ? {} : { concurrencyPerType }),
     ...(rateLimit === undefined ? {} : { rateLimit: toRateLimit(rateLimit) }),
     ...(rateLimitPerKey === undefined ? {} : { rateLimitPerKey: toRateLimit(rateLimitPerKey) }),
     ...(maxBacklog === undefined ? {} : { maxBacklog }),
+    ...(breaker === undefined ? {} : { breaker: toBreaker(breaker) }),
   };
+}
+
+function toBreaker({ failures, openFor, adaptive = false }: BreakerInput): QueueBreaker {
+  return { failures: failures ?? defaultBreaker.failures, openMs: openFor ?? defaultBreaker.openMs, adaptive };
 }
 
 function toRateLimit({ limit, per, burst = limit }: RateLimitInput): RateLimit {
@@ -168,7 +177,7 @@ function toRateLimit({ limit, per, burst = limit }: RateLimitInput): RateLimit {
 }
 
 /** What a merge patch is applied to. A burst that is the default follows the limit. */
-function toPutBody({ rateLimit, rateLimitPerKey, ...settings }: QueueSettings): Record<string, unknown> {
+function toPutBody({ rateLimit, rateLimitPerKey, breaker, ...settings }: QueueSettings): Record<string, unknown> {
   const rate = ({ limit, perMs, burst }: RateLimit) => {
     return { limit, per: formatDuration(perMs), ...(burst === limit ? {} : { burst }) };
   };
@@ -176,11 +185,13 @@ function toPutBody({ rateLimit, rateLimitPerKey, ...settings }: QueueSettings): 
     ...settings,
     ...(rateLimit && { rateLimit: rate(rateLimit) }),
     ...(rateLimitPerKey && { rateLimitPerKey: rate(rateLimitPerKey) }),
+    ...(breaker && { breaker: showBreaker(breaker) }),
   };
 }
 
 function toQueue({ namespace, name, version, settings, paused, pause, createdAt, updatedAt }: QueueRecord): Queue {
   const { concurrency = null, concurrencyPerKey = null, rateLimit, rateLimitPerKey, maxBacklog = null } = settings;
+  const { concurrencyPerType = null, breaker } = settings;
   const instant = (at: number) => (version === 0 ? null : formatInstant(at));
   return {
     name,
@@ -188,9 +199,11 @@ function toQueue({ namespace, name, version, settings, paused, pause, createdAt,
     version,
     concurrency,
     concurrencyPerKey,
+    concurrencyPerType,
     rateLimit: rateLimit ? toRate(rateLimit) : null,
     rateLimitPerKey: rateLimitPerKey ? toRate(rateLimitPerKey) : null,
     maxBacklog,
+    breaker: breaker ? showBreaker(breaker) : null,
     paused,
     pause: toPause(pause),
     createdAt: instant(createdAt),
@@ -200,6 +213,10 @@ function toQueue({ namespace, name, version, settings, paused, pause, createdAt,
 
 export function toPause(pause: QueueRecord["pause"]): Queue["pause"] {
   return pause && { reason: pause.reason, at: formatInstant(pause.at), by: pause.by };
+}
+
+function showBreaker({ failures, openMs, adaptive }: QueueBreaker): NonNullable<Queue["breaker"]> {
+  return { failures, openFor: formatDuration(openMs), adaptive };
 }
 
 function toRate({ limit, perMs, burst }: RateLimit): NonNullable<Queue["rateLimit"]> {

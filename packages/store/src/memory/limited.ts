@@ -7,13 +7,16 @@ import {
   KEYS_A_CALL,
   KEYS_A_SWEEP,
   type KeyState,
+  type LimitedTypes,
+  lanesWithRoom,
   nextToken,
+  noTypes,
   type Room,
   reasonToWait,
   roomFor,
 } from "../limited-claims.ts";
 import { limitsByKey } from "../queue-changes.ts";
-import { type Band, bandOf, type LimitedAnswer, type LimitFacts, type Store } from "../store.ts";
+import { type Band, bandOf, type LimitedAnswer, type LimitFacts, type QueueSettings, type Store } from "../store.ts";
 import { nextDue } from "./claims.ts";
 import { isLive, type KeyGate, type MemoryDatabase, nameKey, type TaskRow } from "./database.ts";
 import { heldOf } from "./held.ts";
@@ -36,16 +39,20 @@ const nothing: LimitedAnswer = {
   nextDue: [],
 };
 
-export function claimLimited(database: MemoryDatabase, request: Request): LimitedAnswer {
-  const { session, namespace, queue: name, lanes, limit, now } = request;
-  if (lanes.length === 0 || limit < 1) return nothing;
+export function claimLimited(database: MemoryDatabase, asked: Request): LimitedAnswer {
+  const { session, namespace, queue: name, limit, now } = asked;
+  if (asked.lanes.length === 0 || limit < 1) return nothing;
   const queue = database.queues.get(nameKey(namespace, name));
   const mode = queue?.mode ?? "free";
   if (!queue || mode !== "limited") return { ...nothing, mode };
   if (!isLive(database, session)) return nothing;
   const { settings } = queue;
-  const room = roomFor(settings, { fullAt: queue.fullAt, limit, lanes: lanes.length, now });
   const holders = heldOf(database, { namespace, queue: name });
+  const types = typesOf(database, asked.lanes, settings, holders);
+  const lanes = lanesWithRoom(settings, asked.lanes, types);
+  if (lanes.length === 0) return nothing;
+  const request = { ...asked, lanes };
+  const room = roomFor(settings, { fullAt: queue.fullAt, limit, lanes: lanes.length, now });
   const held = Math.min(holders.length, settings.concurrency ?? 0);
   const slots = (settings.concurrency ?? Number.POSITIVE_INFINITY) - held;
   const pending = pendingOf(database, request, room, slots);
@@ -57,8 +64,10 @@ export function claimLimited(database: MemoryDatabase, request: Request): Limite
     free: room.free,
     candidates: [...pending.candidates, ...keys.waiting],
     keys: keys.states,
+    types,
     now,
   });
+  const open = lanesWithRoom(settings, lanes, types, decision.claim);
   const { claim, park, lookAt } = decision;
   const claimed = claim.map(({ id }) => {
     const row = database.tasks.get(id)!;
@@ -78,7 +87,7 @@ export function claimLimited(database: MemoryDatabase, request: Request): Limite
   queue.fullAt = decision.fullAt;
   for (const [key, fullAt] of decision.keyFullAt) queue.keyFullAt.set(key, fullAt);
   const isFree = keys.gates.length === 0 && openQueue(database, queue);
-  const looks = lanes.flatMap((lane) =>
+  const looks = open.flatMap((lane) =>
     [...(database.keyGates.get(lane)?.values() ?? [])].flatMap((g) => g.lookAt ?? []),
   );
   return {
@@ -90,7 +99,24 @@ export function claimLimited(database: MemoryDatabase, request: Request): Limite
     tokenAt: decision.tokenAt,
     keysAt: looks.length > 0 ? Math.min(...looks) : null,
     sweptTo: keys.sweptTo,
-    nextDue: nextDue(database, lanes),
+    nextDue: nextDue(database, open),
+  };
+}
+
+function typesOf(
+  database: MemoryDatabase,
+  lanes: readonly number[],
+  { concurrencyPerType }: QueueSettings,
+  holders: readonly TaskRow[],
+): LimitedTypes {
+  if (concurrencyPerType === undefined) return noTypes;
+  const limited = database.lanes.filter(
+    ({ id, type }) => lanes.includes(id) && Object.hasOwn(concurrencyPerType, type),
+  );
+  const heldOfType = (type: string) => holders.filter(({ lane }) => lane.type === type).length;
+  return {
+    typeOf: new Map(limited.map(({ id, type }) => [id, type])),
+    held: new Map(limited.map(({ type }) => [type, heldOfType(type)])),
   };
 }
 
@@ -217,7 +243,7 @@ export function limitFacts(
   database: MemoryDatabase,
   namespace: string,
   name: string,
-  { concurrencyKey: key, now, limit }: { concurrencyKey: string | null; now: number; limit: number },
+  { concurrencyKey: key, type, now, limit }: Parameters<Store["limitFacts"]>[2],
 ): LimitFacts {
   const queue = database.queues.get(nameKey(namespace, name));
   const held = heldOf(database, { namespace, queue: name });
@@ -229,5 +255,9 @@ export function limitFacts(
     keyHeld: ofKey.slice(0, limit).map(({ id }) => id),
     tokenAt: nextToken(queue?.fullAt ?? null, rateLimit, now),
     keyTokenAt: key === null ? null : nextToken(keyFullAt, rateLimitPerKey, now),
+    typeHeld: held
+      .filter(({ lane }) => lane.type === type)
+      .slice(0, limit)
+      .map(({ id }) => id),
   };
 }

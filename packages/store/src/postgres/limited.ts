@@ -12,7 +12,10 @@ import {
   KEYS_A_SWEEP,
   type KeyState,
   type LimitedDecision,
+  type LimitedTypes,
+  lanesWithRoom,
   nextToken,
+  noTypes,
   type Room,
   reasonToWait,
   roomFor,
@@ -63,8 +66,8 @@ async function find(db: Db, request: Request): Promise<Found> {
   }
 }
 
-async function claimUnderLock(tx: Db, request: Request): Promise<Found> {
-  const { namespace, queue: name, now, limit } = request;
+async function claimUnderLock(tx: Db, asked: Request): Promise<Found> {
+  const { namespace, queue: name, now, limit } = asked;
   tx.query(setPatience, []).catch(() => {}); // Travels with the next statement, which fails with it.
   const locked = await lockRow(tx, namespace, name);
   const mode = locked?.mode ?? "free";
@@ -72,6 +75,9 @@ async function claimUnderLock(tx: Db, request: Request): Promise<Found> {
   if (locked.settling) await takeOver(tx, locked);
   const { queue, fullAt } = locked;
   const { settings } = queue;
+  const types = await readTypes(tx, asked, settings);
+  const request = { ...asked, lanes: lanesWithRoom(settings, asked.lanes, types) };
+  if (request.lanes.length === 0) return nothing;
   const room = roomFor(settings, { fullAt, limit, lanes: request.lanes.length, now });
   const pending = await readPending(tx, request, settings, room);
   if (!pending.alive) return nothing;
@@ -82,14 +88,16 @@ async function claimUnderLock(tx: Db, request: Request): Promise<Found> {
     free: room.free,
     candidates: [...pending.candidates, ...keys.waiting],
     keys: keys.states,
+    types,
     now,
   });
+  const open = lanesWithRoom(settings, request.lanes, types, decision.claim);
   const rows = await write(tx, request, locked, keys, decision);
   const claimedAll = decision.claim.length >= Math.min(room.free, (settings.concurrency ?? limit) - pending.held);
   const isFree = !keys.found && (await openQueue(tx, locked));
   const [nextDue, keysAt] = await Promise.all([
-    tx.query<NextDueRow>(selectNextDue, [int4Array(request.lanes)]),
-    tx.query<[number | null]>(selectLookAt, [int4Array(request.lanes)]),
+    tx.query<NextDueRow>(selectNextDue, [int4Array(open)]),
+    tx.query<[number | null]>(selectLookAt, [int4Array(open)]),
   ]);
   return {
     mode: isFree ? "free" : "limited",
@@ -101,6 +109,26 @@ async function claimUnderLock(tx: Db, request: Request): Promise<Found> {
     keysAt: keysAt[0]![0],
     sweptTo: keys.sweptTo,
     nextDue: nextDue.map(toNextDue),
+  };
+}
+
+async function readTypes(
+  tx: Db,
+  { namespace, queue, lanes }: Request,
+  { concurrencyPerType }: QueueSettings,
+): Promise<LimitedTypes> {
+  if (concurrencyPerType === undefined) return noTypes;
+  const types = Object.entries(concurrencyPerType);
+  const rows = await tx.query<[laneId: number, type: string, held: number]>(selectTypes, [
+    namespace,
+    queue,
+    int4Array(lanes),
+    textArray(types.map(([type]) => type)),
+    int4Array(types.map(([, most]) => most)),
+  ]);
+  return {
+    typeOf: new Map(rows.map(([laneId, type]) => [laneId, type])),
+    held: new Map(rows.map(([, type, held]) => [type, held])),
   };
 }
 
@@ -261,21 +289,17 @@ export async function limitFacts(
   db: Db,
   namespace: string,
   queue: string,
-  { concurrencyKey, now, limit }: { concurrencyKey: string | null; now: number; limit: number },
+  { concurrencyKey, type, now, limit }: Parameters<Store["limitFacts"]>[2],
 ): Promise<LimitFacts> {
   const [[settings, fullAt, keyFullAt] = [null, null, null]] = await db.query<
     [settings: string | null, fullAt: number | null, keyFullAt: number | null]
   >(selectBuckets, [namespace, queue, concurrencyKey]);
-  const holders = (key: string | null) =>
-    db.query<[Id]>(key === null ? selectHolders : selectKeyHolders, [
-      namespace,
-      queue,
-      limit,
-      ...(key === null ? [] : [key]),
-    ]);
-  const [held, keyHeld] = await Promise.all([
-    holders(null),
-    concurrencyKey === null ? Promise.resolve([]) : holders(concurrencyKey),
+  const holders = (statement: Statement, ...which: string[]) =>
+    db.query<[Id]>(statement, [namespace, queue, limit, ...which]);
+  const [held, keyHeld, typeHeld] = await Promise.all([
+    holders(selectHolders),
+    concurrencyKey === null ? Promise.resolve([]) : holders(selectKeyHolders, concurrencyKey),
+    holders(selectTypeHolders, type),
   ]);
   const { rateLimit, rateLimitPerKey } = (settings === null ? {} : JSON.parse(settings)) as QueueSettings;
   return {
@@ -283,6 +307,7 @@ export async function limitFacts(
     tokenAt: nextToken(fullAt, rateLimit, now),
     keyHeld: keyHeld.map(([id]) => id),
     keyTokenAt: concurrencyKey === null ? null : nextToken(keyFullAt, rateLimitPerKey, now),
+    typeHeld: typeHeld.map(([id]) => id),
   };
 }
 
@@ -310,6 +335,24 @@ const setPatience: Statement = {
 
 const key = `(extra ->> 'concurrencyKey') collate "C"`;
 const lanesOfQueue = "array(select id from lane where namespace = $1 and queue = $2)";
+
+/** `$4` types with slots of their own, `$5` how many. Answers those of the lanes `$3` that are of these types. */
+const selectTypes: Statement = {
+  name: "select_limited_types",
+  text: `
+with types as materialized (
+  select x.type, held.count
+    from unnest($4::text[], $5::int4[]) as x(type, most)
+   cross join lateral (
+     select count(*)::int as count
+       from (select from task
+              where lane_id = any(array(select id from lane where namespace = $1 and queue = $2 and lane.type = x.type))
+                and limited and session is not null
+              limit x.most) h) held)
+select lane.id, types.type, types.count
+  from lane join types on types.type = lane.type
+ where lane.id = any($3::int4[])`,
+};
 
 /**
  * `$3` lanes, `$4` now, `$5` how many of each lane and band and `$6` in all, `$7` the queue's slots, `$9` how many more than are free.
@@ -498,4 +541,8 @@ const holders = (which: string) => `
 select id from task where lane_id = any(${lanesOfQueue}) and session is not null${which} order by id + 0 limit $3`;
 
 const selectHolders: Statement = { name: "select_holders", text: holders("") };
+const selectTypeHolders: Statement = {
+  name: "select_type_holders_of_queue",
+  text: holders(" and lane_id in (select id from lane where namespace = $1 and queue = $2 and type = $4)"),
+};
 const selectKeyHolders: Statement = { name: "select_key_holders_of_queue", text: holders(` and ${key} = $4`) };

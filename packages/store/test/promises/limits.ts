@@ -49,6 +49,19 @@ export const limits: Promises = {
     expect(await t.store.takeBack(other, { now: t.now, limit: 10 })).toBe(1);
     expect(idsOf((await t.claimLimited()).claimed)).toEqual([two!.id]);
   },
+  "of a type with slots of its own only so many run, and others go past what waits for them": async (t) => {
+    await limit(t, { concurrencyPerType: { work: 1, unknown: 1 } });
+    const [first, second] = await createSome(t, 3);
+    const { id: other } = await t.create({ type: "other", dueAt: t.now });
+    const answer = await t.claimLimited();
+    expect(idsOf(answer.claimed)).toEqual([first, other]);
+    // What waits for its type is no work for anybody before one of it has ended.
+    expect(await t.claimLimited()).toMatchObject({ claimed: [], more: false, nextDue: [] });
+    const facts = { concurrencyKey: null, type: "work", now: t.now, limit: 10 };
+    expect((await t.store.limitFacts(t.namespace, "default", facts)).typeHeld).toEqual([first]);
+    await t.record(answer.claimed[0]!, final("succeeded"));
+    expect(idsOf((await t.claimLimited()).claimed)).toEqual([second]);
+  },
   "nothing is claimed before it is due, and no session that is dead claims": async (t) => {
     await limit(t, { concurrency: 5 });
     const { id } = await t.create({ dueAt: t.now + 100 });
@@ -224,14 +237,15 @@ export const limits: Promises = {
     const [a] = await createSome(t, 1, { concurrencyKey: "a" });
     const [b] = await createSome(t, 1, { concurrencyKey: "b" });
     const facts = (concurrencyKey: string | null) =>
-      t.store.limitFacts(t.namespace, "default", { concurrencyKey, now: t.now, limit: 10 });
-    expect(await facts("a")).toEqual({ held: [], tokenAt: null, keyHeld: [], keyTokenAt: null });
+      t.store.limitFacts(t.namespace, "default", { concurrencyKey, type: "work", now: t.now, limit: 10 });
+    expect(await facts("a")).toEqual({ held: [], tokenAt: null, keyHeld: [], keyTokenAt: null, typeHeld: [] });
     expect((await t.claimLimited()).claimed).toHaveLength(2);
     expect(await facts("a")).toEqual({
       held: [a, b],
       tokenAt: t.now + 1_000,
       keyHeld: [a],
       keyTokenAt: t.now + 60_000,
+      typeHeld: [a, b],
     });
     expect(await facts(null)).toMatchObject({ keyHeld: [], keyTokenAt: null });
   },

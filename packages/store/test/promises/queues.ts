@@ -10,12 +10,18 @@ export const queues: Promises = {
     expect((await t.store.listQueues(t.namespace, { pageSize: 10, after: null })).items).toEqual([]);
   },
   "what is set is kept, and an equal change changes nothing": async (t) => {
-    const settings = { concurrency: 3, rateLimit: rate, maxBacklog: 1_000 };
+    const breaker = { failures: 3, openMs: 5_000, adaptive: true };
+    const settings = { concurrency: 3, rateLimit: rate, maxBacklog: 1_000, breaker };
     const request = { namespace: t.namespace, name: "mail", settings, now: t.now };
     const created = await t.store.putQueue(request);
     expect(created).toMatchObject({ kind: "created", queue: { name: "mail", version: 1, settings, paused: false } });
     t.now += 1_000;
-    const reordered = { maxBacklog: 1_000, rateLimit: { burst: 10, perMs: 1_000, limit: 5 }, concurrency: 3 };
+    const reordered = {
+      breaker: { adaptive: true, openMs: 5_000, failures: 3 },
+      maxBacklog: 1_000,
+      rateLimit: { burst: 10, perMs: 1_000, limit: 5 },
+      concurrency: 3,
+    };
     const same = await t.store.putQueue({ ...request, settings: reordered, now: t.now });
     expect(same).toMatchObject({ kind: "unchanged", queue: { version: 1, updatedAt: t.now - 1_000 } });
     const changed = await t.store.putQueue({ ...request, settings: { concurrency: 4 }, now: t.now });
@@ -68,7 +74,8 @@ export const queues: Promises = {
     expect(first.items.map(({ name }) => name)).toEqual(["a", "b"]);
     const second = await t.store.listQueues(t.namespace, { pageSize: 2, after: first.next });
     expect(second).toMatchObject({ items: [{ name: "c" }], next: null });
-    await t.store.putQueue({ namespace: t.namespace, name: "b", settings: { concurrency: 1 }, now: t.now });
+    const breaker = { failures: 5, openMs: 1_000, adaptive: false };
+    await t.store.putQueue({ namespace: t.namespace, name: "b", settings: { breaker }, now: t.now });
     await t.store.setQueuePaused(t.namespace, "c", { paused: true, reason: null, now: t.now });
     const all = (await t.store.allQueues()).filter(({ namespace }) => namespace === t.namespace);
     expect(all.map(({ name, mode }) => [name, mode])).toEqual([

@@ -1,7 +1,7 @@
 /** Queues in requests and answers: what each allows, and whether it is paused. */
-import { limits } from "@carillon/core";
+import { isName, limits } from "@carillon/core";
 import { z } from "zod";
-import { duration, durationAnswer, instantAnswer, nextPageToken, pageQuery, reason } from "./common.ts";
+import { duration, durationAnswer, instantAnswer, nextPageToken, pageQuery, problem, reason } from "./common.ts";
 
 const few = z.int().min(1).max(limits.queueLimit);
 
@@ -12,10 +12,41 @@ const rateLimit = z.strictObject({
 });
 export type RateLimitInput = z.output<typeof rateLimit>;
 
+const breaker = z.strictObject({
+  failures: z
+    .int()
+    .min(1)
+    .max(limits.breakerFailures)
+    .meta({ description: "So many in a row open it; 5 by default." })
+    .optional(),
+  openFor: duration(limits.breakerOpenMs, "5s")
+    .meta({ description: "How long nothing is tried at first, then twice as long each time, up to 5m; 5s by default." })
+    .optional(),
+  adaptive: z
+    .boolean()
+    .meta({
+      description: "How many tasks of a key run at once follows how fast and how well they end; false by default.",
+    })
+    .optional(),
+});
+export type BreakerInput = z.output<typeof breaker>;
+
 const settings = {
   concurrency: few.meta({ description: "Tasks that run at once, over all workers." }).optional(),
   concurrencyPerKey: few
     .meta({ description: "Tasks of one `concurrencyKey` that run at once; 1 makes the key a mutex." })
+    .optional(),
+  concurrencyPerType: z
+    .record(z.string(), few)
+    .superRefine((slots, context) => {
+      const types = Object.keys(slots);
+      if (types.length > limits.limitedTypes) problem(context, "too_many", `At most ${limits.limitedTypes} types.`);
+      for (const type of types) if (!isName(type)) problem(context, "invalid_name", "A type is a name.", [type]);
+    })
+    .meta({
+      description: `Tasks of each of these types that run at once, at most ${limits.limitedTypes} types.`,
+      examples: [{ "send-letter": 2 }],
+    })
     .optional(),
   rateLimit: rateLimit.meta({ description: "How fast tasks start." }).optional(),
   rateLimitPerKey: rateLimit.meta({ description: "How fast tasks of one `concurrencyKey` start." }).optional(),
@@ -24,6 +55,12 @@ const settings = {
     .min(1)
     .max(limits.maxBacklog)
     .meta({ description: "Tasks that are not final; creates over it are refused with 429 `backlog_full`." })
+    .optional(),
+  breaker: breaker
+    .meta({
+      description:
+        "Tasks of a `concurrencyKey` wait, without losing attempts, while those before them fail, and one at a time tries; those without a key are together. Those of type `http` go by their hosts instead.",
+    })
     .optional(),
   paused: z.boolean().meta({ description: "Nothing starts; as it is when left out." }).optional(),
 };
@@ -73,9 +110,11 @@ export const queueAnswer = z
     version: z.int().meta({ description: "0: nobody has ever set anything." }),
     concurrency: limit,
     concurrencyPerKey: limit,
+    concurrencyPerType: z.record(z.string(), z.int()).nullable(),
     rateLimit: rateLimitAnswer,
     rateLimitPerKey: rateLimitAnswer,
     maxBacklog: limit,
+    breaker: z.strictObject({ failures: z.int(), openFor: durationAnswer, adaptive: z.boolean() }).nullable(),
     paused: z.boolean(),
     pause: queuePause,
     createdAt: instantAnswer.nullable().meta({ description: "When something was first set; null: never." }),

@@ -24,9 +24,11 @@ const settings: fc.Arbitrary<QueueSettings> = fc.record(
   {
     concurrency: fc.integer({ min: 1, max: 4 }),
     concurrencyPerKey: fc.integer({ min: 1, max: 2 }),
+    concurrencyPerType: fc.constantFrom<Record<string, number>>({ mail: 1 }, { bill: 2, mail: 1 }),
     rateLimit: rate,
     rateLimitPerKey: rate,
     maxBacklog: fc.constant(100),
+    breaker: fc.constant({ failures: 3, openMs: 5_000, adaptive: false }),
   },
   { requiredKeys: [] },
 );
@@ -105,6 +107,7 @@ const limitedRound = command(
     settings: fc.constantFrom<QueueSettings>(
       { concurrencyPerKey: 1 },
       { concurrencyPerKey: 2, concurrency: 3 },
+      { concurrencyPerKey: 2, concurrencyPerType: { bill: 2, mail: 1 } },
       { rateLimitPerKey: { limit: 1, perMs: 1_000, burst: 2 } },
       {
         concurrencyPerKey: 2,
@@ -179,7 +182,7 @@ export async function compareQueues(world: World): Promise<void> {
     await same(world, async (store) => (await store.allQueues()).filter((queue) => queue.namespace === namespace));
     for (const queue of ["default", "slow"]) {
       for (const concurrencyKey of [null, "k-1", "k-2"]) {
-        const query = { concurrencyKey, now: world.now, limit: 5 };
+        const query = { concurrencyKey, type: "mail", now: world.now, limit: 5 };
         await same(world, (store) => store.limitFacts(namespace, queue, query));
       }
     }
