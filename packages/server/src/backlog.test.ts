@@ -99,6 +99,15 @@ test("a namespace may have a bound over all of its queues, and of the two the sm
   ]);
 });
 
+test("while the database's disk is nearly full nothing is taken in, with and without bounds", () => {
+  let tight = true;
+  const onDisk = createBacklog({ clock, isDiskTight: () => tight, store: {} as never });
+  const refused = onDisk.admit([billing]);
+  expect(refused).toMatchObject({ kind: "refused", error: { code: "backlog_full", retryAfterMs: 30_000 } });
+  tight = false;
+  expect(onDisk.admit([billing]).kind).toBe("admitted");
+});
+
 test("what the store did not create takes no place", async () => {
   await backlog.look();
   const admission = ask(10);

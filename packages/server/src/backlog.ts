@@ -58,6 +58,7 @@ export function createBacklog({
   clock,
   ended,
   maxBacklog: maxOfNamespace,
+  isDiskTight = () => false,
 }: {
   store: Pick<Store, "allQueues" | "countBacklogs" | "nodeFigures">;
   clock: Pick<Clock, "monotonic">;
@@ -65,6 +66,8 @@ export function createBacklog({
   ended?: Pick<EndedBook, "finishedIn">;
   /** Of each namespace; left out: no bound. */
   maxBacklog?: number | undefined;
+  /** The database has just room enough for what is there already. */
+  isDiskTight?: () => boolean;
 }): Backlog {
   const watched = new Map<string, Watched>();
   let refused = false;
@@ -179,6 +182,7 @@ export function createBacklog({
 
   return {
     admit(tasks) {
+      if (isDiskTight()) return { kind: "refused", error: diskTight() };
       if (watched.size === 0 && maxOfNamespace === undefined) return free;
       const wanted = new Map<Watched, number>();
       for (const task of tasks) {
@@ -213,6 +217,17 @@ export function createBacklog({
       return next;
     },
   };
+}
+
+/** Somebody has to make room: longer than the client waits by itself. */
+const DISK_RETRY_MS = 30_000;
+
+function diskTight(): CarillonError {
+  return new CarillonError("backlog_full", {
+    detail:
+      "The disk of the database is nearly full: nothing new is taken in, so that what is there can be carried out.",
+    retryAfterMs: DISK_RETRY_MS,
+  });
 }
 
 const free: Admission = { kind: "admitted", settle() {} };

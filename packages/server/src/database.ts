@@ -6,6 +6,8 @@ export interface NodeDatabase {
   url: string;
   /** Past a pooler, where one was told of. */
   directUrl?: string | undefined;
+  /** Where an embedded one keeps its data; null: it is somebody else's. */
+  dataDir: string | null;
   /** For the banner. */
   description: {
     kind: "embedded" | "server";
@@ -34,6 +36,7 @@ export async function openDatabase(
     return {
       url: databaseUrl,
       directUrl: databaseDirectUrl,
+      dataDir: null,
       description: {
         kind: "server",
         place: `PostgreSQL at ${withoutPassword(databaseUrl)}`,
@@ -52,6 +55,7 @@ export async function openDatabase(
   });
   return {
     url: embedded.connectionString,
+    dataDir: embedded.dataDir,
     description: {
       kind: "embedded",
       place: `embedded PostgreSQL ${embedded.version} in ${embedded.dataDir}`,

@@ -1,4 +1,5 @@
 /** Where the parts of a node meet: database, store, clock, engine (session, dispatcher, loops), operations, and its doors. */
+import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type AnyTask, Carillon, processClock, version, Worker } from "@carillon/client";
@@ -130,14 +131,18 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       log: (message) => log.warn(message),
     });
     undo.push(() => postgres.close());
-    const disk = watchDisk(postgres, { clock: processClock(), log });
+    const { dataDir } = database;
+    const freeBytes = dataDir === null ? null : () => freeBytesAt(dataDir);
+    const disk = watchDisk(postgres, { clock: processClock(), log, freeBytes });
+    await disk.look();
     const { store } = disk;
 
     const clock = followDatabase(() => store.databaseTime(), processClock());
     const feed = createChangeFeed({ store, clock });
     undo.push(async () => feed.close());
     const types = createDeclaredTypes({ store, clock });
-    const backlog = createBacklog({ store, clock, ended: endedBook, maxBacklog: options.maxBacklog });
+    const isDiskTight = disk.nearlyFull;
+    const backlog = createBacklog({ store, clock, ended: endedBook, maxBacklog: options.maxBacklog, isDiskTight });
     const draining = new AbortController();
     let tellOfWorkers = () => {};
 
@@ -213,6 +218,7 @@ export async function startNode(options: NodeOptions = {}): Promise<CarillonNode
       figuresLoop,
       loopOf("bulk", bulkRound(deps, draining.signal)),
       backlogLoop,
+      loopOf("disk", disk.look),
     ];
     const stopHints = store.hints.subscribe((hint) => {
       if (hint.queues) backlogLoop.wake();
@@ -291,6 +297,11 @@ async function queueDepths(store: Store, now: number): Promise<QueueDepth[]> {
     count,
     oldestAgeSeconds: waitsSince === null ? null : Math.max(0, now - waitsSince) / 1_000,
   }));
+}
+
+async function freeBytesAt(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }
 
 async function readiness({ store, full }: DiskWatch, draining: AbortSignal) {

@@ -9,6 +9,7 @@ import { allot } from "./allot.ts";
 import { claimsFrom, type Demand, isComing, isDue, LOOKAHEAD_MS, type Pair, pairKey } from "./demand.ts";
 import { createHeldTask, findHeld, freeCredits, freeSlots, type Hand, type Pool, slotsOf, take } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
+import { mayStart } from "./queues.ts";
 import type { Returns } from "./returns.ts";
 
 const MAX_BATCH = 2_000;
@@ -135,7 +136,7 @@ export function createClaims(
         if (!pool.claimingDue) {
           const budget = dueBudget(pool, at);
           const pairs = budget > 0 || pool.narrow !== null ? select(known(pool), pool, (pair) => isDue(pair, now)) : [];
-          if (pool.narrow !== null) pool.hungry = pairs.length + pool.ready.size > 0;
+          if (pool.narrow !== null) pool.hungry = pairs.length + pool.ready.size > 0 || hasLimited(known(pool), now);
           if (budget > 0 && pairs.length > 0) start(pool, "due", pairs, budget, now);
         }
         if (!pool.claimingAhead) {
@@ -176,6 +177,12 @@ function pairsOfNarrowPools(demand: Demand): Map<Pool, Pair[]> {
     }
   }
   return byPool;
+}
+
+/** Something of a limited queue may start, had it a slot. */
+function hasLimited(pairs: Iterable<Pair>, now: number): boolean {
+  for (const { queue, dueAt } of pairs) if (queue && dueAt <= now && mayStart(queue, now)) return true;
+  return false;
 }
 
 function select(known: Iterable<Pair>, pool: Pool, which: (pair: Pair) => boolean): Pair[] {

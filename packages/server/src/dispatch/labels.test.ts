@@ -70,6 +70,22 @@ test("a busy worker shares its slots between what asks for it and what anybody m
   expect(ended.every((state) => state === "succeeded")).toBe(true);
 });
 
+test("a busy worker shares its slots with what asks for it in a limited queue, too", async () => {
+  const t = await setup({ callMs: 2 });
+  await t.store.putQueue({ namespace: "default", name: "few", settings: { concurrency: 5 }, now: t.clock.now() });
+  const worker = t.worker({ name: "only", slots: 2, queues: ["default", "few"] });
+  worker.onTask = (task) => void t.clock.after(100, () => worker.end(task, undefined, 100));
+  await t.knowLane();
+  await t.knowLane({ queue: "few" });
+  await t.knowLane({ queue: "few", requires: { worker: "only" } });
+  await t.insert([...Array(500)].map((_, index) => t.task({ queue: index % 2 ? "few" : "default" })));
+  await t.clock.advance(350);
+  const own = await t.insert([...Array(10)].map(() => t.task({ queue: "few", requires: { worker: "only" } })));
+  await t.clock.advance(4_000);
+  const states = await Promise.all(own.map(async (id) => (await t.state(id)).state));
+  expect(states.filter((state) => state === "succeeded").length).toBeGreaterThanOrEqual(8);
+});
+
 test("what was claimed for a worker that leaves goes to another one with the labels", async () => {
   const t = await setup();
   const first = t.worker({ name: "first", labels: { region: "eu" } });

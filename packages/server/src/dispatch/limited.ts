@@ -59,16 +59,24 @@ export function createLimited(
     return !queue.full && (queue.keysAt <= now || pairsOf(lanes).some(({ dueAt }) => dueAt <= now));
   }
 
-  /** The one that can take most among those whose workers serve some of the lanes; null: none can take any. */
-  function poolFor(lanes: readonly Lane[]): { pool: Pool; budget: number } | null {
+  /**
+   * For whose workers to claim; null: none can take any. Each in turn among those with something due, since what asks for labels is for the
+   * workers of one pool alone.
+   */
+  function poolFor(queue: ManagedQueue, lanes: readonly Lane[], now: number): { pool: Pool; budget: number } | null {
     const at = clock.monotonic();
-    let best: { pool: Pool; budget: number } | null = null;
-    for (const pool of hand.pools.values()) {
-      if (pool.workers.length === 0 || !lanes.some((lane) => demand.servedBy(lane).includes(pool))) continue;
-      const budget = dueBudget(pool, at);
-      if (budget > (best?.budget ?? 0)) best = { pool, budget };
+    const able = new Map<Pool, { pool: Pool; budget: number; due: boolean }>();
+    for (const lane of lanes) {
+      const due = bands.some((band) => (demand.pairs.get(pairKey(lane.id, band))?.dueAt ?? Infinity) <= now);
+      for (const pool of demand.servedBy(lane)) {
+        const known = able.get(pool);
+        if (known) known.due ||= due;
+        else if (pool.workers.length > 0) able.set(pool, { pool, budget: dueBudget(pool, at), due });
+      }
     }
-    return best;
+    const free = [...able.values()].filter(({ budget }) => budget > 0);
+    const wanted = free.some(({ due }) => due) ? free.filter(({ due }) => due) : free;
+    return wanted.length > 0 ? wanted[queue.turn++ % wanted.length]! : null;
   }
 
   /** What else is due for these workers gets half of their slots. */
@@ -159,7 +167,7 @@ export function createLimited(
       // Each turn begins with another one, so that none is always too late for the last slot.
       for (let index = 0; index < wanted.length && flights.size < FLIGHTS; index++) {
         const { queue, lanes } = wanted[(index + turn) % wanted.length]!;
-        const found = poolFor(lanes);
+        const found = poolFor(queue, lanes, now);
         if (!found) passOn(queue, lanes);
         const budget = found ? shareOf(found, wanted.length - index, now) : 0;
         if (!found || budget < 1) continue;

@@ -7,6 +7,8 @@ export interface ManagedQueue {
   mode: Exclude<QueueMode, "free">;
   /** Null: it has none. */
   breaker: QueueBreaker | null;
+  /** Counts its claims, so that each may be for other workers. */
+  turn: number;
   /** One claim at a time. */
   claiming: boolean;
   /** All slots were taken, and as far as is known here none is free again. */
@@ -66,6 +68,10 @@ export function createQueues({ allQueues }: Pick<Store, "allQueues">): Queues {
   };
 }
 
+/** As far as is known here: it has a slot and a token. */
+export const mayStart = ({ mode, full, tokenAt }: ManagedQueue, now: number): boolean =>
+  mode === "limited" && !full && tokenAt <= now;
+
 /** A slot of it is free again; `key`: of that key; undefined: that is not known. */
 export function noteEnd(queue: ManagedQueue, key: string | null | undefined): void {
   queue.full = false;
@@ -86,6 +92,7 @@ function managed(
     name,
     mode,
     breaker,
+    turn: 0,
     claiming: false,
     full: false,
     tokenAt: 0,
