@@ -36,6 +36,8 @@ export type AttemptReport =
   /** The worker gives it back without having started, or on its way out. */
   | { kind: "released" };
 
+export type FailedReport = Extract<AttemptReport, { kind: "failed" }>;
+
 /** What the store shall write; the one place that decides what follows an attempt. */
 export type OutcomeDecision =
   | { kind: "final"; state: FinalState; result: string | null; error: TaskError | null; reason: string | null }

@@ -6,6 +6,8 @@
  * breaker may say otherwise.
  */
 
+import type { AttemptReport } from "./outcome.ts";
+
 /** `half-open`: one call at a time finds out whether it is well again. */
 export const targetStates = ["closed", "open", "half-open"] as const;
 export type TargetState = (typeof targetStates)[number];
@@ -25,6 +27,21 @@ const OPEN_MAX_MS = 300_000;
 
 /** How a call ended, as far as its target is concerned; null where it says nothing about it. */
 export type CallVerdict = "answered" | "failed" | null;
+
+/** An answer that is the caller's fault, as an error that no retry helps against, shows that the target is well. */
+export function verdictOf(report: AttemptReport | null): CallVerdict {
+  if (report?.kind === "succeeded") return "answered";
+  if (report?.kind !== "failed") return null;
+  switch (report.error.code) {
+    case "http_status":
+    case "handler_error":
+    case "exit_code":
+    case "timeout":
+      return report.retryable ? "failed" : "answered";
+    default:
+      return null;
+  }
+}
 
 /** The last answers of a target that is called. */
 export interface TargetHealth {

@@ -21,12 +21,14 @@ import { createLimited, type Limited } from "./limited.ts";
 import { createLogs } from "./logs.ts";
 import type { DispatcherOptions } from "./options.ts";
 import { createOutcomes } from "./outcomes.ts";
+import { createParking } from "./parking.ts";
 import { createProgress } from "./progress.ts";
 import { createQueues } from "./queues.ts";
 import { createRecall, type RecallTask } from "./recalls.ts";
 import { createReconciliation } from "./reconcile.ts";
 import { createReservations } from "./reservations.ts";
 import { createReturns } from "./returns.ts";
+import { createTargetBook } from "./target-book.ts";
 import { createWatch, TICK_MS } from "./watch.ts";
 
 const SCAN_MS = 1_000;
@@ -80,13 +82,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const demand = createDemand({ store, hand, queues }, { changed, scanSoon, mayHandOut });
   const slotFreed = (held: HeldTask) => limited.ended(held);
   const returns = createReturns(options, { hand, demand, slotFreed });
-  const callTargets = createCallTargets(options, {
+  const lookAtTargets = () => targetLoop.wake();
+  const parking = createParking(options, {
     hand,
-    queues,
     noticeCreated: (tasks) => demand.created(tasks, clock.now()),
     slotFreed,
-    wake: () => targetLoop.wake(),
+    wake: lookAtTargets,
   });
+  const book = createTargetBook(store, { hand, queues });
+  const callTargets = createCallTargets(options, { book, parking, wake: lookAtTargets });
   const handOut = createHandOut(options, {
     hand,
     returns,

@@ -1,5 +1,5 @@
 /**
- * Limits in real processes, nodes and workers of which are killed. Short here; the long form is
+ * Limits and unique keys in real processes, nodes and workers of which are killed. Short here; the long form is
  * `CARILLON_TEST_CLUSTER=full npx vitest run packages/server/test/cluster/limits.test.ts`.
  */
 import { setTimeout as pause } from "node:timers/promises";
@@ -11,11 +11,12 @@ import { Cluster } from "./scenario.ts";
 const full = process.env.CARILLON_TEST_CLUSTER === "full";
 const kills = full ? 10 : 3;
 const count = full ? 1_200 : 120;
+const uniqueKeys = full ? 300 : 40;
 
 /** Before so long after its node's death nobody else is given a task. */
 const ADOPTION_MS = 4_400;
 
-test("nodes and workers that are killed while limits are in use exceed none, and everything runs", {
+test("nodes and workers that are killed while limits and unique keys are in use exceed none, and everything runs once", {
   timeout: full ? 400_000 : 120_000,
 }, async () => {
   const limits: QueueLimits = {
@@ -30,15 +31,21 @@ test("nodes and workers that are killed while limits are in use exceed none, and
   try {
     const keys = await cluster.loadLimited(count, { keys: 9, holdMs: 400 });
     while ((await cluster.journal()).length === 0) await pause(100);
+    const killing = new AbortController();
+    const unique = cluster.createUnique(uniqueKeys, killing.signal);
     for (let kill = 0; kill < kills; kill++) {
       await pause(1_500 * (0.5 + cluster.random()));
       const index = Math.floor(cluster.random() * 2);
       if (kill % 2 === 0) await cluster.restartWorker(index);
       else await cluster.restartNode(index);
     }
+    killing.abort();
+    const answered = await unique;
+    expect([...answered].filter(([, ids]) => ids.size !== 1)).toEqual([]);
     await cluster.untilFinished(full ? 240_000 : 60_000);
     const history = await cluster.history();
     expect(check(history, { undisturbed: false })).toEqual([]);
+    expect(history.archived).toHaveLength(count + uniqueKeys);
     const tokens = new Map(history.archived.map(({ id, token }) => [id, token]));
     const journal: JournalLine[] = cluster.killed.flatMap(({ node, pid, at }) =>
       node ? [] : [{ kind: "died" as const, worker: String(pid), at }],

@@ -186,6 +186,28 @@ export class Cluster {
     return new Map(created.map(({ id }, index) => [id, wanted[index]!.concurrencyKey]));
   }
 
+  /**
+   * Clients of different nodes create tasks of the same unique keys at the same time, until the signal and then each key once more. Answers
+   * the ids that were answered for each; a call that no node answers is made again later.
+   */
+  async createUnique(keys: number, until: AbortSignal): Promise<Map<string, Set<string>>> {
+    const urls = this.nodes.map(({ url }) => url);
+    const clients = [new Carillon({ url: urls }), new Carillon({ url: urls.toReversed() })];
+    const answered = new Map(Array.from({ length: keys }, (_, n) => [`u-${n}`, new Set<string>()]));
+    const create = async (uniqueKey: string, client: Carillon) => {
+      const { id } = await client.tasks.create("tick", null, { uniqueKey, uniqueFor: "1h" });
+      answered.get(uniqueKey)!.add(id);
+    };
+    while (!until.aborted) {
+      const key = `u-${Math.floor(this.random() * keys)}`;
+      await Promise.allSettled(clients.map((client) => create(key, client)));
+      await pause(10);
+    }
+    for (const key of answered.keys()) await create(key, clients[0]!);
+    for (const ids of answered.values()) for (const id of ids) this.acknowledged.push({ id, dueAt: Date.now() });
+    return answered;
+  }
+
   /** In layers of two, each of which comes after the two before it. */
   async #createWorkflow(client: Carillon, startAt: number): Promise<void> {
     const { seconds, holdMs = 0 } = this.#options;

@@ -105,6 +105,8 @@ const leading: Record<string, string> = {
   skip_blocked_tasks: "task_pkey",
   skip_unstarted_of_workflow: "task_pkey",
   cancel_tasks_of_workflow: "task_pkey",
+  claim_limited: "task_pkey",
+  park_for_keys: "task_pkey",
 };
 
 const hot = [
@@ -130,6 +132,9 @@ const hot = [
     "select_workflow_tasks",
     "retry_tasks",
   ],
+  ...["lock_queue", "select_limited", "select_limited_keys", "select_limited_types", "select_key_look_at"],
+  ...["move_key_gates", "drop_empty_key_gates", "write_queue_rate", "write_key_rates"],
+  ...["select_lanes_waiting_for_keys", "select_holders", "select_key_holders_of_queue", "select_type_holders_of_queue"],
   "", // Lists, which have no name.
 ];
 
@@ -147,4 +152,4 @@ function faultsOf({ name, nodes, ...touched }: Explained, rows: number): string[
   return faults;
 }
 
-const small = new Set(["session", "lane", "policy", "operation", "target"]);
+const small = new Set(["session", "lane", "policy", "operation", "target", "queue"]);

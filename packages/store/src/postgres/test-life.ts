@@ -167,6 +167,48 @@ export async function liveThrough(t: TestStore, store: Store, step: Step): Promi
 
   await planSchedules(t, store, step);
   await goAfterOthers(t, store, step);
+  await keepLimits(t, store, step);
+}
+
+async function keepLimits(t: TestStore, store: Store, step: Step): Promise<void> {
+  const { id: session } = await store.openSession({ node: "four", url: null, now });
+  const which = { namespace: "default", queue: "limited" };
+  await step(1, () =>
+    store.putQueue({
+      namespace: "default",
+      name: "limited",
+      settings: {
+        concurrency: BATCH,
+        concurrencyPerKey: 2,
+        concurrencyPerType: { send: BATCH },
+        rateLimit: { limit: 1_000, perMs: 1_000, burst: 1_000 },
+        rateLimitPerKey: { limit: 100, perMs: 1_000, burst: 100 },
+      },
+      now,
+    }),
+  );
+  const tasks = t.newTasks(3 * BATCH, which).map((task, index) => ({ ...task, concurrencyKey: `k-${index % 10}` }));
+  await step(3 * BATCH, () => store.createTasks(tasks, { now }));
+  const lanes = (await store.lanes()).filter(({ queue }) => queue === "limited").map(({ id }) => id);
+  const claim = (keys: string[], sweepAfter: string | null) =>
+    step(4 * BATCH, () => store.claimLimited({ session, ...which, lanes, limit: BATCH, now, keys, sweepAfter }));
+  const first = await claim([], null);
+  expect(first.claimed).toHaveLength(20);
+  const ended = async (claimed: ClaimedTask[]) =>
+    step(claimed.length, () => store.recordOutcomes(claimed.map((task) => succeeded(task))));
+  await ended(first.claimed);
+  expect(await step(1, () => store.waitingForKeys(lanes))).toHaveLength(1);
+  const second = await claim(["k-1", "k-2"], null);
+  expect(second.claimed).toHaveLength(4);
+  const query = { concurrencyKey: "k-1", type: "send", now, limit: 10 };
+  expect((await step(3, () => store.limitFacts("default", "limited", query))).keyHeld).toHaveLength(2);
+  await ended(second.claimed);
+  for (let left = tasks.length - 24; left > 0; ) {
+    const { claimed } = await claim([], "");
+    expect(claimed.length).toBeGreaterThan(0);
+    await ended(claimed);
+    left -= claimed.length;
+  }
 }
 
 async function goAfterOthers(t: TestStore, store: Store, step: Step): Promise<void> {
