@@ -32,6 +32,13 @@ export interface Limited {
   idle(): Promise<void>;
 }
 
+/** For whose workers a claim is, and for how many more tasks they have room. */
+interface Found {
+  pool: Pool;
+  budget: number;
+  last: boolean;
+}
+
 export function createLimited(
   options: DispatcherOptions,
   parts: {
@@ -60,10 +67,10 @@ export function createLimited(
   }
 
   /**
-   * For whose workers to claim; null: none can take any. Each in turn among those with something due, since what asks for labels is for the
-   * workers of one pool alone.
+   * For whose workers to claim; null: none can take any. Each in turn among those with something due, or else among all, since what asks
+   * for labels is for the workers of one pool alone. `last`: all were asked then.
    */
-  function poolFor(queue: ManagedQueue, lanes: readonly Lane[], now: number): { pool: Pool; budget: number } | null {
+  function poolFor(queue: ManagedQueue, lanes: readonly Lane[], now: number): Found | null {
     const at = clock.monotonic();
     const able = new Map<Pool, { pool: Pool; budget: number; due: boolean }>();
     for (const lane of lanes) {
@@ -75,19 +82,23 @@ export function createLimited(
       }
     }
     const free = [...able.values()].filter(({ budget }) => budget > 0);
-    const wanted = free.some(({ due }) => due) ? free.filter(({ due }) => due) : free;
-    return wanted.length > 0 ? wanted[queue.turn++ % wanted.length]! : null;
+    if (free.length === 0) return null;
+    const due = free.filter((one) => one.due);
+    const unasked = free.filter(({ pool }) => !queue.asked.has(pool));
+    const wanted = due.length > 0 ? due : unasked.length > 0 ? unasked : free;
+    const { pool, budget } = wanted[queue.turn++ % wanted.length]!;
+    return { pool, budget, last: unasked.every((one) => one.pool === pool) };
   }
 
   /** What else is due for these workers gets half of their slots. */
-  function shareOf({ pool, budget }: { pool: Pool; budget: number }, wanted: number, now: number): number {
+  function shareOf({ pool, budget }: Found, wanted: number, now: number): number {
     let others = false;
     for (const pair of demand.pairs.values()) others ||= isDue(pair, now) && pair.pools.includes(pool);
     const share = others ? (budget + (turn++ % 2)) >> 1 : budget;
     return Math.min(MAX_BATCH, Math.ceil(share / wanted));
   }
 
-  async function claim(queue: ManagedQueue, pool: Pool, lanes: Lane[], budget: number, now: number): Promise<void> {
+  async function claim(queue: ManagedQueue, { pool, last, budget }: Found, lanes: Lane[], now: number): Promise<void> {
     const id = session.id!;
     const pairs = lanes.flatMap((lane) => bands.map((band) => demand.pairOf(lane, band)!));
     const before = pairs.map(({ dueAt }) => dueAt);
@@ -97,9 +108,13 @@ export function createLimited(
     }
     const { sweepAfter, ended } = queue;
     const keys = [...queue.freed];
-    queue.freed.clear();
-    queue.sweepAfter = null;
-    queue.ended = false;
+    queue.asked.add(pool);
+    if (last) {
+      queue.asked.clear();
+      queue.freed.clear();
+      queue.sweepAfter = null;
+      queue.ended = false;
+    }
     pool.reserved += budget;
     const sentAt = clock.monotonic();
     const again = () => {
@@ -107,6 +122,7 @@ export function createLimited(
       for (const key of keys) queue.freed.add(key);
       queue.sweepAfter ??= sweepAfter;
       queue.ended ||= ended;
+      queue.asked.delete(pool);
     };
     try {
       const { namespace, name } = queue;
@@ -171,10 +187,9 @@ export function createLimited(
         if (!found) passOn(queue, lanes);
         const budget = found ? shareOf(found, wanted.length - index, now) : 0;
         if (!found || budget < 1) continue;
-        const { pool } = found;
         queue.claiming = true;
-        const served = lanes.filter((lane) => demand.servedBy(lane).includes(pool));
-        const flight = claim(queue, pool, served, budget, now).finally(() => flights.delete(flight));
+        const served = lanes.filter((lane) => demand.servedBy(lane).includes(found.pool));
+        const flight = claim(queue, { ...found, budget }, served, now).finally(() => flights.delete(flight));
         flights.add(flight);
       }
       turn++;

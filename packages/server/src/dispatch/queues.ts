@@ -1,5 +1,6 @@
 /** Which queues are limited or paused, as this node last read it, and what it knows of each. The store decides; this tells what to ask it for. */
 import type { Lane, QueueBreaker, QueueMode, Store } from "@carillon/store";
+import type { Pool } from "./hand.ts";
 
 export interface ManagedQueue {
   readonly namespace: string;
@@ -21,6 +22,8 @@ export interface ManagedQueue {
   readonly freed: Set<string>;
   /** A slot was freed: somebody may have work for it that is not known here. */
   ended: boolean;
+  /** For whose workers it was asked since then. */
+  readonly asked: Set<Pool>;
   /** All keys after this one for which something waits are to be looked at; null: they are not. */
   sweepAfter: string | null;
   /** Not to be asked before this instant: somebody else was at it. */
@@ -76,6 +79,7 @@ export const mayStart = ({ mode, full, tokenAt }: ManagedQueue, now: number): bo
 export function noteEnd(queue: ManagedQueue, key: string | null | undefined): void {
   queue.full = false;
   queue.ended = true;
+  queue.asked.clear();
   if (key === null) return;
   if (key === undefined || queue.freed.size >= KEYS_KNOWN) queue.sweepAfter ??= "";
   else queue.freed.add(key);
@@ -99,6 +103,7 @@ function managed(
     keysAt: Number.POSITIVE_INFINITY,
     freed: new Set(),
     ended: false,
+    asked: new Set(),
     sweepAfter: null,
     askAt: 0,
   };
