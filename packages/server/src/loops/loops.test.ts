@@ -248,7 +248,7 @@ test("what a schedule leaves out comes from the type's declaration, else from th
   );
   await putSchedule("declared", { every: "1m" });
   await putSchedule("own", { every: "1m" }, { queue: "mine", timeoutMs: 5_000 });
-  await rounds(planner().round, 5_000);
+  await rounds(planner().round, 40_000);
   const tasks = [...database.tasks.values()].map(({ lane, policy }) => ({ queue: lane.queue, ...policy }));
   expect(tasks).toContainEqual({ queue: "billing", retry, timeoutMs: defaultPolicy.timeoutMs });
   expect(tasks).toContainEqual({ queue: "mine", retry, timeoutMs: 5_000 });

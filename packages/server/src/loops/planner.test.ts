@@ -85,6 +85,18 @@ test("a schedule that this node cannot plan keeps no other from being planned, a
   expect(t.log.error.mock.calls[0]![0]).toMatchObject({ schedule: "bad" });
 });
 
+test("of many schedules that fire often each is planned for the next seconds before any is for minutes", async () => {
+  const t = setup({ callMs: 1 });
+  const names = Array.from({ length: 60 }, (_, n) => `s-${n}`);
+  for (const name of names) await t.put(name);
+  const planned = async () => Promise.all(names.map(async (name) => (await t.fires(name)).length));
+  while (Math.min(...(await planned())) === 0) await t.planner.round();
+  expect(Math.min(...(await planned()))).toBeGreaterThanOrEqual(10);
+  expect(Math.max(...(await planned()))).toBeLessThanOrEqual(30);
+  await t.rounds();
+  expect(new Set(await planned())).toEqual(new Set([AHEAD]));
+});
+
 test("however many schedules cannot be planned, the others are", async () => {
   const t = setup();
   for (let n = 0; n < 500; n++) await t.put(`bad-${n}`, { timeZone: "Mars/Base", every: null, cron: "0 2 * * *" });

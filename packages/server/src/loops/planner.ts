@@ -21,6 +21,9 @@ import { createZoneData, type NoticeZoneChanges } from "./zone-data.ts";
 
 /** Fires become tasks so long before their instant at most: two of a schedule that fires each minute, so that it is taken half as often. */
 const HORIZON_MS = 120_000;
+/** One whose next fires are as near as this is planned for the nearest time first, so that it does not keep others like it waiting. */
+const URGENT_MS = 5_000;
+const URGENT_HORIZON_MS = 15_000;
 /** A schedule is planned again once less than this is planned. */
 const REPLAN_MS = 30_000;
 const SCHEDULES_A_ROUND = 200;
@@ -103,8 +106,9 @@ export function createPlanner(options: {
       firesSoFar: schedule.fires,
       previous: schedule.previous ?? null,
     };
+    const horizonMs = mark < now + URGENT_MS ? URGENT_HORIZON_MS : HORIZON_MS;
     const time = {
-      ...{ now, horizonMs: HORIZON_MS, limit: FIRES_A_SCHEDULE },
+      ...{ now, horizonMs, limit: FIRES_A_SCHEDULE },
       aliveSince: gaps.at(-1)?.until ?? mark,
       deadSince: gaps[0]?.from ?? mark,
     };
