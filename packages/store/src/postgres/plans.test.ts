@@ -61,7 +61,7 @@ test.for([
           return answer;
         });
         expect(faults).toEqual([]);
-        expect([...seen].sort()).toEqual(expect.arrayContaining(hot));
+        expect(hot.filter((name) => !seen.has(name))).toEqual([]);
         await removeOthers(t);
       }
     }
@@ -133,7 +133,7 @@ const hot = [
     "retry_tasks",
   ],
   ...["lock_queue", "select_limited", "select_limited_keys", "select_limited_types", "select_key_look_at"],
-  ...["move_key_gates", "drop_empty_key_gates", "write_queue_rate", "write_key_rates"],
+  ...["drop_empty_key_gates", "write_queue_rate", "write_key_rates"],
   ...["select_lanes_waiting_for_keys", "select_holders", "select_key_holders_of_queue", "select_type_holders_of_queue"],
   "", // Lists, which have no name.
 ];

@@ -181,14 +181,14 @@ async function keepLimits(t: TestStore, store: Store, step: Step): Promise<void>
         concurrency: BATCH,
         concurrencyPerKey: 2,
         concurrencyPerType: { send: BATCH },
-        rateLimit: { limit: 1_000, perMs: 1_000, burst: 1_000 },
-        rateLimitPerKey: { limit: 100, perMs: 1_000, burst: 100 },
+        rateLimit: { limit: 100_000, perMs: 1_000, burst: 100_000 },
+        rateLimitPerKey: { limit: 10_000, perMs: 1_000, burst: 10_000 },
       },
       now,
     }),
   );
-  const tasks = t.newTasks(3 * BATCH, which).map((task, index) => ({ ...task, concurrencyKey: `k-${index % 10}` }));
-  await step(3 * BATCH, () => store.createTasks(tasks, { now }));
+  const tasks = t.newTasks(60, which).map((task, index) => ({ ...task, concurrencyKey: `k-${index % 10}` }));
+  await step(60, () => store.createTasks(tasks, { now }));
   const lanes = (await store.lanes()).filter(({ queue }) => queue === "limited").map(({ id }) => id);
   const claim = (keys: string[], sweepAfter: string | null) =>
     step(4 * BATCH, () => store.claimLimited({ session, ...which, lanes, limit: BATCH, now, keys, sweepAfter }));
