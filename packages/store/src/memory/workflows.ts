@@ -127,6 +127,7 @@ export function retryWorkflow(
     const { state } = row;
     if (reviveTask(database, row, now, pending)) reopen(database, id, [state]);
     else reopen(database, id, []);
+    for (const parent of row.after) database.children.get(parent)?.delete(row.id);
     for (const parent of waitsFor) setOf(database.children, byKey.get(parent)!).add(row.id);
     retried.push({ id: row.id, lane: row.lane, priority: row.priority, dueAt: now, blocked: pending > 0 });
   }

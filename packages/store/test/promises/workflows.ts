@@ -153,6 +153,18 @@ export const workflows: Promises = {
       key: "nobody",
     });
   },
+  "a task that was cancelled alone, and is retried with its workflow, waits for what has not ended": async (t) => {
+    const w = await submit(t, [["a"], ["b"], ["c", ["a", "b"]]]);
+    await w.claim();
+    await t.store.cancelTask(t.namespace, w.task("c"), { reason: null, now: t.now });
+    await w.end("a", "succeeded");
+    await t.store.retryWorkflow(t.namespace, w.id, { from: null, now: t.now });
+    await w.settle();
+    expect(await w.states()).toEqual({ a: "succeeded", b: "claimed", c: "blocked" });
+    await w.end("b", "succeeded");
+    await w.settle();
+    expect(await w.states()).toMatchObject({ c: "pending" });
+  },
   "one task of a workflow that is retried opens it again": async (t) => {
     const w = await submit(t, [["a"], ["b", ["a"]]]);
     await w.end("a", "failed");
