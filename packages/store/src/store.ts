@@ -161,6 +161,8 @@ export interface ClaimedTask {
    * In the order of `after`, up to `limits.parentsBytes`; what does not fit is left out.
    */
   parents?: string;
+  /** Of one that belongs to a workflow. */
+  workflow?: { id: Id; key: string };
   /** Set when the task ran already, on adoption. */
   startedAt: number | null;
   /** Known of those that `claimLimited` took. */
