@@ -116,7 +116,7 @@ interface Decided {
 }
 
 /** @param dueFrom those that may run are not due before; null: they are due when they were to be */
-async function carryOut(
+export async function carryOut(
   tx: Db,
   decided: Decided[],
   { now, dueFrom }: { now: number; dueFrom: number | null },

@@ -105,6 +105,10 @@ const leading: Record<string, string> = {
   skip_blocked_tasks: "task_pkey",
   skip_unstarted_of_workflow: "task_pkey",
   cancel_tasks_of_workflow: "task_pkey",
+  select_workflow_graph: "task_pkey",
+  lock_waiting_members: "task_pkey",
+  wait_for_more: "task_pkey",
+  select_memberships: "task_pkey",
 };
 
 const hot = [
@@ -128,6 +132,8 @@ const hot = [
     "select_awaited_parents",
     "count_workflow_ends",
     "select_workflow_tasks",
+    "select_children_in_workflow",
+    "grow_workflow",
     "retry_tasks",
   ],
   "", // Lists, which have no name.

@@ -136,6 +136,6 @@ const reopenWorkflow: Statement = {
   text: `
 update workflow
    set open = open + $2::int + $3::int + $4::int, failed = failed - $2::int, cancelled = cancelled - $3::int,
-       skipped = skipped - $4::int, state = 'running', finished_at = null, cancel_at = null, reason = null
+       skipped = skipped - $4::int, state = 'running', stopped = false, finished_at = null, cancel_at = null, reason = null
  where id = $1`,
 };
