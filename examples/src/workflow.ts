@@ -1,10 +1,22 @@
-/** A workflow: an order is charged and packed at the same time, then shipped; what fails is made up for, and tried again from there. */
+/**
+ * A workflow: an order is charged and packed at the same time, then shipped; what fails is made up for, and tried again from there. Packing
+ * adds a task for each thing to be wrapped, and shipping waits for these too.
+ */
 import { Fatal, startNode, task } from "carillon";
 
 let truckIsHere = false;
 
 const charge = task("charge", { run: ({ amount }: { amount: number }) => ({ charged: amount }) });
-const pack = task("pack", { run: ({ items }: { items: string[] }) => ({ boxes: Math.ceil(items.length / 2) }) });
+const wrap = task("wrap", { run: ({ item }: { item: string }) => `${item} in paper` });
+const pack = task("pack", {
+  run: async ({ items }: { items: string[] }, { workflow }) => {
+    const { id, key: parent } = workflow!;
+    // Another attempt would add the same keys, which are there only once.
+    const tasks = items.map((item) => ({ key: `wrap-${item}`, type: wrap, payload: { item } }));
+    await node.client.workflows.add(id, { parent, tasks });
+    return { boxes: Math.ceil(items.length / 2) };
+  },
+});
 const ship = task("ship", {
   run: (_payload, { parents }) => {
     const { boxes } = parents.pack as { boxes: number };
@@ -21,7 +33,7 @@ const apologise = task("apologise", {
 
 const node = await startNode({
   dataDir: process.env.CARILLON_DATA_DIR ?? ".carillon/examples",
-  tasks: [charge, pack, ship, apologise],
+  tasks: [charge, pack, wrap, ship, apologise],
   listen: false,
 });
 const { workflows, tasks } = node.client;

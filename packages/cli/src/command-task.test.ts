@@ -24,6 +24,7 @@ function context(over: Partial<TaskContext> = {}): TaskContext & { lines: string
     fireAt: null,
     schedule: null,
     parents: {},
+    workflow: null,
     log: { debug: writer("debug"), info: writer("info"), warn: writer("warn"), error: writer("error") },
     progress: () => {},
     signal: new AbortController().signal,

@@ -197,6 +197,28 @@ test("a workflow runs on a worker in its order, and a task after others is given
   expect(await one(["workflows", "retry", failedId!])).toMatchObject({ state: "running", counts: { open: 2 } });
 });
 
+test("tasks are added to a workflow that runs, once, and what comes after their parent waits for them", async () => {
+  const graph = {
+    name: "growing",
+    tasks: [
+      { key: "open", type: "nobody-runs-this" },
+      { key: "all", type: "gather", after: ["open"] },
+    ],
+  };
+  const { id } = await one(["workflows", "create", JSON.stringify(graph)]);
+  const tasks = [{ key: "ada", type: "greet", queue: "voices", payload: { name: "Ada" } }];
+  const add = ["workflows", "add", id, "-", "--parent", "open"];
+  expect(await one(add, JSON.stringify(tasks))).toMatchObject({ id, counts: { total: 3 } });
+  expect(await one(add, JSON.stringify({ tasks }))).toMatchObject({ id, counts: { total: 3 } });
+  expect((await run(["workflows", "get", id])).stdout).toMatch(/^all\t\w+\tgather\tblocked\topen,ada\tall\t/m);
+  expect((await run(["workflows", "add", id, "{}"])).code).toBe(2);
+  expect((await run(["workflows", "add", id, JSON.stringify(tasks), "--parent", "nobody"])).code).toBe(0);
+  const more = JSON.stringify([{ key: "bob", type: "greet" }]);
+  expect((await run(["workflows", "add", id, more, "--parent", "nobody"])).code).toBe(2);
+  expect((await run(["workflows", "cancel", id])).code).toBe(0);
+  expect((await run(["workflows", "add", id, more])).code).toBe(4);
+});
+
 test("a backfill runs the past fires that have no task, and is over when it says so", async () => {
   const put = ["schedules", "put", "hourly", "--cron", "0 * * * *", "--type", "greet", "--payload", '{"name":"Ada"}'];
   expect((await run(put)).code).toBe(0);

@@ -182,6 +182,11 @@ class HandlerContext implements TaskContext {
     return this.#parents;
   }
 
+  get workflow(): TaskContext["workflow"] {
+    const { workflow } = this.#attempt.task;
+    return workflow ? { id: formatId("workflow", workflow.id), key: workflow.key } : null;
+  }
+
   get signal(): AbortSignal {
     return this.#attempt.signal;
   }

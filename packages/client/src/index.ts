@@ -45,6 +45,7 @@ export { version } from "./version.ts";
 export { Worker, type WorkerOptions } from "./worker.ts";
 export type { WorkerListQuery } from "./workers-client.ts";
 export type {
+  WorkflowAddOptions,
   WorkflowListQuery,
   WorkflowOptions,
   WorkflowTaskOptions,

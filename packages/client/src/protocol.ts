@@ -42,6 +42,8 @@ export interface AssignedTask extends TaskRef {
   timeoutMs: number;
   /** Only of one that comes after others: the results of those that succeeded, JSON text of an object by key or id. */
   parents?: string;
+  /** Only of one that belongs to a workflow: which, and its key there. */
+  workflow?: { id: bigint; key: string };
 }
 
 export interface ReportedOutcome extends TaskRef {

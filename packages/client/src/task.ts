@@ -49,6 +49,8 @@ export interface TaskContext {
    * `after`, as far as they fit into 256 KiB; pass references to what is large. Otherwise empty.
    */
   parents: Readonly<Record<string, unknown>>;
+  /** Of a task of a workflow: which, and its key there, for `workflows.add`. Otherwise null. */
+  workflow: { id: string; key: string } | null;
   /** Lines are kept with the task and can be followed live. */
   log: TaskLog;
   /**

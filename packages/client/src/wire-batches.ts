@@ -27,13 +27,14 @@ export function cutWorkerMessage(message: WorkerMessage): WorkerMessage[] {
 export function cutNodeMessage(message: NodeMessage): NodeMessage[] {
   switch (message.kind) {
     case "tasks":
-      return cut(message.tasks, ({ payload, parents, type, queue, schedule, namespace }) => [
+      return cut(message.tasks, ({ payload, parents, type, queue, schedule, namespace, workflow }) => [
         payload,
         parents ?? null,
         type,
         queue,
         schedule,
         namespace,
+        workflow?.key ?? null,
       ]).map((tasks) => ({ kind: "tasks", tasks }));
     case "cancels":
       return cut(message.cancels, ({ reason }) => [reason]).map((cancels) => ({ kind: "cancels", cancels }));

@@ -74,6 +74,7 @@ export function fromWorkResponse({ message }: WorkResponse): NodeMessage | null 
 }
 
 function readTask(task: Task): AssignedTask {
+  const { workflow } = task;
   return {
     id: task.id,
     token: task.token,
@@ -87,5 +88,6 @@ function readTask(task: Task): AssignedTask {
     schedule: task.schedule === "" ? null : task.schedule,
     timeoutMs: Number(task.timeoutMs),
     ...(task.parents !== "" && { parents: task.parents }),
+    ...(workflow && { workflow: { id: workflow.id, key: workflow.key } }),
   };
 }

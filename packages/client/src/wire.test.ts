@@ -95,7 +95,7 @@ const workerMessage: fc.Arbitrary<WorkerMessage> = fc.oneof(
   fc.constant({ kind: "leaving" as const }),
 );
 
-const assignedTask: fc.Arbitrary<AssignedTask> = fc.record({
+const given = fc.record({
   id,
   token: id,
   namespace: name,
@@ -108,6 +108,8 @@ const assignedTask: fc.Arbitrary<AssignedTask> = fc.record({
   schedule: orNull(name),
   timeoutMs: ms,
 });
+const rare = fc.record({ parents: json, workflow: fc.record({ id, key: name }) }, { requiredKeys: [] });
+const assignedTask: fc.Arbitrary<AssignedTask> = fc.tuple(given, rare).map(([all, some]) => ({ ...all, ...some }));
 
 const nodeMessage: fc.Arbitrary<NodeMessage> = fc.oneof(
   fc.record({ kind: fc.constant("welcome" as const), node: text, nodes: fc.array(fc.webUrl()), now: instant }),

@@ -88,6 +88,7 @@ test("a handler gets its payload and knows its task, and its result is reported 
     token: 9n,
     fireAt: Date.UTC(2026, 0, 1),
     schedule: "nightly",
+    workflow: { id: 7n, key: "split" },
   });
   await transport.link.give(given);
   const { payload, context } = calls[0]!;
@@ -98,6 +99,7 @@ test("a handler gets its payload and knows its task, and its result is reported 
     attempt: 3,
     fencingToken: "9",
     schedule: "nightly",
+    workflow: { id: "wf_0000000000007", key: "split" },
     fireAt: new Date(Date.UTC(2026, 0, 1)),
     dueAt: new Date(given.dueAt),
   });

@@ -34,6 +34,16 @@ export interface WorkflowOptions {
   idempotencyKey?: string;
 }
 
+export interface WorkflowAddOptions {
+  /**
+   * Key of the task that adds them, usually one that runs (`context.workflow.key`): what comes after it in the workflow, and has not been told
+   * of its end, then comes after each of these as well.
+   */
+  parent?: string;
+  /** In any order; `after` may also name tasks that the workflow has. One whose key it has is left out: the first one stays as it is. */
+  tasks: WorkflowTaskOptions[];
+}
+
 export interface WorkflowListQuery {
   pageSize?: number;
   pageToken?: string;
@@ -52,19 +62,21 @@ export class WorkflowsClient {
 
   /** All or nothing. Keys that no task has, and cycles, are refused. */
   async create({ idempotencyKey, tasks, ...options }: WorkflowOptions): Promise<WorkflowSummary> {
-    const bodies = await Promise.all(
-      tasks.map(async ({ key, type, payload, after, ...task }, index) => ({
-        key,
-        ...(await taskBody(type, payload, task, `/tasks/${index}/payload`)),
-        ...(after && { after }),
-      })),
-    );
     return request(this.#http, {
       method: "POST",
       path: "/api/v1/workflows",
-      body: { ...options, tasks: bodies },
+      body: { ...options, tasks: await bodiesOf(tasks) },
       headers: { "idempotency-key": idempotencyKey ?? crypto.randomUUID() },
     });
+  }
+
+  /**
+   * Tasks join a workflow that runs, all or none. May be repeated, as by another attempt of the task that adds them: what the workflow has is
+   * added no second time. `workflow_final` once it has ended or is being cancelled.
+   */
+  async add(id: string, { tasks, ...options }: WorkflowAddOptions): Promise<WorkflowSummary> {
+    const body = { ...options, tasks: await bodiesOf(tasks) };
+    return request(this.#http, { method: "POST", path: `${this.#path(id)}:add`, body });
   }
 
   /** With the graph and the states of its tasks. */
@@ -118,6 +130,16 @@ export class WorkflowsClient {
   #path(id: string): string {
     return `/api/v1/workflows/${encodeURIComponent(id)}`;
   }
+}
+
+function bodiesOf(tasks: readonly WorkflowTaskOptions[]): Promise<object[]> {
+  return Promise.all(
+    tasks.map(async ({ key, type, payload, after, ...task }, index) => ({
+      key,
+      ...(await taskBody(type, payload, task, `/tasks/${index}/payload`)),
+      ...(after && { after }),
+    })),
+  );
 }
 
 const clock = processClock();

@@ -45,5 +45,6 @@ export * from "./token-bucket.ts";
 export * from "./wall-rule.ts";
 export * from "./words.ts";
 export * from "./workflow.ts";
+export * from "./workflow-addition.ts";
 export * from "./zone.ts";
 export * from "./zone-data.ts";

@@ -93,12 +93,15 @@ function waitsForItself(start: WorkflowNode, nodes: readonly WorkflowNode[], pla
   return false;
 }
 
-/** Keys of those that a failure elsewhere does not stop: they wait for ends of any kind or for failures, or come after one that does. */
-export function unstoppable(nodes: readonly WorkflowNode[]): Set<string> {
+/**
+ * Keys of those that a failure elsewhere does not stop: they wait for ends of any kind or for failures, or come after one that does. Of
+ * those that are `always` it is known.
+ */
+export function unstoppable(nodes: readonly (WorkflowNode & { always?: boolean })[]): Set<string> {
   const keys = new Set<string>();
-  for (const { key, when, after } of inOrder(nodes)) {
+  for (const { key, when, after, always = false } of inOrder(nodes)) {
     const meant = after.length > 0 && (when === "all-done" || when === "on-failure");
-    if (meant || after.some((parent) => keys.has(parent))) keys.add(key);
+    if (always || meant || after.some((parent) => keys.has(parent))) keys.add(key);
   }
   return keys;
 }

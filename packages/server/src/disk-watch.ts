@@ -59,6 +59,7 @@ export function watchDisk(
       ...store,
       createTasks: watched(store.createTasks),
       createWorkflow: watched(store.createWorkflow),
+      addToWorkflow: watched(store.addToWorkflow),
       recordOutcomes: watched(store.recordOutcomes),
       putSchedule: watched(store.putSchedule),
     },

@@ -27,6 +27,7 @@ import type {
   TaskListQuery,
   TaskSummary,
   Workflow,
+  WorkflowAddOptions,
   WorkflowOptions,
   WorkflowSummary,
   WorkflowTaskOptions,
@@ -102,6 +103,7 @@ test("what the client offers to send is what the server reads", () => {
     | Fits<QueueOptions, z.input<typeof queues.putQueueBody>>
     | SameFields<Fields<typeof workflows.createWorkflowBody>, Omit<WorkflowOptions, "idempotencyKey">>
     | SameFields<z.input<typeof workflows.createWorkflowBody>["tasks"][number], WorkflowTaskOptions>
+    | SameFields<Fields<typeof workflows.addToWorkflowBody>, WorkflowAddOptions>
     | SameFields<Fields<typeof common.retry>, RetryOptions>
     | SameFields<NonNullable<z.input<typeof common.retry>["backoff"]>, NonNullable<RetryOptions["backoff"]>>
     | Fits<NonNullable<RetryOptions["backoff"]>, NonNullable<z.input<typeof common.retry>["backoff"]>>

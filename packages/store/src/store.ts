@@ -10,6 +10,7 @@ import {
   type AttemptReport,
   type BreakerRule,
   type FailurePolicy,
+  type FieldError,
   type FinalState,
   type FireAhead,
   type FireShift,
@@ -162,6 +163,8 @@ export interface ClaimedTask {
    * In the order of `after`, up to `limits.parentsBytes`; what does not fit is left out.
    */
   parents?: string;
+  /** Of one that belongs to a workflow. */
+  workflow?: { id: Id; key: string };
   /** Set when the task ran already, on adoption. */
   startedAt: number | null;
   /** Known of those that `claimLimited` took. */
@@ -713,6 +716,23 @@ export interface WorkflowRecord extends NewWorkflow {
   finishedAt: number | null;
 }
 
+/** A task that joins a workflow. */
+export interface TaskToAdd {
+  /** Without `after`, `when` and `workflow`. */
+  task: NewTask;
+  key: string;
+  /** Keys of tasks that the workflow has, or that are added with it. */
+  after: string[];
+  when: AfterCondition;
+}
+
+export type AddAnswer =
+  /** In the order sent. `created: false`: the workflow had a task of this key, whose id is given. */
+  | { kind: "done"; workflow: WorkflowRecord; tasks: CreatedAs[] }
+  | { kind: "refused"; errors: FieldError[] }
+  | { kind: "final"; workflow: WorkflowRecord }
+  | { kind: "not_found" };
+
 /** A task as the graph shows it. */
 export interface WorkflowTask {
   id: Id;
@@ -923,6 +943,15 @@ export interface Store {
   /** All of it or, when there is one of this id, nothing. Its tasks come after others of it only, and have no keys. */
   createWorkflow(workflow: NewWorkflow, tasks: NewTask[], now: number): Promise<WorkflowRecord>;
   getWorkflow(namespace: string, id: Id): Promise<WorkflowRecord | null>;
+  /**
+   * Tasks join a workflow that runs: all of them, but for those whose keys it has. Of `parent` what comes after it in the workflow, and has yet
+   * to be told of its end, then comes after them too. `final`: it has ended, or is being cancelled.
+   */
+  addToWorkflow(
+    namespace: string,
+    id: Id,
+    request: { tasks: TaskToAdd[]; parent: string | null; now: number },
+  ): Promise<AddAnswer>;
   /** In the order in which it was submitted. */
   workflowTasks(namespace: string, id: Id): Promise<WorkflowTask[]>;
   /** Newest first. */

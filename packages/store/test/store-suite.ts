@@ -16,6 +16,7 @@ import { schedules } from "./promises/schedules.ts";
 import { sessions } from "./promises/sessions.ts";
 import { startWithin } from "./promises/start-within.ts";
 import { tasks } from "./promises/tasks.ts";
+import { workflowAdditions } from "./promises/workflow-additions.ts";
 import { workflows } from "./promises/workflows.ts";
 import { type Promises, setup } from "./promises/world.ts";
 import { zoneData } from "./promises/zone-data.ts";
@@ -39,6 +40,7 @@ const promises: Record<string, Promises> = {
   zoneData,
   dependencies,
   workflows,
+  "workflow-additions": workflowAdditions,
 };
 
 /**

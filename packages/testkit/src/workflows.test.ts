@@ -100,6 +100,43 @@ test("cancelling a workflow stops what runs and cancels what waits", async () =>
   });
 });
 
+test("a task fans out while it runs, and what comes after it is given what its parts came to", async () => {
+  const convert = task("convert", { run: async (page: number) => page * page });
+  const split = task("split", {
+    run: async (pages: number, { workflow, attempt }) => {
+      const tasks = Array.from({ length: pages }, (_, page) => ({ key: `page-${page}`, type: convert, payload: page }));
+      await env.client.workflows.add(workflow!.id, { parent: workflow!.key, tasks });
+      if (attempt === 1) throw new Error("after it has added them");
+      return pages;
+    },
+  });
+  const bind = task("bind", {
+    run: async (_: null, { parents: { split: pages, ...squares }, workflow }) => ({
+      pages,
+      squares,
+      key: workflow?.key,
+    }),
+  });
+  const alone = task("alone", { run: async (_: null, { workflow }) => ({ workflow }) });
+  await using env = await createTestEnvironment({ tasks: [convert, split, bind, alone] });
+  const { id } = await env.client.workflows.create({
+    name: "book",
+    tasks: [
+      { key: "split", type: split, payload: 3 },
+      { key: "bind", type: bind, after: ["split"] },
+    ],
+  });
+  const other = await env.client.tasks.create(alone);
+  await env.advance("1m");
+  const workflow = await env.client.workflows.get(id);
+  expect(workflow).toMatchObject({ state: "succeeded", counts: { total: 5, succeeded: 5 } });
+  const last = workflow.tasks.find(({ key }) => key === "bind")!;
+  expect(last.after).toEqual(["split", "page-0", "page-1", "page-2"]);
+  const squares = { "page-0": 0, "page-1": 1, "page-2": 4 };
+  expect((await env.client.tasks.get(last.id)).result).toEqual({ pages: 3, squares, key: "bind" });
+  expect(await other.result()).toEqual({ workflow: null });
+});
+
 // ------------------------------------------------------------------------------------------------- random graphs, random ends
 
 const conditions = ["all", "any", "all-done", "on-failure"] as const;
@@ -180,6 +217,100 @@ test("whatever the graph and whatever its tasks come to, none starts before its 
       }
     }),
     { numRuns: 3 },
+  );
+});
+
+const fans = fc.array(
+  fc.record({
+    onFailure: fc.constantFrom("stop" as const, "continue" as const),
+    splits: fc.array(
+      fc.record({
+        /** Whether each of its parts fails; some come after the one before them. */
+        parts: fc.array(fc.record({ fails: fc.boolean(), chained: fc.boolean() }), { maxLength: 4 }),
+        /** Attempts that end in an error once they have added the parts. */
+        broken: fc.nat({ max: 2 }),
+        /** Parts that add parts of their own. */
+        deep: fc.boolean(),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+  }),
+  { minLength: 5, maxLength: 10 },
+);
+
+test("however tasks fan out, what comes after them starts when all of it has ended, and none is there twice", async () => {
+  await fc.assert(
+    fc.asyncProperty(fans, async (drawn) => {
+      const starts: string[] = [];
+      const ended = new Set<string>();
+      const early: string[] = [];
+      const begin = (name: string, parents: string[]) => {
+        starts.push(name);
+        if (!parents.every((parent) => ended.has(parent))) early.push(name);
+      };
+      const end = (name: string, fails: boolean) => {
+        ended.add(name);
+        if (fails) throw new Fatal("no");
+      };
+      const part = task("part", {
+        run: async (given: { name: string; after: string[]; fails: boolean; deep: boolean }, { workflow }) => {
+          const { name, after, fails, deep } = given;
+          begin(name, after);
+          const own = { name: `${name}.0`, after: [], fails: false, deep: false };
+          if (deep)
+            await env.client.workflows.add(workflow!.id, {
+              parent: workflow!.key,
+              tasks: [{ key: `${workflow!.key}.0`, type: "part", payload: own }],
+            });
+          end(name, fails);
+        },
+      });
+      const split = task("split", {
+        retry: { backoff: { initial: "1s" } },
+        run: async ({ number, n }: { number: number; n: number }, { workflow, attempt }) => {
+          const { parts, broken, deep } = drawn[number]!.splits[n]!;
+          if (attempt === 1) begin(`${number}/${workflow!.key}`, []);
+          const tasks = parts.map(({ fails, chained }, index) => {
+            const before = chained && index > 0 ? [index - 1] : [];
+            const after = before.map((one) => `${number}/p${n}-${one}`);
+            return {
+              key: `p${n}-${index}`,
+              type: part,
+              payload: { name: `${number}/p${n}-${index}`, after, fails, deep },
+              ...(before.length > 0 && { after: before.map((one) => `p${n}-${one}`) }),
+            };
+          });
+          if (tasks.length > 0) await env.client.workflows.add(workflow!.id, { parent: workflow!.key, tasks });
+          if (attempt <= broken) throw new Error("after it has added them");
+          end(`${number}/${workflow!.key}`, false);
+        },
+      });
+      const join = task("join", { run: async (number: number) => begin(`${number}/join`, []) });
+      await using env = await createTestEnvironment({ tasks: [part, split, join], concurrency: 7 });
+      const ids: string[] = [];
+      for (const [number, { onFailure, splits }] of drawn.entries()) {
+        const roots = splits.map((_, n) => ({ key: `s${n}`, type: split, payload: { number, n } }));
+        const after = roots.map(({ key }) => key);
+        const last = { key: "join", type: join, payload: number, after, when: "all-done" as const };
+        ids.push((await env.client.workflows.create({ name: "fan", onFailure, tasks: [...roots, last] })).id);
+      }
+      await env.advance("1m");
+      expect(early).toEqual([]);
+      expect(new Set(starts).size).toBe(starts.length);
+      for (const [number, id] of ids.entries()) {
+        const { tasks, counts, state } = await env.client.workflows.get(id);
+        expect(counts).toMatchObject({ total: tasks.length, open: 0 });
+        expect(new Set(tasks.map(({ key }) => key)).size).toBe(tasks.length);
+        expect(state).toBe(tasks.some((one) => one.state === "failed") ? "failed" : "succeeded");
+        const own = starts.filter((name) => name.startsWith(`${number}/`));
+        expect(own.at(-1)).toBe(`${number}/join`);
+        const { after } = tasks.find(({ key }) => key === "join")!;
+        expect(after.toSorted()).toEqual(tasks.flatMap(({ key }) => (key === "join" ? [] : [key])).sort());
+        for (const { key, state: each } of tasks)
+          expect([key, each === "skipped"]).toEqual([key, !own.includes(`${number}/${key}`)]);
+      }
+    }),
+    { numRuns: 5 },
   );
 });
 

@@ -1,4 +1,4 @@
-import type { Workflow, WorkflowOptions, WorkflowSummary, WorkflowTask } from "@carillon/client";
+import type { Workflow, WorkflowOptions, WorkflowSummary, WorkflowTask, WorkflowTaskOptions } from "@carillon/client";
 import type { Command } from "commander";
 import { connect } from "../connect.ts";
 import { FAILED } from "../exit.ts";
@@ -36,6 +36,17 @@ export function workflowsCommand(program: Command): void {
       const ended = await carillon.workflows.wait(created.id, timeout);
       printGraph(ended, json);
       if (ended.state !== "succeeded") process.exitCode = FAILED;
+    });
+
+  workflows
+    .command("add <id> <tasks>")
+    .description(
+      "Add tasks to a workflow that runs; they are JSON, @FILE, or - for standard input: [{key, type, after?, …}]. Keys that it has are left out",
+    )
+    .option("--parent <key>", "what comes after this task, and still waits for it, waits for these too")
+    .action(async (id: string, text: string, flags: { parent?: string }, command: Command) => {
+      const { carillon, json } = connect(command);
+      printRecord(await carillon.workflows.add(id, { ...flags, tasks: readTasks(text) }), json);
     });
 
   workflows
@@ -88,6 +99,14 @@ function readWorkflow(text: string): WorkflowOptions {
       'this is no workflow such as {"name": "order", "tasks": [{"key": "charge", "type": "charge-card"}]}',
     );
   return options as WorkflowOptions;
+}
+
+/** A list, or an object with one, as for `create`. */
+function readTasks(text: string): WorkflowTaskOptions[] {
+  const given = readPayload(text);
+  const tasks = Array.isArray(given) ? given : (given as { tasks?: unknown } | null)?.tasks;
+  if (!Array.isArray(tasks)) throw usageError('these are no tasks such as [{"key": "page-1", "type": "convert"}]');
+  return tasks as WorkflowTaskOptions[];
 }
 
 function printGraph(workflow: Workflow, json: boolean): void {

@@ -212,7 +212,7 @@ function isEmptyFor(worker: ConnectedWorker, held: HeldTask): boolean {
 }
 
 function assignedTask({ claimed }: HeldTask): AssignedTask {
-  const { id, token, lane, policy, payload, attempt, dueAt, fireAt, scheduleName, parents } = claimed;
+  const { id, token, lane, policy, payload, attempt, dueAt, fireAt, scheduleName, parents, workflow } = claimed;
   const task: AssignedTask = {
     id,
     token,
@@ -227,5 +227,6 @@ function assignedTask({ claimed }: HeldTask): AssignedTask {
     timeoutMs: policy.timeoutMs,
   };
   if (parents !== undefined) task.parents = parents;
+  if (workflow !== undefined) task.workflow = workflow;
   return task;
 }

@@ -51,6 +51,7 @@ function context(over: Partial<TaskContext> = {}): TaskContext & { lines: string
     fireAt: null,
     schedule: null,
     parents: {},
+    workflow: null,
     log: { debug: write, info: write, warn: write, error: write },
     progress: () => {},
     signal: new AbortController().signal,

@@ -174,6 +174,24 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     for (let n = 0; n < 5; n++) expect((await create()).status).toBe(202);
   });
 
+  test("a full queue takes in no tasks that join a workflow, but those that joined before are answered as before", async () => {
+    const flow = { name: "flow", tasks: [{ key: "a", type: "mail" }] };
+    const { id } = (await t.call("POST", "/api/v1/workflows", flow)).body;
+    const add = (...keys: string[]) =>
+      t.call("POST", `/api/v1/workflows/${id}:add`, {
+        tasks: keys.map((key) => ({ key, type: "mail", queue: "billing" })),
+      });
+    await put({ maxBacklog: 2 });
+    expect((await add("b", "c")).status).toBe(202);
+    expect(await add("d")).toMatchObject({ status: 429, body: { code: "backlog_full", retryable: true } });
+    expect(await add("b", "c")).toMatchObject({ status: 202, body: { counts: { total: 3 } } });
+    expect(await add("a")).toMatchObject({ status: 202, body: { counts: { total: 3 } } });
+    await put({ maxBacklog: 4 });
+    expect((await add("d", "a")).status).toBe(202);
+    expect((await add("e")).status).toBe(202);
+    expect((await add("f")).status).toBe(429);
+  });
+
   test("tasks that come after others are among those that a full queue counts", async () => {
     const { body: first } = await create({ queue: "mail" });
     await put({ maxBacklog: 2 });

@@ -173,6 +173,75 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       });
   });
 
+  const fan = {
+    name: "fan",
+    tasks: [
+      { key: "split", type: "split" },
+      { key: "join", type: "join", after: ["split"] },
+    ],
+  };
+  const parts = ["part-1", "part-2"].map((key, page) => ({ key, type: "convert", payload: { page } }));
+
+  test("a task that runs adds others, once, and what comes after it waits for them", async () => {
+    const { id } = (await t.call("POST", WORKFLOWS, fan)).body;
+    const add = (body: object) => t.call("POST", `${WORKFLOWS}/${id}:add`, body);
+    const added = await add({ parent: "split", tasks: parts });
+    expect(added).toMatchObject({ status: 202, body: { id, state: "running", counts: { total: 4, open: 4 } } });
+    expect(await add({ parent: "split", tasks: parts })).toMatchObject({ status: 202, body: added.body });
+    const graph = (await t.call("GET", `${WORKFLOWS}/${id}`)).body;
+    expect(graph.tasks).toMatchObject([
+      { key: "split", state: "queued" },
+      { key: "join", state: "blocked", after: ["split", "part-1", "part-2"] },
+      { key: "part-1", type: "convert", state: "queued", after: [] },
+      { key: "part-2", type: "convert", state: "queued", after: [] },
+    ]);
+    expect((await t.call("GET", `${TASKS}/${graph.tasks[2].id}`)).body).toMatchObject({
+      workflow: id,
+      workflowKey: "part-1",
+      trigger: "workflow",
+      payload: { page: 0 },
+    });
+    await end("succeeded");
+    expect((await t.call("GET", `${WORKFLOWS}/${id}`)).body.tasks[1]).toMatchObject({ state: "queued" });
+    await end("succeeded");
+    expect(await add({ parent: "split", tasks: parts })).toMatchObject({ status: 202, body: { state: "succeeded" } });
+    const late = await add({ tasks: [{ key: "late", type: "convert" }] });
+    expect(late).toMatchObject({ status: 409, body: { code: "workflow_final" } });
+    expect(late.body.detail).toBe("The workflow has ended: it has succeeded.");
+  });
+
+  test("tasks that cannot join a workflow are refused by their places", async () => {
+    const { id } = (await t.call("POST", WORKFLOWS, fan)).body;
+    const add = (body: object, to = id) => t.call("POST", `${WORKFLOWS}/${to}:add`, body);
+    const refused = async (body: object) => {
+      const answer = await add(body);
+      expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+      return answer.body.errors.map(({ pointer, code }: { pointer: string; code: string }) => [pointer, code]);
+    };
+    const node = (key: string, ...after: string[]) => ({ key, type: "t", after });
+    expect(await refused({ parent: "split", tasks: [node("a"), node("b", "join")] })).toEqual([
+      ["/tasks/1/after", "cycle"],
+    ]);
+    expect(await refused({ parent: "nobody", tasks: [node("a", "b")] })).toEqual([
+      ["/parent", "unknown_key"],
+      ["/tasks/0/after/0", "unknown_key"],
+    ]);
+    const many = Array.from({ length: 1_000 }, (_, n) => node(`n${n}`));
+    expect(await refused({ parent: "split", tasks: many })).toEqual([["/tasks", "too_many"]]);
+    expect(await refused({ tasks: [] })).toEqual([["/tasks", "too_few"]]);
+    expect(await refused({ tasks: [{ ...node("a"), uniqueKey: "k" }] })).toEqual([
+      ["/tasks/0/uniqueKey", "unknown_field"],
+    ]);
+    for (const other of ["wf_0000000000000", "nonsense"])
+      expect(await add({ tasks: parts }, other)).toMatchObject({ status: 404, body: { code: "workflow_not_found" } });
+    await t.call("POST", `${WORKFLOWS}/${id}:cancel`);
+    expect(await add({ tasks: parts })).toMatchObject({
+      status: 409,
+      body: { code: "workflow_final", detail: "The workflow is being cancelled." },
+    });
+    expect((await t.call("GET", `${WORKFLOWS}/${id}`)).body.counts).toMatchObject({ total: 2 });
+  });
+
   test("cycles, unknown and double keys, and fields that workflows do not have are refused by their places", async () => {
     const refused = async (tasks: object[]) => {
       const answer = await t.call("POST", WORKFLOWS, { name: "w", tasks });

@@ -1,3 +1,4 @@
+export { addToWorkflow } from "./add-to-workflow.ts";
 export { broadcastTask } from "./broadcast.ts";
 export { listTargets } from "./broken-targets.ts";
 export { deleteCalendar, foreseeCalendar, getCalendar, listCalendars, putCalendar } from "./calendars.ts";

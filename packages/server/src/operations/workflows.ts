@@ -148,19 +148,19 @@ export async function retryWorkflow(
   return toSummary(answer.workflow);
 }
 
-function readWorkflowId(text: string): Id {
+export function readWorkflowId(text: string): Id {
   const id = parseId("workflow", text);
   if (id === null) throw workflowNotFound(text);
   return id;
 }
 
-function workflowNotFound(text: string): CarillonError {
+export function workflowNotFound(text: string): CarillonError {
   return new CarillonError("workflow_not_found", { detail: `There is no workflow ${text.slice(0, 64)}.` });
 }
 
 const instant = (at: number | null) => (at === null ? null : formatInstant(at));
 
-function toSummary(record: WorkflowRecord): WorkflowSummary {
+export function toSummary(record: WorkflowRecord): WorkflowSummary {
   const { total, open, succeeded, failed, cancelled, skipped } = record;
   return {
     id: formatId("workflow", record.id),
@@ -185,7 +185,8 @@ function toGraphTask({ id, key, task }: WorkflowTask, keys: ReadonlyMap<Id, stri
     queue: task?.queue ?? null,
     state: task ? publicState(task, now) : null,
     reason: task?.reason ?? null,
-    after: task?.after.map((parent) => keys.get(parent) ?? formatId("task", parent)) ?? [],
+    // One that was added while this was read is left out.
+    after: task?.after.flatMap((parent) => keys.get(parent) ?? []) ?? [],
     when: task?.when ?? null,
     dueAt: instant(task?.dueAt ?? null),
     startedAt: instant(task?.startedAt ?? null),

@@ -63,6 +63,11 @@ const corruptions: [string, (history: History) => void, RegExp][] = [
   ["a fire that is missing", (h) => h.ledger.pop(), /is missing in the ledger/],
   ["a fire that nobody expected", (h) => h.expectedFires.pop(), /was not expected/],
   ["a fire that was missed", (h) => Object.assign(h.ledger[0]!, { outcome: "missed" }), /is missed/],
+  [
+    "a task that a workflow has twice",
+    (h) => Object.assign(h, { graphs: [{ id: "wf_a", keys: ["b", "a", "b"], expected: ["a", "b"] }] }),
+    /wf_a has the tasks a b b instead of a b/,
+  ],
   ["a fire with two tasks", (h) => h.archived.push({ ...h.archived[1]!, id: "task_d" }), /has 2 tasks/],
   ["a fire whose task never ran", (h) => h.archived.pop(), /has no task that ended/],
 ];

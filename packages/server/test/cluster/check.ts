@@ -26,10 +26,13 @@ export interface History {
   journal: JournalLine[];
   /** Tasks of workflows that a client got an answer for, with the ids of those that come before each. */
   ordered?: { id: string; after: string[] }[];
+  /** Keys of the tasks of workflows, as they came to be and as they should be. */
+  graphs?: { id: string; keys: string[]; expected: string[] }[];
 }
 
 export interface JournalLine {
-  event: "start" | "end" | "aborted";
+  /** `added`: tasks to its workflow. */
+  event: "start" | "end" | "aborted" | "added";
   taskId: string;
   attempt: number;
   token: string;
@@ -54,7 +57,17 @@ export function check(history: History, { undisturbed }: CheckOptions): string[]
     ...checkJournal(history, undisturbed),
     ...checkFires(history),
     ...checkOrder(history),
+    ...checkGraphs(history),
   ];
+}
+
+/** What a task added in several attempts is there once. */
+function checkGraphs({ graphs = [] }: History): string[] {
+  return graphs.flatMap(({ id, keys, expected }) => {
+    const shown = keys.toSorted().join(" ");
+    const wanted = expected.toSorted().join(" ");
+    return shown === wanted ? [] : [`${id} has the tasks ${shown} instead of ${wanted}`];
+  });
 }
 
 /** No attempt of a child began before each of its parents had ended, by the attempt that was recorded. */

@@ -14,7 +14,7 @@ const limit = { timeout: full ? 400_000 : 120_000 };
 const faults = full ? { count: 20, everyMs: 3_000 } : { count: 3, everyMs: 2_000 };
 
 async function withCluster(
-  options: { holdMs?: number; throughProxy?: boolean; workflows?: number },
+  options: { holdMs?: number; throughProxy?: boolean; workflows?: number; fans?: number },
   work: (cluster: Cluster) => Promise<void>,
 ): Promise<void> {
   const seed = Number(process.env.CARILLON_TEST_SEED ?? Date.now() % 1_000_000);
@@ -51,8 +51,10 @@ test(
   "nodes and workers that are killed lose nothing, record nothing twice, and start nothing before its parents ended",
   limit,
   async () => {
-    await withCluster({ holdMs: 500, workflows: full ? 200 : 20 }, async (cluster) => {
+    const workflows = full ? 200 : 20;
+    await withCluster({ holdMs: 500, workflows, fans: workflows }, async (cluster) => {
       const lastAt = await cluster.load();
+      await cluster.killAdder();
       for (let kill = 0; kill < faults.count; kill++) {
         await pause(faults.everyMs * (0.5 + cluster.random()));
         const index = Math.floor(cluster.random() * 2);

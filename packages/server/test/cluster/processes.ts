@@ -46,7 +46,10 @@ export function startWorkerProcess(options: {
 }): Running {
   const { urls, journal, concurrency = 50, queues } = options;
   const args = ["worker", TASKS, ...urls.flatMap((url) => ["--url", url]), "--concurrency", String(concurrency)];
-  return run([...args, ...(queues ? ["--queues", queues.join(",")] : [])], { CARILLON_TEST_JOURNAL: journal });
+  return run([...args, ...(queues ? ["--queues", queues.join(",")] : [])], {
+    CARILLON_TEST_JOURNAL: journal,
+    CARILLON_TEST_URLS: urls.join(" "),
+  });
 }
 
 function run(args: string[], environment: NodeJS.ProcessEnv = {}): Running {

@@ -20,6 +20,8 @@ export interface ScenarioOptions {
   schedules: number;
   /** Of eight tasks each, which hold their workers. Default none. */
   workflows?: number;
+  /** Workflows of two tasks, the first of which adds eight to them while it runs. Default none. */
+  fans?: number;
   /** Over how long the instants of tasks and fires are spread. */
   seconds: number;
   /** How long a task holds its worker, at most; 0: tasks end at once. */
@@ -34,6 +36,7 @@ export interface ScenarioOptions {
 }
 
 const WORKFLOW_TASKS = 8;
+const PARTS = 8;
 
 /** Reproducible randomness (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -59,6 +62,8 @@ export class Cluster {
   /** When nodes and workers were killed. */
   readonly killed: { node: boolean; pid: number; at: number }[] = [];
   readonly ordered: { id: string; after: string[] }[] = [];
+  /** Workflows whose first task adds others. */
+  readonly fans: { id: string; split: string }[] = [];
   readonly random: () => number;
   readonly #options: ScenarioOptions;
   readonly #proxy: DatabaseProxy;
@@ -164,6 +169,7 @@ export class Cluster {
       sent += batch.length;
     }
     for (let i = 0; i < (this.#options.workflows ?? 0); i++) await this.#createWorkflow(client, startAt);
+    for (let i = 0; i < (this.#options.fans ?? 0); i++) await this.#createFan(client);
     return startAt + seconds * 1_000;
   }
 
@@ -227,10 +233,50 @@ export class Cluster {
     for (const task of tasks) this.ordered.push({ id: task.id, after: task.after.map((key) => ids.get(key)!) });
   }
 
+  /** The first task of the first one does not end before its worker is killed. */
+  async #createFan(client: Carillon): Promise<void> {
+    const ms = Math.floor(this.random() * (this.#options.holdMs ?? 0));
+    const { id } = await client.workflows.create({
+      name: "fan",
+      tasks: [
+        { key: "split", type: "split", payload: { parts: PARTS, ms, untilKilled: this.fans.length === 0 } },
+        { key: "join", type: "hold", payload: { ms: 0 }, after: ["split"] },
+      ],
+    });
+    const { tasks } = await client.workflows.get(id);
+    this.fans.push({ id, split: tasks.find(({ key }) => key === "split")!.id });
+  }
+
+  /** Once the first task of the first one has added the others. */
+  async killAdder(): Promise<void> {
+    const { split } = this.fans[0]!;
+    for (;;) {
+      const adder = (await this.journal()).find(({ event, taskId }) => event === "added" && taskId === split);
+      const index = this.workers.findIndex(({ process }) => process.pid === adder?.worker);
+      if (index >= 0) return this.restartWorker(index);
+      await pause(100);
+    }
+  }
+
+  async #fanned(): Promise<Required<Pick<History, "ordered" | "graphs">>> {
+    const client = new Carillon({ url: this.nodes.map(({ url }) => url) });
+    const workflows = await Promise.all(this.fans.map(({ id }) => client.workflows.get(id)));
+    const first = ["split", ...Array.from({ length: PARTS }, (_, n) => `part-${n}`)];
+    return {
+      ordered: workflows.map(({ tasks }) => ({
+        id: tasks.find(({ key }) => key === "join")!.id,
+        after: tasks.flatMap(({ key, id }) => (first.includes(key) ? [id] : [])),
+      })),
+      graphs: workflows.map(({ id, tasks }) => {
+        return { id, keys: tasks.map(({ key }) => key), expected: [...first, "join"] };
+      }),
+    };
+  }
+
   /** Until nothing is left to do, or the deadline (ms from now) has passed. */
   async untilFinished(deadlineMs: number): Promise<void> {
-    const { schedules, seconds, tasks, workflows = 0 } = this.#options;
-    const planned = tasks + schedules * seconds + workflows * WORKFLOW_TASKS;
+    const { schedules, seconds, tasks, workflows = 0, fans = 0 } = this.#options;
+    const planned = tasks + schedules * seconds + workflows * WORKFLOW_TASKS + fans * (2 + PARTS);
     const expected = Math.max(this.acknowledged.length, planned);
     const endAt = performance.now() + deadlineMs;
     while (performance.now() < endAt) {
@@ -258,6 +304,7 @@ export class Cluster {
       "select s.name schedule, f.fire_at, f.outcome, f.task_id from carillon.fire f join carillon.schedule s on s.id = f.schedule_id",
     );
     const shown = (id: string) => formatId("task", BigInt(id));
+    const { ordered, graphs } = await this.#fanned();
     return {
       acknowledged: this.acknowledged,
       archived: archived.map(({ id, state, token, attempt, started_at, schedule, fire_at }) => ({
@@ -278,7 +325,8 @@ export class Cluster {
       })),
       expectedFires: this.#expectedFires(),
       journal: await this.journal(),
-      ordered: this.ordered,
+      ordered: [...this.ordered, ...ordered],
+      graphs,
     };
   }
 

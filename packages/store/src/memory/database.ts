@@ -62,7 +62,8 @@ export interface MemoryDatabase {
   children: Map<Id, Set<Id>>;
   /** Ends that are noted and have yet to be told. */
   ended: Map<Id, { state: FinalState; workflow: Id | null }>;
-  workflows: Map<Id, WorkflowRecord & { tasks: { id: Id; key: string }[] }>;
+  /** `stopped`: a failure has stopped it, and it was not retried since. */
+  workflows: Map<Id, WorkflowRecord & { tasks: { id: Id; key: string }[]; stopped: boolean }>;
   /** By namespace, then by type. */
   types: Map<string, Map<string, TypeDeclaration & { declaredAt: number }>>;
   sessions: Map<Id, SessionRow>;

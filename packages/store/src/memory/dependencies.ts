@@ -38,7 +38,7 @@ export function joinParents(database: MemoryDatabase, row: TaskRow, now: number)
   return decision.kind === "wait" ? "blocked" : decision.kind === "skip" ? "skipped" : undefined;
 }
 
-function carryOut(
+export function carryOut(
   database: MemoryDatabase,
   row: TaskRow,
   decision: AfterDecision,
@@ -111,7 +111,10 @@ function countEnds(
     if (!workflow) continue;
     workflow.open--;
     workflow[state]++;
-    if (state === "failed" && workflow.onFailure === "stop") workflow.stopping ??= "failure";
+    if (state === "failed" && workflow.onFailure === "stop") {
+      workflow.stopping ??= "failure";
+      workflow.stopped = true;
+    }
     if (workflow.open > 0) continue;
     const { failed, cancelled, cancelRequestedAt } = workflow;
     workflow.state = failed > 0 ? "failed" : cancelled > 0 || cancelRequestedAt !== null ? "cancelled" : "succeeded";
@@ -128,31 +131,63 @@ function stopWorkflows(database: MemoryDatabase, settled: SettledDependencies, n
   for (const workflow of [...database.workflows.values()].sort(byId)) {
     const { stopping, reason } = workflow;
     if (stopping === null) continue;
-    const found = workflow.tasks
-      .flatMap(({ id }) => database.tasks.get(id) ?? [])
-      .filter((row) => (stopping === "failure" ? isUnstarted(row) : row.recall !== "cancel"))
-      .sort(byId)
-      .slice(0, limit);
-    for (const row of found) {
-      const { id, lane, session } = row;
-      if (session !== null) {
-        changeTask(database, row, { recall: "cancel", cancelAt: now, reason });
-        settled.recalled.push({ id, session, reason });
-        continue;
-      }
-      const cancelled = stopping === "cancel";
-      dropEdges(database, row);
-      finishTask(database, row, {
-        state: cancelled ? "cancelled" : "skipped",
-        finishedAt: now,
-        reason: cancelled ? reason : WORKFLOW_FAILED,
-        ...(cancelled && { cancelAt: now }),
-      });
-      settled.ended.push({ id, lane, state: cancelled ? "cancelled" : "skipped" });
-    }
-    if (found.length < limit) workflow.stopping = null;
+    const count =
+      stopping === "failure"
+        ? skipUnstartedOf(database, workflow, settled, { now, limit })
+        : cancelTasksOf(database, workflow, settled, { now, limit, reason });
+    if (count < limit) workflow.stopping = null;
     else settled.more = true;
   }
+}
+
+type Members = { tasks: { id: Id }[] };
+type Ended = Pick<SettledDependencies, "ended">;
+
+function someOf(
+  database: MemoryDatabase,
+  { tasks }: Members,
+  limit: number,
+  condition: (row: TaskRow) => boolean,
+): TaskRow[] {
+  const rows = tasks.flatMap(({ id }) => database.tasks.get(id) ?? []);
+  return rows.filter(condition).sort(byId).slice(0, limit);
+}
+
+/** Those that a failure elsewhere stops. How many there were. */
+export function skipUnstartedOf(
+  database: MemoryDatabase,
+  workflow: Members,
+  settled: Ended,
+  { now, limit }: { now: number; limit: number },
+): number {
+  const found = someOf(database, workflow, limit, isUnstarted);
+  for (const row of found) {
+    dropEdges(database, row);
+    finishTask(database, row, { state: "skipped", finishedAt: now, reason: WORKFLOW_FAILED });
+    settled.ended.push({ id: row.id, lane: row.lane, state: "skipped" });
+  }
+  return found.length;
+}
+
+function cancelTasksOf(
+  database: MemoryDatabase,
+  workflow: Members,
+  settled: SettledDependencies,
+  { now, limit, reason }: { now: number; limit: number; reason: string | null },
+): number {
+  const found = someOf(database, workflow, limit, ({ recall }) => recall !== "cancel");
+  for (const row of found) {
+    const { id, lane, session } = row;
+    if (session !== null) {
+      changeTask(database, row, { recall: "cancel", cancelAt: now, reason });
+      settled.recalled.push({ id, session, reason });
+      continue;
+    }
+    dropEdges(database, row);
+    finishTask(database, row, { state: "cancelled", finishedAt: now, reason, cancelAt: now });
+    settled.ended.push({ id, lane, state: "cancelled" });
+  }
+  return found.length;
 }
 
 /** What waits for another attempt has started. */
@@ -169,7 +204,8 @@ export function reopen(database: MemoryDatabase, id: Id, states: readonly Stored
     workflow[state]--;
     workflow.open++;
   }
-  Object.assign(workflow, { state: "running", finishedAt: null, cancelRequestedAt: null, reason: null });
+  const anew = { state: "running", stopped: false, finishedAt: null, cancelRequestedAt: null, reason: null } as const;
+  Object.assign(workflow, anew);
 }
 
 export function waitsFor(

@@ -46,6 +46,7 @@ import { appendLogs, searchLogs, taskLogs } from "./task-logs.ts";
 import { cancelTask, deleteTask, getTask, patchTask, retryTask, runTaskNow } from "./tasks.ts";
 import { declareTypes, types } from "./types.ts";
 import { countBacklogs, depths, maintain } from "./upkeep.ts";
+import { addToWorkflow } from "./workflow-add.ts";
 import {
   cancelWorkflow,
   createWorkflow,
@@ -118,6 +119,7 @@ export function createMemoryStore(database: MemoryDatabase): Store {
     settleDependencies: verb(settleDependencies),
     waitsFor: verb(waitsFor),
     createWorkflow: verb(createWorkflow),
+    addToWorkflow: ending(verb(addToWorkflow)),
     getWorkflow: verb(getWorkflow),
     workflowTasks: verb(workflowTasks),
     listWorkflows: verb(listWorkflows),

@@ -168,6 +168,7 @@ export function claimedTask(database: MemoryDatabase, row: TaskRow): ClaimedTask
     fireAt: row.fireAt,
     finishBy: row.finishBy,
     ...(row.after.length > 0 && { parents: parentsOf(database, row) }),
+    ...(row.workflow && { workflow: { id: row.workflow.id, key: row.workflow.key } }),
     startedAt: row.startedAt,
   };
 }

@@ -28,6 +28,7 @@ export function createWorkflow(
       createdAt: now,
       finishedAt: null,
       tasks: tasks.map((task) => ({ id: task.id, key: task.workflow!.key })),
+      stopped: false,
     });
     for (const task of tasks) {
       insertTask(database, task);
@@ -40,7 +41,7 @@ export function createWorkflow(
 export function getWorkflow(database: MemoryDatabase, namespace: string, id: Id): WorkflowRecord | null {
   const found = database.workflows.get(id);
   if (found?.namespace !== namespace) return null;
-  const { tasks: _, ...record } = found;
+  const { tasks: _, stopped: _stopped, ...record } = found;
   return record;
 }
 
@@ -63,7 +64,7 @@ export function workflowTasks(database: MemoryDatabase, namespace: string, id: I
   return found.tasks.map((member) => ({ ...member, task: shown(rowOf(database, member.id)) }));
 }
 
-const rowOf = (database: MemoryDatabase, id: Id) => database.tasks.get(id) ?? database.archive.get(id);
+export const rowOf = (database: MemoryDatabase, id: Id) => database.tasks.get(id) ?? database.archive.get(id);
 
 function shown(row: TaskRow | undefined): WorkflowTask["task"] {
   if (!row) return null;
@@ -127,6 +128,7 @@ export function retryWorkflow(
     const { state } = row;
     if (reviveTask(database, row, now, pending)) reopen(database, id, [state]);
     else reopen(database, id, []);
+    for (const parent of row.after) database.children.get(parent)?.delete(row.id);
     for (const parent of waitsFor) setOf(database.children, byKey.get(parent)!).add(row.id);
     retried.push({ id: row.id, lane: row.lane, priority: row.priority, dueAt: now, blocked: pending > 0 });
   }

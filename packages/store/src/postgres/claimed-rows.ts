@@ -6,10 +6,13 @@ import type { Db } from "./db.ts";
 import type { Catalog } from "./lanes.ts";
 import { createdSlackMs } from "./records.ts";
 
-/** `date_part` is cheaper than `extract`, which makes a numeric; microseconds() takes away its noise. */
+/**
+ * `date_part` is cheaper than `extract`, which makes a numeric; microseconds() takes away its noise. Bit 8 beside those of `blobs`: its end
+ * is noted, for others or for its workflow.
+ */
 export const claimedColumns = `t.id, t.token, t.lane_id, t.policy_id, t.priority, date_part('epoch', t.due_at), t.attempt,
-  t.failures, t.lost, t.blobs, t.payload, t.schedule_id, date_part('epoch', t.fire_at), date_part('epoch', t.finish_by),
-  date_part('epoch', t.started_at)`;
+  t.failures, t.lost, case when t.has_children then t.blobs | 8 else t.blobs end, t.payload, t.schedule_id,
+  date_part('epoch', t.fire_at), date_part('epoch', t.finish_by), date_part('epoch', t.started_at)`;
 
 export type ClaimedRow = [
   id: Id,
@@ -36,16 +39,19 @@ export async function toClaimedTasks(db: Db, catalog: Catalog, rows: ClaimedRow[
   const schedules = new Set<Id>();
   const large: Id[] = [];
   const children: Id[] = [];
+  const watched: Id[] = [];
   for (const row of rows) {
     lanes.add(row[2]);
     policies.add(row[3]);
     if (row[9] & 1) large.push(row[0]);
     if (row[9] & 4) children.push(row[0]);
+    if (row[9] & 8) watched.push(row[0]);
     if (row[11] !== null) schedules.add(row[11]);
   }
   const learned = await catalog.learn({ lanes, policies, schedules });
   const payloads = large.length > 0 ? await payloadsOf(db, large) : null;
   const parents = children.length > 0 ? await parentsOf(db, children) : null;
+  const workflows = watched.length > 0 ? await workflowsOf(db, watched) : null;
   return rows.map((row) => ({
     id: row[0],
     token: row[1],
@@ -63,7 +69,14 @@ export async function toClaimedTasks(db: Db, catalog: Catalog, rows: ClaimedRow[
     finishBy: row[13] === null ? null : milliseconds(row[13]),
     startedAt: row[14] === null ? null : milliseconds(row[14]),
     ...(row[9] & 4 && { parents: parents!.get(row[0]) ?? "{}" }),
+    ...(row[9] & 8 && workflows!.get(row[0])),
   }));
+}
+
+/** Of those that belong to one. */
+async function workflowsOf(db: Db, ids: Id[]): Promise<Map<Id, Pick<ClaimedTask, "workflow">>> {
+  const rows = await db.query<[task: Id, id: Id, key: string]>(selectMemberships, [int8Array(ids)]);
+  return new Map(rows.map(([task, id, key]) => [task, { workflow: { id, key } }]));
 }
 
 /** Results of those that each came after and that succeeded, as far as they fit. */
@@ -96,6 +109,12 @@ export function milliseconds(seconds: number): number {
 const selectPayloads = {
   name: "select_payloads",
   text: "select task_id, data from blob where task_id = any($1::int8[]) and task_id between $2 and $3 and kind = 1",
+};
+
+const selectMemberships = {
+  name: "select_memberships",
+  text: `
+select id, (extra ->> 'workflow')::bigint, extra ->> 'key' from task where id = any($1::int8[]) and extra ? 'workflow'`,
 };
 
 /** A parent's partition is looked for from its creation on. `octet_length` of what does not fit is counted too: the order decides. */

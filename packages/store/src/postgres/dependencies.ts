@@ -116,7 +116,7 @@ interface Decided {
 }
 
 /** @param dueFrom those that may run are not due before; null: they are due when they were to be */
-async function carryOut(
+export async function carryOut(
   tx: Db,
   decided: Decided[],
   { now, dueFrom }: { now: number; dueFrom: number | null },
@@ -124,8 +124,8 @@ async function carryOut(
   const of = (kind: AfterDecision["kind"]) => decided.filter(({ decision }) => decision.kind === kind);
   const waiting = of("wait").map(({ id, left }) => ({ id, left }));
   if (waiting.length > 0) await tx.query(setPending, [waiting.map(({ id }) => id), waiting.map(({ left }) => left)]);
-  const early = of("release").filter(({ left }) => left > 0);
-  if (early.length > 0) await tx.query(dropEdges, [early.map(({ id }) => id)]);
+  const early = of("release").flatMap(({ id, left }) => (left > 0 ? [id] : []));
+  if (early.length > 0) await dropEdgesOf(tx, early);
   const release = of("release").map(({ id }) => id);
   const skip = of("skip").map(({ id }) => id);
   return {
@@ -190,6 +190,10 @@ export async function joinParents(
 export async function insertEdges(tx: Db, edges: readonly Edge[], deadlineMs = 5_000): Promise<void> {
   const columns = [int8Array(edges.map(([parent]) => parent)), int8Array(edges.map(([, child]) => child))];
   await tx.query(addEdges, columns, { deadlineMs });
+}
+
+export async function dropEdgesOf(tx: Db, children: readonly Id[]): Promise<void> {
+  await tx.query(dropEdges, [children]);
 }
 
 // ------------------------------------------------------------------------------------------------------------------- reading

@@ -21,6 +21,7 @@ const names = [
   "0013_deadlines_windows_progress",
   "0014_workers",
   "0015_targets",
+  "0016_stopped_workflows",
 ];
 
 async function setup(version: TestVersion = 18) {

@@ -107,6 +107,10 @@ const leading: Record<string, string> = {
   cancel_tasks_of_workflow: "task_pkey",
   claim_limited: "task_pkey",
   park_for_keys: "task_pkey",
+  select_workflow_graph: "task_pkey",
+  lock_waiting_members: "task_pkey",
+  wait_for_more: "task_pkey",
+  select_memberships: "task_pkey",
 };
 
 const hot = [
@@ -130,6 +134,8 @@ const hot = [
     "select_awaited_parents",
     "count_workflow_ends",
     "select_workflow_tasks",
+    "select_children_in_workflow",
+    "grow_workflow",
     "retry_tasks",
   ],
   ...["lock_queue", "select_limited", "select_limited_keys", "select_limited_types", "select_key_look_at"],

@@ -49,6 +49,7 @@ import type { Timers } from "./timers.ts";
 import { declareTypes, types } from "./types.ts";
 import { maintain } from "./upkeep.ts";
 import { createVacuum } from "./vacuum.ts";
+import { createAddToWorkflow } from "./workflow-add.ts";
 import {
   cancelWorkflow,
   createCreateWorkflow,
@@ -85,6 +86,7 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
   const hints = createHints(pools);
   const endings = createEndings();
   const vacuum = createVacuum(pools);
+  const addToWorkflow = createAddToWorkflow(pools, catalog);
   return {
     hints,
     endings,
@@ -133,6 +135,8 @@ export async function createPostgresStore(options: PostgresStoreOptions): Promis
     settleDependencies: (request) => settleDependencies(pools, catalog, request),
     waitsFor: (namespace, id, limit) => waitsFor(reads, namespace, id, limit),
     createWorkflow: createCreateWorkflow(pools, catalog),
+    addToWorkflow: (namespace, id, request) =>
+      endings.after(addToWorkflow(namespace, id, request), ({ kind }) => kind === "done"),
     getWorkflow: (namespace, id) => getWorkflow(reads, namespace, id),
     workflowTasks: (namespace, id) => workflowTasks(reads, namespace, id),
     listWorkflows: (namespace, query) => listWorkflows(reads, namespace, query),

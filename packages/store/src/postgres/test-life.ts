@@ -259,6 +259,11 @@ async function goAfterOthers(t: TestStore, store: Store, step: Step): Promise<vo
   const filter = { workflow: workflow.id };
   await step(3 * BATCH, () => store.listTasks("default", { filter, now, pageSize: 20, after: null }));
   await step(3, () => store.listWorkflows("default", { pageSize: 3, after: null }));
+  const joining = t.newTasks(2).map((task, index) => ({
+    ...{ task, key: `n${index}`, when: "all" as const },
+    after: index === 0 ? [] : ["n0", "k0"],
+  }));
+  await step(BATCH, () => store.addToWorkflow("default", workflow.id, { tasks: joining, parent: "k0", now }));
   await record(await claim(), "failed");
   await settle();
   await settle();

@@ -48,7 +48,7 @@ export async function stopWorkflows(tx: Db, settled: Settled, now: number, limit
     const asked: [Id, Id][] = [];
     let count: number;
     if (why === "failure") {
-      const ended = await tx.query<EndedRow>(skipUnstartedOf, [id, now, WORKFLOW_FAILED, limit]);
+      const ended = await skipUnstarted(tx, id, now, limit);
       settled.ended.push(...ended);
       count = ended.length;
     } else {
@@ -63,6 +63,11 @@ export async function stopWorkflows(tx: Db, settled: Settled, now: number, limit
     if (count === limit) settled.more = true;
     else await tx.query(stopped, [id]);
   }
+}
+
+/** Those that were to be stopped by a failure; a page of them. */
+export function skipUnstarted(tx: Db, workflow: Id, now: number, limit: number): Promise<EndedRow[]> {
+  return tx.query<EndedRow>(skipUnstartedOf, [workflow, now, WORKFLOW_FAILED, limit]);
 }
 
 const takeWorkflows: Statement = {
@@ -94,6 +99,7 @@ update workflow
                     when counted.cancelled > 0 or cancel_at is not null then 'cancelled' else 'succeeded' end,
        stopping = case when counted.open = 0 then null
                        when counted.fails and on_failure = 'stop' then coalesce(stopping, 'failure') else stopping end,
+       stopped = stopped or (counted.fails and on_failure = 'stop'),
        finished_at = case when counted.open = 0 then ${instant("$6")} end
   from counted
  where workflow.id = any($1::bigint[]) and workflow.id = counted.id`,

@@ -2,7 +2,7 @@
 import { type FinalState, type Id, limits } from "@carillon/core";
 import { float8Array, int4Array, int8Array, textArray } from "./arrays.ts";
 import type { Db, Statement } from "./db.ts";
-import { insertEdges } from "./dependencies.ts";
+import { dropEdgesOf, insertEdges } from "./dependencies.ts";
 import { finishByAnew } from "./finish-within.ts";
 import { finalRows, instant, selectRecords, toRecord } from "./records.ts";
 
@@ -52,6 +52,8 @@ export async function reviveTasks(tx: Db, workflow: Id, tasks: TaskToRevive[], n
     ],
     options,
   );
+  // One that was cancelled alone still has those that it had.
+  await dropEdgesOf(tx, ids);
   const edges = ordered.flatMap(({ id, parents }) => parents.map((parent): [Id, Id] => [parent, id]));
   if (edges.length > 0) await insertEdges(tx, edges, DEADLINE_MS);
   const revived = new Set(rows.map(([id]) => id));
@@ -134,6 +136,6 @@ const reopenWorkflow: Statement = {
   text: `
 update workflow
    set open = open + $2::int + $3::int + $4::int, failed = failed - $2::int, cancelled = cancelled - $3::int,
-       skipped = skipped - $4::int, state = 'running', finished_at = null, cancel_at = null, reason = null
+       skipped = skipped - $4::int, state = 'running', stopped = false, finished_at = null, cancel_at = null, reason = null
  where id = $1`,
 };

@@ -51,21 +51,22 @@ async function insertWorkflow(pools: Pools, catalog: Catalog, call: WorkflowCall
       if (!made) return;
       const { statement, values } = insertOf(tasks, numbers);
       await tx.query(statement, values, { deadlineMs: DEADLINE_MS });
-      await tx.query(
-        addWorkflowTasks,
-        [
-          id,
-          int4Array(tasks.map((_, position) => position)),
-          int8Array(tasks.map((task) => task.id)),
-          textArray(tasks.map((task) => task.workflow!.key)),
-        ],
-        { deadlineMs: DEADLINE_MS },
-      );
+      await addMembers(tx, id, tasks);
       const edges = tasks.flatMap(({ id: child, after = [] }) => after.map((parent): [Id, Id] => [parent, child]));
       if (edges.length > 0) await insertEdges(tx, edges, DEADLINE_MS);
     }),
   );
   return (await getWorkflow(pools.reads, namespace, id))!;
+}
+
+/** @param from how many there are already */
+export async function addMembers(tx: Db, workflow: Id, tasks: readonly NewTask[], from = 0): Promise<void> {
+  const columns = [
+    int4Array(tasks.map((_, index) => from + index)),
+    int8Array(tasks.map((task) => task.id)),
+    textArray(tasks.map((task) => task.workflow!.key)),
+  ];
+  await tx.query(addWorkflowTasks, [workflow, ...columns], { deadlineMs: DEADLINE_MS });
 }
 
 export async function getWorkflow(db: Db, namespace: string, id: Id): Promise<WorkflowRecord | null> {
@@ -84,17 +85,19 @@ export async function listWorkflows(
 }
 
 export async function workflowTasks(db: Db, namespace: string, id: Id): Promise<WorkflowTask[]> {
-  const since = idCreatedAt(id) - createdSlackMs;
-  const [members, rows] = await Promise.all([
-    db.query<[Id, string]>(selectMembers, [namespace, id], { deadlineMs: DEADLINE_MS }),
-    db.query(selectWorkflowTasks, [namespace, id, since], { deadlineMs: DEADLINE_MS }),
-  ]);
+  const options = { deadlineMs: DEADLINE_MS };
+  const members = await db.query<[Id, string]>(selectMembers, [namespace, id], options);
+  // Afterwards, so that of what is added meanwhile none seems to be forgotten.
+  const rows = await db.query(selectWorkflowTasks, [namespace, id, membersSince(id)], options);
   const records = new Map(rows.map(toRecord).map((record) => [record.id, record]));
   return members.map(([task, key]) => {
     const record = records.get(task);
     return { id: task, key, task: record ? shown(record) : null };
   });
 }
+
+/** None of its tasks was final before. */
+export const membersSince = (workflow: Id): number => idCreatedAt(workflow) - createdSlackMs;
 
 function shown(record: TaskRecord): NonNullable<WorkflowTask["task"]> {
   const { type, queue, state, reason, dueAt, startedAt, finishedAt, attempt, failures, after, when, error } = record;
@@ -217,16 +220,17 @@ select ${columns} from workflow
  order by id desc limit $3`,
 };
 
-const selectMembers: Statement = {
+export const selectMembers: Statement = {
   name: "select_workflow_members",
   text: `
 select task_id, key from workflow_task
  where workflow_id = (select id from workflow where namespace = $1 and id = $2) order by position`,
 };
 
-/** One statement over both tables: a task that ends meanwhile is neither missed nor seen twice. */
-const isMember = `id = any(array(
+/** Of the workflow `$2` in namespace `$1`. */
+export const isMember = `id = any(array(
     select task_id from workflow_task where workflow_id = (select id from workflow where namespace = $1 and id = $2)))`;
+/** One statement over both tables: a task that ends meanwhile is neither missed nor seen twice. */
 const selectWorkflowTasks: Statement = {
   name: "select_workflow_tasks",
   text: selectRecords(

@@ -4,9 +4,9 @@ import type { ClaimedTask } from "@carillon/store";
 import { expect } from "vitest";
 import { final, mistake, type Promises, type World } from "./world.ts";
 
-type Node = [key: string, after?: string[], when?: AfterCondition];
+export type Node = [key: string, after?: string[], when?: AfterCondition];
 
-async function submit(t: World, nodes: Node[], onFailure: FailurePolicy = "stop") {
+export async function submit(t: World, nodes: Node[], onFailure: FailurePolicy = "stop") {
   const id = t.newTask().id;
   const ids = new Map(nodes.map(([key]) => [key, t.newTask().id]));
   const graph = nodes.map(([key, after = [], when = "all"]) => ({ key, after, when }));
@@ -24,6 +24,15 @@ async function submit(t: World, nodes: Node[], onFailure: FailurePolicy = "stop"
     id,
     record,
     again: () => t.store.createWorkflow(workflow, tasks, t.now),
+    add: async (more: Node[], parent: string | null = null) => {
+      const joining = more.map(([key, after = [], when = "all"]) => {
+        return { key, after, when, task: t.newTask({ trigger: "workflow" }) };
+      });
+      const answer = await t.store.addToWorkflow(t.namespace, id, { tasks: joining, parent, now: t.now });
+      if (answer.kind === "done")
+        for (const [index, { key }] of joining.entries()) ids.set(key, answer.tasks[index]!.id);
+      return answer;
+    },
     task: (key: string) => ids.get(key)!,
     get: async () => (await t.store.getWorkflow(t.namespace, id))!,
     states: async () =>
@@ -152,6 +161,18 @@ export const workflows: Promises = {
       kind: "unknown_key",
       key: "nobody",
     });
+  },
+  "a task that was cancelled alone, and is retried with its workflow, waits for what has not ended": async (t) => {
+    const w = await submit(t, [["a"], ["b"], ["c", ["a", "b"]]]);
+    await w.claim();
+    await t.store.cancelTask(t.namespace, w.task("c"), { reason: null, now: t.now });
+    await w.end("a", "succeeded");
+    await t.store.retryWorkflow(t.namespace, w.id, { from: null, now: t.now });
+    await w.settle();
+    expect(await w.states()).toEqual({ a: "succeeded", b: "claimed", c: "blocked" });
+    await w.end("b", "succeeded");
+    await w.settle();
+    expect(await w.states()).toMatchObject({ c: "pending" });
   },
   "one task of a workflow that is retried opens it again": async (t) => {
     const w = await submit(t, [["a"], ["b", ["a"]]]);

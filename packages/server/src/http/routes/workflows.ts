@@ -1,10 +1,18 @@
 import { limits } from "@carillon/core";
-import { cancelWorkflow, createWorkflow, getWorkflow, listWorkflows, retryWorkflow } from "../../operations/index.ts";
+import {
+  addToWorkflow,
+  cancelWorkflow,
+  createWorkflow,
+  getWorkflow,
+  listWorkflows,
+  retryWorkflow,
+} from "../../operations/index.ts";
 import type { App, RouteDeps } from "../deps.ts";
 import { readIdempotency } from "../idempotency.ts";
 import { DEFAULT_NAMESPACE as namespace } from "../namespace.ts";
 import { answers, idempotencyHeader, optionalBody } from "../openapi.ts";
 import {
+  addToWorkflowBody,
   cancelWorkflowBody,
   createWorkflowBody,
   listWorkflowsQuery,
@@ -69,6 +77,25 @@ export function workflowRoutes(app: App, deps: RouteDeps): void {
       },
     },
     async (request) => getWorkflow(deps, namespace, request.params.id),
+  );
+
+  app.post(
+    verb(WORKFLOWS, "id", "add"),
+    {
+      bodyLimit: limits.batchBodyBytes,
+      schema: {
+        tags,
+        operationId: "addToWorkflow",
+        summary: "Add tasks to a workflow that runs, all or nothing",
+        description:
+          "Fan-out: a task adds others with itself as `parent`, and what comes after it waits for them too. A key that the workflow has is kept as it is, so that this may be repeated. The workflow has at most 10,000 tasks and 100,000 edges in all, and at most 1,000 tasks may come directly before one. Refused with 409 once it has ended or is being cancelled.",
+        params: workflowParams,
+        body: addToWorkflowBody,
+        response: answers({ 202: workflowSummary }),
+      },
+    },
+    async (request, reply) =>
+      reply.code(202).send(await addToWorkflow(deps, namespace, request.params.id, request.body)),
   );
 
   app.post(

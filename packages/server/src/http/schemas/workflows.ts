@@ -43,6 +43,32 @@ export const createWorkflowBody = z
   });
 export type CreateWorkflow = z.output<typeof createWorkflowBody>;
 
+export const addToWorkflowBody = z
+  .strictObject({
+    parent: key
+      .meta({
+        description:
+          "Key of the task that adds them, usually one that runs: what comes after it in the workflow, and has not been told of its end, then comes after each of these as well.",
+        examples: ["split"],
+      })
+      .optional(),
+    tasks: z.array(workflowTaskBody).min(1).max(limits.workflowTasks).meta({
+      description:
+        "`after` names keys of these or of tasks that the workflow has, also of final ones. One whose key the workflow has is left out: the first one stays as it is.",
+    }),
+  })
+  .meta({
+    id: "AddToWorkflow",
+    example: {
+      parent: "split",
+      tasks: [
+        { key: "part-1", type: "convert", payload: { page: 1 } },
+        { key: "part-2", type: "convert", payload: { page: 2 } },
+      ],
+    },
+  });
+export type AddToWorkflow = z.output<typeof addToWorkflowBody>;
+
 export const workflowParams = z.object({ id: z.string().meta({ examples: ["wf_01jd3v8q7x2m4"] }) });
 export const listWorkflowsQuery = z.strictObject(pageQuery);
 export type ListWorkflows = z.output<typeof listWorkflowsQuery>;

@@ -520,4 +520,11 @@ create table target (
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 `,
   },
+  {
+    version: 16,
+    name: "stopped_workflows",
+    text: `-- A failure has stopped it, and it was not retried since: what joins it, and is not meant for failures, is skipped.
+alter table workflow add column stopped boolean not null default false;
+`,
+  },
 ];

@@ -7,6 +7,8 @@ import { command, nth } from "../command.ts";
 import { laneName, newTask, pick, same, unordered, type World } from "../world.ts";
 
 const when = fc.constantFrom(...afterConditions);
+/** Of tasks that workflows have, and of others. */
+const key = fc.constantFrom("k0", "k1", "k2", "k4", "n0", "n1", "n2", "n3");
 const given = {
   namespace: 0,
   type: "mail",
@@ -81,6 +83,27 @@ export const dependencyCommands = [
       }
       world.workflows.push(id);
       await same(world, (store) => store.createWorkflow({ id, namespace, name: "some", onFailure }, made, world.now));
+    },
+  ),
+  command(
+    "add to a workflow",
+    fc.record({
+      n: nth,
+      parent: fc.option(key),
+      nodes: fc.array(fc.record({ key, after: fc.uniqueArray(key, { maxLength: 2 }), when }), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+    }),
+    async (world, { n, parent, nodes }) => {
+      const id = pick(world.workflows, n);
+      if (id === undefined) return;
+      const tasks = nodes.map((node) => ({
+        ...node,
+        task: { ...newTask(world, given), trigger: "workflow" as const },
+      }));
+      const request = { tasks, parent, now: world.now };
+      await same(world, (store) => store.addToWorkflow(world.namespaces[0], id, request));
     },
   ),
   command("settle", fc.constant(null), async (world) => {

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file carillon/v1/worker_service.proto.
  */
 export const file_carillon_v1_worker_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBjYXJpbGxvbi92MS93b3JrZXJfc2VydmljZS5wcm90bxILY2FyaWxsb24udjEitAIKC1dvcmtSZXF1ZXN0EiMKBWhlbGxvGAEgASgLMhIuY2FyaWxsb24udjEuSGVsbG9IABIpCghjYXBhY2l0eRgCIAEoCzIVLmNhcmlsbG9uLnYxLkNhcGFjaXR5SAASKQoIb3V0Y29tZXMYAyABKAsyFS5jYXJpbGxvbi52MS5PdXRjb21lc0gAEiEKBGxvZ3MYBCABKAsyES5jYXJpbGxvbi52MS5Mb2dzSAASIQoEcGluZxgFIAEoCzIRLmNhcmlsbG9uLnYxLlBpbmdIABInCgdsZWF2aW5nGAYgASgLMhQuY2FyaWxsb24udjEuTGVhdmluZ0gAEjAKCHByb2dyZXNzGAggASgLMhwuY2FyaWxsb24udjEuUHJvZ3Jlc3NSZXBvcnRzSABCCQoHbWVzc2FnZSKzAgoMV29ya1Jlc3BvbnNlEicKB3dlbGNvbWUYASABKAsyFC5jYXJpbGxvbi52MS5XZWxjb21lSAASIwoFdGFza3MYAiABKAsyEi5jYXJpbGxvbi52MS5UYXNrc0gAEikKCHJlY29yZGVkGAMgASgLMhUuY2FyaWxsb24udjEuUmVjb3JkZWRIABInCgdjYW5jZWxzGAQgASgLMhQuY2FyaWxsb24udjEuQ2FuY2Vsc0gAEiEKBHBvbmcYBSABKAsyES5jYXJpbGxvbi52MS5Qb25nSAASIQoEbG9zdBgGIAEoCzIRLmNhcmlsbG9uLnYxLkxvc3RIABIwCgxnb19lbHNld2hlcmUYByABKAsyGC5jYXJpbGxvbi52MS5Hb0Vsc2V3aGVyZUgAQgkKB21lc3NhZ2Ui8AEKBUhlbGxvEg4KBndvcmtlchgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBXR5cGVzGAMgAygLMhUuY2FyaWxsb24udjEuVGFza1R5cGUSDgoGcXVldWVzGAQgAygJEi4KBmxhYmVscxgFIAMoCzIeLmNhcmlsbG9uLnYxLkhlbGxvLkxhYmVsc0VudHJ5Eg0KBXNsb3RzGAYgASgFEiIKBGhlbGQYByADKAsyFC5jYXJpbGxvbi52MS5UYXNrUmVmGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSgoIVGFza1R5cGUSDAoEdHlwZRgBIAEoCRINCgVxdWV1ZRgCIAEoCRINCgVyZXRyeRgDIAEoCRISCgp0aW1lb3V0X21zGAQgASgDIiQKB1Rhc2tSZWYSCgoCaWQYASABKAMSDQoFdG9rZW4YAiABKAMiGQoIQ2FwYWNpdHkSDQoFc2xvdHMYASABKAUiKQoFVGFza3MSIAoFdGFza3MYASADKAsyES5jYXJpbGxvbi52MS5UYXNrIssBCgRUYXNrEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEgwKBHR5cGUYAyABKAkSDQoFcXVldWUYBCABKAkSDwoHcGF5bG9hZBgFIAEoCRIPCgdhdHRlbXB0GAYgASgFEg4KBmR1ZV9hdBgHIAEoARIPCgdmaXJlX2F0GAggASgBEhIKCnRpbWVvdXRfbXMYCSABKAMSEQoJbmFtZXNwYWNlGAogASgJEhAKCHNjaGVkdWxlGAsgASgJEg8KB3BhcmVudHMYDCABKAkiMgoIT3V0Y29tZXMSJgoIb3V0Y29tZXMYASADKAsyFC5jYXJpbGxvbi52MS5PdXRjb21lIuQCCgdPdXRjb21lEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEhEKCXdhaXRlZF9tcxgDIAEoARIOCgZyYW5fbXMYBCABKAESDwoHa2VwdF9tcxgLIAEoARIrCglzdWNjZWVkZWQYBSABKAsyFi5jYXJpbGxvbi52MS5TdWNjZWVkZWRIABIlCgZmYWlsZWQYBiABKAsyEy5jYXJpbGxvbi52MS5GYWlsZWRIABInCgdzbm9vemVkGAcgASgLMhQuY2FyaWxsb24udjEuU25vb3plZEgAEisKCWRpc2NhcmRlZBgIIAEoCzIWLmNhcmlsbG9uLnYxLkRpc2NhcmRlZEgAEisKCWNhbmNlbGxlZBgJIAEoCzIWLmNhcmlsbG9uLnYxLkNhbmNlbGxlZEgAEikKCHJlbGVhc2VkGAogASgLMhUuY2FyaWxsb24udjEuUmVsZWFzZWRIAEIICgZyZXBvcnQiGwoJU3VjY2VlZGVkEg4KBnJlc3VsdBgBIAEoCSKHAQoGRmFpbGVkEgwKBGNvZGUYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg0KBXN0YWNrGAQgASgJEhEKCXJldHJ5YWJsZRgFIAEoCBIbCg5yZXRyeV9hZnRlcl9tcxgGIAEoA0gAiAEBQhEKD19yZXRyeV9hZnRlcl9tcyIbCgdTbm9vemVkEhAKCGRlbGF5X21zGAEgASgDIhsKCURpc2NhcmRlZBIOCgZyZWFzb24YASABKAkiCwoJQ2FuY2VsbGVkIgoKCFJlbGVhc2VkIjoKCFJlY29yZGVkEi4KCG91dGNvbWVzGAEgAygLMhwuY2FyaWxsb24udjEuUmVjb3JkZWRPdXRjb21lIj4KD1JlY29yZGVkT3V0Y29tZRIKCgJpZBgBIAEoAxINCgV0b2tlbhgCIAEoAxIQCghhY2NlcHRlZBgDIAEoCCIvCgdDYW5jZWxzEiQKB2NhbmNlbHMYASADKAsyEy5jYXJpbGxvbi52MS5DYW5jZWwiMwoGQ2FuY2VsEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEg4KBnJlYXNvbhgDIAEoCSIrCgRMb2dzEiMKBWxpbmVzGAEgAygLMhQuY2FyaWxsb24udjEuTG9nTGluZSJhCgdMb2dMaW5lEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEgoKAmF0GAMgASgBEg0KBWxldmVsGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSDwoHYXR0ZW1wdBgGIAEoBSI5Cg9Qcm9ncmVzc1JlcG9ydHMSJgoHcmVwb3J0cxgBIAMoCzIVLmNhcmlsbG9uLnYxLlByb2dyZXNzIkgKCFByb2dyZXNzEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEhAKCGZyYWN0aW9uGAMgASgBEg8KB21lc3NhZ2UYBCABKAkiBgoEUGluZyIGCgRQb25nIgkKB0xlYXZpbmciKwoETG9zdBIjCgV0YXNrcxgBIAMoCzIULmNhcmlsbG9uLnYxLlRhc2tSZWYiMwoHV2VsY29tZRIMCgRub2RlGAEgASgJEg0KBW5vZGVzGAIgAygJEgsKA25vdxgDIAEoASIcCgtHb0Vsc2V3aGVyZRINCgVub2RlcxgBIAMoCTJQCg1Xb3JrZXJTZXJ2aWNlEj8KBFdvcmsSGC5jYXJpbGxvbi52MS5Xb3JrUmVxdWVzdBoZLmNhcmlsbG9uLnYxLldvcmtSZXNwb25zZSgBMAFiBnByb3RvMw");
+  fileDesc("CiBjYXJpbGxvbi92MS93b3JrZXJfc2VydmljZS5wcm90bxILY2FyaWxsb24udjEitAIKC1dvcmtSZXF1ZXN0EiMKBWhlbGxvGAEgASgLMhIuY2FyaWxsb24udjEuSGVsbG9IABIpCghjYXBhY2l0eRgCIAEoCzIVLmNhcmlsbG9uLnYxLkNhcGFjaXR5SAASKQoIb3V0Y29tZXMYAyABKAsyFS5jYXJpbGxvbi52MS5PdXRjb21lc0gAEiEKBGxvZ3MYBCABKAsyES5jYXJpbGxvbi52MS5Mb2dzSAASIQoEcGluZxgFIAEoCzIRLmNhcmlsbG9uLnYxLlBpbmdIABInCgdsZWF2aW5nGAYgASgLMhQuY2FyaWxsb24udjEuTGVhdmluZ0gAEjAKCHByb2dyZXNzGAggASgLMhwuY2FyaWxsb24udjEuUHJvZ3Jlc3NSZXBvcnRzSABCCQoHbWVzc2FnZSKzAgoMV29ya1Jlc3BvbnNlEicKB3dlbGNvbWUYASABKAsyFC5jYXJpbGxvbi52MS5XZWxjb21lSAASIwoFdGFza3MYAiABKAsyEi5jYXJpbGxvbi52MS5UYXNrc0gAEikKCHJlY29yZGVkGAMgASgLMhUuY2FyaWxsb24udjEuUmVjb3JkZWRIABInCgdjYW5jZWxzGAQgASgLMhQuY2FyaWxsb24udjEuQ2FuY2Vsc0gAEiEKBHBvbmcYBSABKAsyES5jYXJpbGxvbi52MS5Qb25nSAASIQoEbG9zdBgGIAEoCzIRLmNhcmlsbG9uLnYxLkxvc3RIABIwCgxnb19lbHNld2hlcmUYByABKAsyGC5jYXJpbGxvbi52MS5Hb0Vsc2V3aGVyZUgAQgkKB21lc3NhZ2Ui8AEKBUhlbGxvEg4KBndvcmtlchgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiQKBXR5cGVzGAMgAygLMhUuY2FyaWxsb24udjEuVGFza1R5cGUSDgoGcXVldWVzGAQgAygJEi4KBmxhYmVscxgFIAMoCzIeLmNhcmlsbG9uLnYxLkhlbGxvLkxhYmVsc0VudHJ5Eg0KBXNsb3RzGAYgASgFEiIKBGhlbGQYByADKAsyFC5jYXJpbGxvbi52MS5UYXNrUmVmGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSgoIVGFza1R5cGUSDAoEdHlwZRgBIAEoCRINCgVxdWV1ZRgCIAEoCRINCgVyZXRyeRgDIAEoCRISCgp0aW1lb3V0X21zGAQgASgDIiQKB1Rhc2tSZWYSCgoCaWQYASABKAMSDQoFdG9rZW4YAiABKAMiGQoIQ2FwYWNpdHkSDQoFc2xvdHMYASABKAUiKQoFVGFza3MSIAoFdGFza3MYASADKAsyES5jYXJpbGxvbi52MS5UYXNrIvoBCgRUYXNrEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEgwKBHR5cGUYAyABKAkSDQoFcXVldWUYBCABKAkSDwoHcGF5bG9hZBgFIAEoCRIPCgdhdHRlbXB0GAYgASgFEg4KBmR1ZV9hdBgHIAEoARIPCgdmaXJlX2F0GAggASgBEhIKCnRpbWVvdXRfbXMYCSABKAMSEQoJbmFtZXNwYWNlGAogASgJEhAKCHNjaGVkdWxlGAsgASgJEg8KB3BhcmVudHMYDCABKAkSLQoId29ya2Zsb3cYDSABKAsyGy5jYXJpbGxvbi52MS5Xb3JrZmxvd01lbWJlciIpCg5Xb3JrZmxvd01lbWJlchIKCgJpZBgBIAEoAxILCgNrZXkYAiABKAkiMgoIT3V0Y29tZXMSJgoIb3V0Y29tZXMYASADKAsyFC5jYXJpbGxvbi52MS5PdXRjb21lIuQCCgdPdXRjb21lEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEhEKCXdhaXRlZF9tcxgDIAEoARIOCgZyYW5fbXMYBCABKAESDwoHa2VwdF9tcxgLIAEoARIrCglzdWNjZWVkZWQYBSABKAsyFi5jYXJpbGxvbi52MS5TdWNjZWVkZWRIABIlCgZmYWlsZWQYBiABKAsyEy5jYXJpbGxvbi52MS5GYWlsZWRIABInCgdzbm9vemVkGAcgASgLMhQuY2FyaWxsb24udjEuU25vb3plZEgAEisKCWRpc2NhcmRlZBgIIAEoCzIWLmNhcmlsbG9uLnYxLkRpc2NhcmRlZEgAEisKCWNhbmNlbGxlZBgJIAEoCzIWLmNhcmlsbG9uLnYxLkNhbmNlbGxlZEgAEikKCHJlbGVhc2VkGAogASgLMhUuY2FyaWxsb24udjEuUmVsZWFzZWRIAEIICgZyZXBvcnQiGwoJU3VjY2VlZGVkEg4KBnJlc3VsdBgBIAEoCSKHAQoGRmFpbGVkEgwKBGNvZGUYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg0KBXN0YWNrGAQgASgJEhEKCXJldHJ5YWJsZRgFIAEoCBIbCg5yZXRyeV9hZnRlcl9tcxgGIAEoA0gAiAEBQhEKD19yZXRyeV9hZnRlcl9tcyIbCgdTbm9vemVkEhAKCGRlbGF5X21zGAEgASgDIhsKCURpc2NhcmRlZBIOCgZyZWFzb24YASABKAkiCwoJQ2FuY2VsbGVkIgoKCFJlbGVhc2VkIjoKCFJlY29yZGVkEi4KCG91dGNvbWVzGAEgAygLMhwuY2FyaWxsb24udjEuUmVjb3JkZWRPdXRjb21lIj4KD1JlY29yZGVkT3V0Y29tZRIKCgJpZBgBIAEoAxINCgV0b2tlbhgCIAEoAxIQCghhY2NlcHRlZBgDIAEoCCIvCgdDYW5jZWxzEiQKB2NhbmNlbHMYASADKAsyEy5jYXJpbGxvbi52MS5DYW5jZWwiMwoGQ2FuY2VsEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEg4KBnJlYXNvbhgDIAEoCSIrCgRMb2dzEiMKBWxpbmVzGAEgAygLMhQuY2FyaWxsb24udjEuTG9nTGluZSJhCgdMb2dMaW5lEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEgoKAmF0GAMgASgBEg0KBWxldmVsGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSDwoHYXR0ZW1wdBgGIAEoBSI5Cg9Qcm9ncmVzc1JlcG9ydHMSJgoHcmVwb3J0cxgBIAMoCzIVLmNhcmlsbG9uLnYxLlByb2dyZXNzIkgKCFByb2dyZXNzEgoKAmlkGAEgASgDEg0KBXRva2VuGAIgASgDEhAKCGZyYWN0aW9uGAMgASgBEg8KB21lc3NhZ2UYBCABKAkiBgoEUGluZyIGCgRQb25nIgkKB0xlYXZpbmciKwoETG9zdBIjCgV0YXNrcxgBIAMoCzIULmNhcmlsbG9uLnYxLlRhc2tSZWYiMwoHV2VsY29tZRIMCgRub2RlGAEgASgJEg0KBW5vZGVzGAIgAygJEgsKA25vdxgDIAEoASIcCgtHb0Vsc2V3aGVyZRINCgVub2RlcxgBIAMoCTJQCg1Xb3JrZXJTZXJ2aWNlEj8KBFdvcmsSGC5jYXJpbGxvbi52MS5Xb3JrUmVxdWVzdBoZLmNhcmlsbG9uLnYxLldvcmtSZXNwb25zZSgBMAFiBnByb3RvMw");
 
 /**
  * What a worker says.
@@ -372,6 +372,13 @@ export type Task = Message<"carillon.v1.Task"> & {
    * @generated from field: string parents = 12;
    */
   parents: string;
+
+  /**
+   * Absent: it belongs to none.
+   *
+   * @generated from field: carillon.v1.WorkflowMember workflow = 13;
+   */
+  workflow?: WorkflowMember | undefined;
 };
 
 /**
@@ -380,6 +387,32 @@ export type Task = Message<"carillon.v1.Task"> & {
  */
 export const TaskSchema: GenMessage<Task> = /*@__PURE__*/
   messageDesc(file_carillon_v1_worker_service, 7);
+
+/**
+ * @generated from message carillon.v1.WorkflowMember
+ */
+export type WorkflowMember = Message<"carillon.v1.WorkflowMember"> & {
+  /**
+   * Of the workflow.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * Of the task in it.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message carillon.v1.WorkflowMember.
+ * Use `create(WorkflowMemberSchema)` to create a new message.
+ */
+export const WorkflowMemberSchema: GenMessage<WorkflowMember> = /*@__PURE__*/
+  messageDesc(file_carillon_v1_worker_service, 8);
 
 /**
  * @generated from message carillon.v1.Outcomes
@@ -396,7 +429,7 @@ export type Outcomes = Message<"carillon.v1.Outcomes"> & {
  * Use `create(OutcomesSchema)` to create a new message.
  */
 export const OutcomesSchema: GenMessage<Outcomes> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 8);
+  messageDesc(file_carillon_v1_worker_service, 9);
 
 /**
  * @generated from message carillon.v1.Outcome
@@ -480,7 +513,7 @@ export type Outcome = Message<"carillon.v1.Outcome"> & {
  * Use `create(OutcomeSchema)` to create a new message.
  */
 export const OutcomeSchema: GenMessage<Outcome> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 9);
+  messageDesc(file_carillon_v1_worker_service, 10);
 
 /**
  * @generated from message carillon.v1.Succeeded
@@ -499,7 +532,7 @@ export type Succeeded = Message<"carillon.v1.Succeeded"> & {
  * Use `create(SucceededSchema)` to create a new message.
  */
 export const SucceededSchema: GenMessage<Succeeded> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 10);
+  messageDesc(file_carillon_v1_worker_service, 11);
 
 /**
  * @generated from message carillon.v1.Failed
@@ -543,7 +576,7 @@ export type Failed = Message<"carillon.v1.Failed"> & {
  * Use `create(FailedSchema)` to create a new message.
  */
 export const FailedSchema: GenMessage<Failed> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 11);
+  messageDesc(file_carillon_v1_worker_service, 12);
 
 /**
  * @generated from message carillon.v1.Snoozed
@@ -560,7 +593,7 @@ export type Snoozed = Message<"carillon.v1.Snoozed"> & {
  * Use `create(SnoozedSchema)` to create a new message.
  */
 export const SnoozedSchema: GenMessage<Snoozed> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 12);
+  messageDesc(file_carillon_v1_worker_service, 13);
 
 /**
  * @generated from message carillon.v1.Discarded
@@ -577,7 +610,7 @@ export type Discarded = Message<"carillon.v1.Discarded"> & {
  * Use `create(DiscardedSchema)` to create a new message.
  */
 export const DiscardedSchema: GenMessage<Discarded> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 13);
+  messageDesc(file_carillon_v1_worker_service, 14);
 
 /**
  * @generated from message carillon.v1.Cancelled
@@ -590,7 +623,7 @@ export type Cancelled = Message<"carillon.v1.Cancelled"> & {
  * Use `create(CancelledSchema)` to create a new message.
  */
 export const CancelledSchema: GenMessage<Cancelled> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 14);
+  messageDesc(file_carillon_v1_worker_service, 15);
 
 /**
  * @generated from message carillon.v1.Released
@@ -603,7 +636,7 @@ export type Released = Message<"carillon.v1.Released"> & {
  * Use `create(ReleasedSchema)` to create a new message.
  */
 export const ReleasedSchema: GenMessage<Released> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 15);
+  messageDesc(file_carillon_v1_worker_service, 16);
 
 /**
  * @generated from message carillon.v1.Recorded
@@ -620,7 +653,7 @@ export type Recorded = Message<"carillon.v1.Recorded"> & {
  * Use `create(RecordedSchema)` to create a new message.
  */
 export const RecordedSchema: GenMessage<Recorded> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 16);
+  messageDesc(file_carillon_v1_worker_service, 17);
 
 /**
  * @generated from message carillon.v1.RecordedOutcome
@@ -649,7 +682,7 @@ export type RecordedOutcome = Message<"carillon.v1.RecordedOutcome"> & {
  * Use `create(RecordedOutcomeSchema)` to create a new message.
  */
 export const RecordedOutcomeSchema: GenMessage<RecordedOutcome> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 17);
+  messageDesc(file_carillon_v1_worker_service, 18);
 
 /**
  * @generated from message carillon.v1.Cancels
@@ -666,7 +699,7 @@ export type Cancels = Message<"carillon.v1.Cancels"> & {
  * Use `create(CancelsSchema)` to create a new message.
  */
 export const CancelsSchema: GenMessage<Cancels> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 18);
+  messageDesc(file_carillon_v1_worker_service, 19);
 
 /**
  * @generated from message carillon.v1.Cancel
@@ -693,7 +726,7 @@ export type Cancel = Message<"carillon.v1.Cancel"> & {
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema: GenMessage<Cancel> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 19);
+  messageDesc(file_carillon_v1_worker_service, 20);
 
 /**
  * @generated from message carillon.v1.Logs
@@ -710,7 +743,7 @@ export type Logs = Message<"carillon.v1.Logs"> & {
  * Use `create(LogsSchema)` to create a new message.
  */
 export const LogsSchema: GenMessage<Logs> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 20);
+  messageDesc(file_carillon_v1_worker_service, 21);
 
 /**
  * @generated from message carillon.v1.LogLine
@@ -756,7 +789,7 @@ export type LogLine = Message<"carillon.v1.LogLine"> & {
  * Use `create(LogLineSchema)` to create a new message.
  */
 export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 21);
+  messageDesc(file_carillon_v1_worker_service, 22);
 
 /**
  * @generated from message carillon.v1.ProgressReports
@@ -773,7 +806,7 @@ export type ProgressReports = Message<"carillon.v1.ProgressReports"> & {
  * Use `create(ProgressReportsSchema)` to create a new message.
  */
 export const ProgressReportsSchema: GenMessage<ProgressReports> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 22);
+  messageDesc(file_carillon_v1_worker_service, 23);
 
 /**
  * @generated from message carillon.v1.Progress
@@ -809,7 +842,7 @@ export type Progress = Message<"carillon.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 23);
+  messageDesc(file_carillon_v1_worker_service, 24);
 
 /**
  * @generated from message carillon.v1.Ping
@@ -822,7 +855,7 @@ export type Ping = Message<"carillon.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 24);
+  messageDesc(file_carillon_v1_worker_service, 25);
 
 /**
  * @generated from message carillon.v1.Pong
@@ -835,7 +868,7 @@ export type Pong = Message<"carillon.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 25);
+  messageDesc(file_carillon_v1_worker_service, 26);
 
 /**
  * @generated from message carillon.v1.Leaving
@@ -848,7 +881,7 @@ export type Leaving = Message<"carillon.v1.Leaving"> & {
  * Use `create(LeavingSchema)` to create a new message.
  */
 export const LeavingSchema: GenMessage<Leaving> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 26);
+  messageDesc(file_carillon_v1_worker_service, 27);
 
 /**
  * @generated from message carillon.v1.Lost
@@ -865,7 +898,7 @@ export type Lost = Message<"carillon.v1.Lost"> & {
  * Use `create(LostSchema)` to create a new message.
  */
 export const LostSchema: GenMessage<Lost> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 27);
+  messageDesc(file_carillon_v1_worker_service, 28);
 
 /**
  * @generated from message carillon.v1.Welcome
@@ -898,7 +931,7 @@ export type Welcome = Message<"carillon.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 28);
+  messageDesc(file_carillon_v1_worker_service, 29);
 
 /**
  * @generated from message carillon.v1.GoElsewhere
@@ -915,7 +948,7 @@ export type GoElsewhere = Message<"carillon.v1.GoElsewhere"> & {
  * Use `create(GoElsewhereSchema)` to create a new message.
  */
 export const GoElsewhereSchema: GenMessage<GoElsewhere> = /*@__PURE__*/
-  messageDesc(file_carillon_v1_worker_service, 29);
+  messageDesc(file_carillon_v1_worker_service, 30);
 
 /**
  * Workers pull: a worker opens one stream to any node, says what it runs and how much it can hold, receives tasks and sends outcomes.
