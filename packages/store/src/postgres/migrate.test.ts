@@ -21,6 +21,7 @@ const names = [
   "0013_deadlines_windows_progress",
   "0014_workers",
   "0015_targets",
+  "0017_fair_keys",
 ];
 
 async function setup(version: TestVersion = 18) {

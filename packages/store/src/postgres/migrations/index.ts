@@ -520,4 +520,14 @@ create table target (
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 `,
   },
+  {
+    version: 17,
+    name: "fair_keys",
+    text: `-- Tasks with a fair key are in lanes of their own, one for each part of the keys (1 to 256); 0: those without. So what shares claims
+-- between lanes shares them between keys, and no claim has a condition more.
+alter table lane add column fair smallint not null default 0;
+alter table lane add constraint lane_name unique (namespace, queue, type, requires, fair);
+alter table lane drop constraint lane_namespace_queue_type_requires_key;
+`,
+  },
 ];
