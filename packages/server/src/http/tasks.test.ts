@@ -67,6 +67,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
       replayOf: null,
       uniqueKey: null,
       concurrencyKey: null,
+      fairKey: null,
       tags: [],
       requires: {},
       worker: null,
