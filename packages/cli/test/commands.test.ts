@@ -382,10 +382,25 @@ test("a queue is limited, listed, paused and resumed; what waits in it says so",
     concurrencyPerType: { noop: 1 },
     breaker: { failures: 3, openFor: "10s", adaptive: false },
   });
+  const weighed = ["queues", "set", "letters", "--fair-weight", "ada=3", "--fair-weight", "b=b=2"];
+  expect((await one(weighed)).fairWeights).toEqual({ ada: 3, "b=b": 2 });
+  expect((await one(["queues", "set", "letters", "--fair-weight", "ada=none"])).fairWeights).toEqual({ "b=b": 2 });
+  expect((await one(["queues", "set", "letters", "--fair-weight", "none"])).fairWeights).toEqual({});
+  expect((await run(["queues", "set", "letters", "--fair-weight", "ada"])).code).toBe(2);
   const paused = await run(["queues", "pause", "letters", "--reason", "no stamps"]);
   expect(paused.stdout).toBe("name\tletters\npaused\ttrue\nreason\tno stamps\n");
-  const task = await one(["tasks", "create", "noop", "--queue", "letters", "--concurrency-key", "ada"]);
-  expect(task.concurrencyKey).toBe("ada");
+  const task = await one([
+    "tasks",
+    "create",
+    "noop",
+    "--queue",
+    "letters",
+    "--concurrency-key",
+    "ada",
+    "--fair-key",
+    "bob",
+  ]);
+  expect(task).toMatchObject({ concurrencyKey: "ada", fairKey: "bob" });
   const [listed, explained] = await Promise.all([run(["queues", "ls"]), run(["tasks", "explain", task.id])]);
   expect(listed.stdout).toContain("letters\tpaused\t2\t\tnoop=1\t\t\t50\t3/10s\n");
   expect(explained.stdout).toMatch(/its queue letters is paused since \S+ \(no stamps\), and starts nothing/);

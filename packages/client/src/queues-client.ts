@@ -35,6 +35,8 @@ export interface QueueOptions {
   maxBacklog?: number | undefined;
   /** Tasks of a `concurrencyKey` wait, without losing attempts, while those before them fail; those without a key are together. */
   breaker?: BreakerOptions | undefined;
+  /** How much of what starts tasks of these keys (`fairKey`) have, 1 to 100; those of other keys have 1. */
+  fairWeights?: Record<string, number> | undefined;
   /** Nothing starts. As it is when left out. */
   paused?: boolean | undefined;
 }

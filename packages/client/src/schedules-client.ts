@@ -54,6 +54,8 @@ export interface ScheduleTask {
   finishWithin?: string;
   /** Its queue may limit how many tasks of one key run at once, and how many start. */
   concurrencyKey?: string;
+  /** Tasks of different keys take turns, however many of one key wait. */
+  fairKey?: string;
   tags?: string[];
   /** Only workers with all these labels run its tasks. */
   requires?: Record<string, string>;

@@ -40,6 +40,8 @@ export interface CreateOptions {
   uniqueFor?: string;
   /** Its queue may limit how many tasks of one key run at once, and how many start. */
   concurrencyKey?: string;
+  /** Tasks of different keys take turns, however many of one key wait. */
+  fairKey?: string;
   retry?: RetryOptions;
   timeout?: string;
   /** Skipped unless it has started so long after it was first due, such as `5m`. Default: it waits. */

@@ -69,6 +69,7 @@ export interface TaskSummary {
   replayOf: string | null;
   uniqueKey: string | null;
   concurrencyKey: string | null;
+  fairKey: string | null;
   tags: string[];
   requires: Record<string, string>;
   worker: string | null;
@@ -168,6 +169,7 @@ export interface Schedule {
     startWithin: string | null;
     finishWithin: string | null;
     concurrencyKey: string | null;
+    fairKey: string | null;
     tags: string[];
     requires: Record<string, string>;
   };
@@ -366,6 +368,8 @@ export interface Queue {
   rateLimitPerKey: RateLimit | null;
   maxBacklog: number | null;
   breaker: { failures: number; openFor: string; adaptive: boolean } | null;
+  /** Of fair keys; those that are not named weigh 1. */
+  fairWeights: Record<string, number>;
   paused: boolean;
   /** `by`: who paused it, where that is known. */
   pause: { reason: string | null; at: string; by: string | null } | null;

@@ -16,6 +16,7 @@ export { type ExplainedQueue, slotsOfType } from "./explain-queue.ts";
 export { explainTask, type ServingPool, waitsForTarget } from "./explain-task.ts";
 export { type Explanation, reasonCodes } from "./explanation.ts";
 export * from "./failures.ts";
+export * from "./fair-share.ts";
 export { FINGERPRINT, fingerprintOf } from "./fingerprint.ts";
 export * from "./finish-within.ts";
 export * from "./ics.ts";

@@ -28,6 +28,10 @@ export const limits = {
   uniqueKeyLength: 256,
   uniqueForMs: [1, 366 * 86_400_000],
   concurrencyKeyLength: 256,
+  fairKeyLength: 256,
+  /** Keys of one queue that have a weight, and how heavy one may be. */
+  fairWeights: 100,
+  fairWeight: 100,
   /** Tasks at once, starts, tokens at most. */
   queueLimit: 1_000_000,
   /** In how long so many may start. */

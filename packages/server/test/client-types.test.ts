@@ -122,6 +122,7 @@ test("what the client offers to send is what the server reads", () => {
     uniquePolicy: "keep",
     uniqueFor: "1h",
     concurrencyKey: "customer-42",
+    fairKey: "customer-42",
     retry: { maxAttempts: 2, backoff: { kind: "fixed", initial: "1s", factor: 1, max: "1m", jitter: "none" } },
     timeout: "1m",
     startWithin: "5m",

@@ -2,7 +2,17 @@
  * What may start in a limited queue, and what has to wait for its key. Both stores read what is asked for here under the lock of the
  * queue, and write what is decided.
  */
-import { type Id, type RateLimit, takeTokens, tokenAt, tokensIn } from "@carillon/core";
+import {
+  type FairTurns,
+  hadBy,
+  type Id,
+  partWeights,
+  type RateLimit,
+  takeTokens,
+  tokenAt,
+  tokensIn,
+  turnsAfter,
+} from "@carillon/core";
 import { limitsByKey } from "./queue-changes.ts";
 import type { Band, QueueSettings } from "./store.ts";
 
@@ -47,6 +57,8 @@ export interface Candidate {
   laneId: number;
   band: Band;
   dueAt: number;
+  /** Of its lane; 0: it has no fair key. */
+  fair: number;
   key: string | null;
   /** It waits for its key already. */
   waits: boolean;
@@ -100,6 +112,8 @@ export interface LimitedDecision {
   full: boolean;
   /** The queue has no token left, and gets the next one then. */
   tokenAt: number | null;
+  /** Null: nothing here had a fair key. */
+  turns: FairTurns | null;
 }
 
 /** `held` tasks of the queue are held now; `candidates` in any order. */
@@ -112,24 +126,30 @@ export function decideLimited(
     candidates: readonly Candidate[];
     keys: ReadonlyMap<string, KeyState>;
     types?: LimitedTypes;
+    turns: FairTurns;
     now: number;
   },
 ): LimitedDecision {
   const { concurrency = Number.POSITIVE_INFINITY, rateLimit } = settings;
-  const { held, keys, types = noTypes, now } = facts;
+  const { held, keys, types = noTypes, turns, now } = facts;
   const ofType = new Map(types.held);
+  const order = facts.candidates.some(({ fair }) => fair > 0)
+    ? inTurns(facts.candidates, turns, settings)
+    : inDueOrder(facts.candidates);
   const room = Math.max(0, Math.min(facts.free, concurrency - held));
   const claim: Candidate[] = [];
   const park: Candidate[] = [];
   const taken = new Map<string, number>();
-  for (const candidate of facts.candidates.toSorted(byTurn)) {
-    if (claim.length >= room) break;
+  while (claim.length < room) {
+    const candidate = order.next();
+    if (!candidate) break;
     const { key } = candidate;
     const type = types.typeOf.get(candidate.laneId);
     if (type !== undefined && (ofType.get(type) ?? 0) >= settings.concurrencyPerType![type]!) continue;
     if (key === null || opening(settings, keys.get(key), taken.get(key) ?? 0, now) === "open") {
       claim.push(candidate);
       if (type !== undefined) ofType.set(type, (ofType.get(type) ?? 0) + 1);
+      order.started(candidate);
       if (key !== null) taken.set(key, (taken.get(key) ?? 0) + 1);
     } else if (!candidate.waits) {
       park.push(candidate);
@@ -154,6 +174,54 @@ export function decideLimited(
     lookAt,
     full: held + claim.length >= concurrency,
     tokenAt: nextToken(fullAt, rateLimit, now),
+    turns: order.turns(),
+  };
+}
+
+/** In which order candidates are looked at. */
+interface Order {
+  next(): Candidate | undefined;
+  /** The one that `next` gave last starts. */
+  started(candidate: Candidate): void;
+  turns(): FairTurns | null;
+}
+
+function inDueOrder(candidates: readonly Candidate[]): Order {
+  const sorted = candidates.toSorted(byTurn);
+  let place = 0;
+  return { next: () => sorted[place++], started() {}, turns: () => null };
+}
+
+/** The part that has had least goes first; within a part, and between parts that have had the same, due order decides. */
+function inTurns(candidates: readonly Candidate[], turns: FairTurns, { fairWeights }: QueueSettings): Order {
+  const weights = partWeights(fairWeights);
+  const started = new Map<number, number>();
+  const hadUntilNow = (part: number) => hadBy(turns, part) + (started.get(part) ?? 0) / (weights.get(part) ?? 1);
+  const parts = new Map<number, Candidate[]>();
+  for (const candidate of candidates.toSorted(byTurn)) {
+    const part = parts.get(candidate.fair);
+    if (part) part.push(candidate);
+    else parts.set(candidate.fair, [candidate]);
+  }
+  for (const part of parts.values()) part.reverse();
+  let at = turns.at;
+  return {
+    next() {
+      let first: { part: Candidate[]; had: number } | null = null;
+      for (const [fair, part] of parts) {
+        const candidate = part.at(-1);
+        if (!candidate) continue;
+        const had = hadUntilNow(fair);
+        if (!first || had < first.had || (had === first.had && byTurn(candidate, first.part.at(-1)!) < 0))
+          first = { part, had };
+      }
+      return first?.part.pop();
+    },
+    started({ fair }) {
+      at = Math.max(at, hadUntilNow(fair));
+      started.set(fair, (started.get(fair) ?? 0) + 1);
+    },
+    turns: () => turnsAfter(turns, started, at, weights),
   };
 }
 
@@ -175,6 +243,36 @@ export function nextToken(fullAt: number | null, rate: RateLimit | undefined, no
 
 const turnOf = ({ dueAt, band }: Candidate): number => dueAt + band * BAND_STEP_MS;
 export const byTurn = (a: Candidate, b: Candidate): number => turnOf(a) - turnOf(b) || (a.id < b.id ? -1 : 1);
+
+/** What each of these parts has had, and what it weighs. */
+export function accountsOf(
+  parts: readonly number[],
+  turns: FairTurns,
+  { fairWeights }: QueueSettings,
+): { had: number[]; weights: number[] } {
+  const weights = partWeights(fairWeights);
+  return { had: parts.map((part) => hadBy(turns, part)), weights: parts.map((part) => weights.get(part) ?? 1) };
+}
+
+/** Those that the first `most` starts would be, as far as keys let them: as many of them a store reads. */
+export function firstInTurn(
+  candidates: readonly Candidate[],
+  most: number,
+  turns: FairTurns,
+  settings: QueueSettings,
+): Candidate[] {
+  const sorted = candidates.toSorted(byTurn);
+  const parts = sorted.map(({ fair }) => fair);
+  const { had, weights } = accountsOf(parts, turns, settings);
+  const before = new Map<number, number>();
+  const placed = sorted.map((candidate, index) => {
+    const place = before.get(candidate.fair) ?? 0;
+    before.set(candidate.fair, place + 1);
+    return { candidate, had: had[index]! + place / weights[index]! };
+  });
+  placed.sort((a, b) => a.had - b.had || byTurn(a.candidate, b.candidate));
+  return placed.slice(0, most).map(({ candidate }) => candidate);
+}
 
 /** What one that waits for its key says as its reason. */
 export const KEY_LIMIT = "key_limit";

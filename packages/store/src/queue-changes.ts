@@ -58,7 +58,8 @@ export function modeOf({ paused, settings }: Pick<QueueRecord, "paused" | "setti
 /** The same text for equal settings; absent ones are left out. */
 function orderedSettings(settings: QueueSettings): QueueSettings {
   const { concurrency, concurrencyPerKey, concurrencyPerType, rateLimit, rateLimitPerKey } = settings;
-  const { maxBacklog, breaker } = settings;
+  const { maxBacklog, breaker, fairWeights = {} } = settings;
+  const weights = Object.entries(fairWeights).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     ...(concurrency !== undefined && { concurrency }),
     ...(concurrencyPerKey !== undefined && { concurrencyPerKey }),
@@ -67,6 +68,7 @@ function orderedSettings(settings: QueueSettings): QueueSettings {
     ...(rateLimitPerKey !== undefined && { rateLimitPerKey: orderedRate(rateLimitPerKey) }),
     ...(maxBacklog !== undefined && { maxBacklog }),
     ...(breaker !== undefined && { breaker: orderedBreaker(breaker) }),
+    ...(weights.length > 0 && { fairWeights: Object.fromEntries(weights) }),
   };
 }
 

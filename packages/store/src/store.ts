@@ -10,10 +10,13 @@ import {
   type AttemptReport,
   type BreakerRule,
   type FailurePolicy,
+  type FairTurns,
+  type FairWeights,
   type FieldError,
   type FinalState,
   type FireAhead,
   type FireShift,
+  fairPart,
   type Id,
   type Labels,
   type LogFilter,
@@ -42,6 +45,8 @@ export interface Lane {
   type: string;
   /** Labels that the worker has to have; absent: it needs none. */
   requires?: Labels;
+  /** The part of its tasks' fair keys (`fairPart`); absent: they have none. */
+  fair?: number;
 }
 
 export interface LaneName {
@@ -49,11 +54,15 @@ export interface LaneName {
   queue: string;
   type: string;
   requires?: Labels | undefined;
+  fair?: number | undefined;
+  /** Where the part is not given: whose it is. */
+  fairKey?: string | null | undefined;
 }
 
 /** The same text for the same lane. No name holds a NUL. */
-export function laneKey({ namespace, queue, type, requires }: LaneName): string {
-  return `${namespace}\0${queue}\0${type}\0${labelsText(requires)}`;
+export function laneKey({ namespace, queue, type, requires, fair, fairKey }: LaneName): string {
+  const part = fair ?? fairPart(fairKey);
+  return `${namespace}\0${queue}\0${type}\0${labelsText(requires)}${part === 0 ? "" : `\0${part}`}`;
 }
 
 /** Priorities 1–3, 4–6, 7–9. */
@@ -86,6 +95,8 @@ export interface NewTask {
   gateId?: Id | null;
   /** What the limits of its queue by key count it under; left out: none. */
   concurrencyKey?: string | null;
+  /** Tasks of one key share the slots with those of another; left out: none. Its part is in the lane. */
+  fairKey?: string | null;
   /** Tasks of its namespace, each once, whose ends it waits for (`when`); left out: none. It has no gate then, and nobody claims it at once. */
   after?: Id[];
   when?: AfterCondition;
@@ -245,6 +256,7 @@ export interface TaskRecord {
   fireAt: number | null;
   uniqueKey: string | null;
   concurrencyKey: string | null;
+  fairKey: string | null;
   tags: string[];
   replayOf: Id | null;
   /** Empty: it needs no labels. */
@@ -369,6 +381,7 @@ export interface ScheduleDefinition {
     startWithinMs?: number;
     finishWithinMs?: number;
     concurrencyKey?: string;
+    fairKey?: string;
     tags: string[];
     /** Absent when there are none. */
     requires?: Labels;
@@ -581,6 +594,8 @@ export interface QueueSettings {
   rateLimitPerKey?: RateLimit;
   /** Tasks that are not final. Nothing in the store goes by it. */
   maxBacklog?: number;
+  /** Of fair keys; those that are not named weigh 1. In a queue without limits nothing in the store goes by it. */
+  fairWeights?: FairWeights;
   /** Tasks of a `concurrencyKey` wait while those before them fail; those without one are together. The store only keeps them from `claim`. */
   breaker?: QueueBreaker;
 }
@@ -626,6 +641,8 @@ export interface LimitedAnswer {
   sweptTo: string | null;
   /** The earliest due instant by lane and band of what is still pending. */
   nextDue: { laneId: number; band: Band; dueAt: number }[];
+  /** Whose turn it is next, for the next call; null: nothing here had a fair key. */
+  turns: FairTurns | null;
 }
 
 /** What the limits of a queue, and of one of its keys, are taken up by. */
@@ -1106,7 +1123,7 @@ export interface Store {
   /**
    * Claims due tasks of these lanes of a limited queue, as many as its limits allow: one node at a time, so that they hold exactly. Tasks
    * whose key is full or has no token are put where `claim` and this pass them over, and are found again by their key. In the order in
-   * which they are due, where each band less urgent counts as a minute.
+   * which they are due, where each band less urgent counts as a minute; those of different parts of fair keys in turn.
    */
   claimLimited(request: {
     session: Id;
@@ -1120,6 +1137,8 @@ export interface Store {
     keys: readonly string[];
     /** Look at all keys after this one for which something waits, not only at those that are named or have a token again. */
     sweepAfter?: string | null;
+    /** As the last call answered; left out: nobody had a turn yet. */
+    turns?: FairTurns | null;
   }): Promise<LimitedAnswer>;
   /** Which of these lanes have tasks that wait for their keys, and when the first key has a token again, where that is known. */
   waitingForKeys(laneIds: number[]): Promise<{ laneId: number; tokenAt: number | null }[]>;

@@ -4,6 +4,7 @@ import { calendars } from "./promises/calendars.ts";
 import { claiming } from "./promises/claiming.ts";
 import { creating } from "./promises/creating.ts";
 import { dependencies } from "./promises/dependencies.ts";
+import { fairKeys } from "./promises/fair-keys.ts";
 import { figures } from "./promises/figures.ts";
 import { finishWithin } from "./promises/finish-within.ts";
 import { gates } from "./promises/gates.ts";
@@ -34,6 +35,7 @@ const promises: Record<string, Promises> = {
   gates,
   queues,
   limits,
+  fairKeys,
   operations,
   calendars,
   figures,

@@ -39,11 +39,18 @@ export function queuesCommand(program: Command): void {
       "after so many failures of a key in a row its tasks wait: 5/5s, and 5/5s:adaptive to follow how fast they end",
       orNone(breaker),
     )
+    .option(
+      "--fair-weight <key=n>",
+      "so many of this fair key start for one of another, several by repeating it; key=none takes it away",
+      fairWeight,
+    )
     .action(async (name: string, flags: Record<string, unknown>, command: Command) => {
       if (Object.keys(flags).length === 0) throw usageError("nothing to set; see `carillon queues set --help`");
       const { carillon, json } = connect(command);
-      const given = Object.entries(flags).map(([field, value]) => [field, value === NONE ? null : value]);
-      printRecord(await carillon.queues.patch(name, Object.fromEntries(given)), json);
+      const { fairWeight: fairWeights, ...limits } = flags;
+      const given = Object.entries(fairWeights === undefined ? limits : { ...limits, fairWeights });
+      const patch = given.map(([field, value]) => [field, value === NONE ? null : value]);
+      printRecord(await carillon.queues.patch(name, Object.fromEntries(patch)), json);
     });
 
   queues
@@ -109,6 +116,18 @@ const typesText = (types: Record<string, number>): string =>
 
 const breakerText = (breaker: Queue["breaker"]): string | null =>
   breaker && `${breaker.failures}/${breaker.openFor}${breaker.adaptive ? ":adaptive" : ""}`;
+
+type Weights = Record<string, number | null>;
+
+/** `customer-42=3`. A key may hold more of `=`. Null takes its weight from a key; alone, `none` does it from all. */
+function fairWeight(text: string, earlier: Weights | typeof NONE = {}): Weights | typeof NONE {
+  if (text === NONE) return NONE;
+  const at = text.lastIndexOf("=");
+  const [key, weight] = [text.slice(0, at), text.slice(at + 1)];
+  if (at < 1 || !(weight === NONE || /^\d{1,3}$/.test(weight)))
+    throw new InvalidArgumentError("A key and what it weighs, such as customer-42=3, or customer-42=none.");
+  return { ...(earlier === NONE ? {} : earlier), [key]: weight === NONE ? null : Number(weight) };
+}
 
 const rateText = (rate: RateLimit | null): string | null =>
   rate && `${rate.limit}/${rate.per}${rate.burst === rate.limit ? "" : `:${rate.burst}`}`;

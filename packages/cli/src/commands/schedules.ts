@@ -29,6 +29,7 @@ interface PutFlags extends RuleFlags {
   startWithin?: string;
   finishWithin?: string;
   concurrencyKey?: string;
+  fairKey?: string;
   requires?: Record<string, string>;
   overlap?: OverlapPolicy;
   pauseAfterFailures?: number;
@@ -46,6 +47,7 @@ export function schedulesCommand(program: Command): void {
     .option("--start-within <duration>", "skip a task that has not started so long after it was due", duration)
     .option("--finish-within <duration>", "fail a task that is not final so long after it was due", duration)
     .option("--concurrency-key <key>", "of its tasks; their queue may limit how many of one key run at once")
+    .option("--fair-key <key>", "of its tasks; those of different keys take turns, however many of one key wait")
     .option("--requires <key=value,...>", "only workers with these labels run its tasks", labels)
     .addOption(
       new Option(
@@ -254,6 +256,7 @@ function definition({
   startWithin,
   finishWithin,
   concurrencyKey,
+  fairKey,
   requires,
   overlap,
   pauseAfterFailures,
@@ -271,6 +274,7 @@ function definition({
       ...(startWithin === undefined ? {} : { startWithin }),
       ...(finishWithin === undefined ? {} : { finishWithin }),
       ...(concurrencyKey === undefined ? {} : { concurrencyKey }),
+      ...(fairKey === undefined ? {} : { fairKey }),
       ...(requires === undefined ? {} : { requires }),
     },
   };

@@ -31,6 +31,7 @@ export function tasksCommand(program: Command): void {
     )
     .option("--unique-for <duration>", "the key stays taken for so long, also when its task is final before", duration)
     .option("--concurrency-key <key>", "its queue may limit how many tasks of one key run at once")
+    .option("--fair-key <key>", "tasks of different keys take turns, however many of one key wait")
     .option("--tag <tag>", "for people to find it by, several by repeating it", collect)
     .option("--requires <key=value,...>", "only a worker with these labels runs it", labels)
     .option("--after <id>", "this task comes first, several by repeating it", collect)
@@ -233,6 +234,7 @@ interface CreateFlags {
   uniquePolicy?: "keep" | "replace" | "reject";
   uniqueFor?: string;
   concurrencyKey?: string;
+  fairKey?: string;
   tag?: string[];
   requires?: Record<string, string>;
   after?: string[];

@@ -12,6 +12,7 @@ const queue: Queue = {
   rateLimitPerKey: { limit: 1, per: "1h", burst: 5 },
   maxBacklog: 50_000,
   breaker: { failures: 3, openFor: "10s", adaptive: true },
+  fairWeights: {},
   paused: false,
   pause: null,
 };
@@ -26,9 +27,9 @@ const settings = {
 };
 
 test("a form shows the limits that a queue has, and what is emptied has none", () => {
-  expect(readLimits(limitFieldsOf(queue))).toEqual(settings);
+  expect(readLimits(limitFieldsOf(queue), queue)).toEqual(settings);
   const { concurrency: _, rateLimit: _rate, ...others } = settings;
-  expect(readLimits({ ...limitFieldsOf(queue), concurrency: " ", rate: "" })).toEqual(others);
+  expect(readLimits({ ...limitFieldsOf(queue), concurrency: " ", rate: "" }, queue)).toEqual(others);
   const limits = {
     concurrency: null,
     concurrencyPerKey: null,
@@ -37,8 +38,11 @@ test("a form shows the limits that a queue has, and what is emptied has none", (
     rateLimitPerKey: null,
   };
   const none = { ...limits, maxBacklog: null, breaker: null };
-  expect(readLimits(limitFieldsOf({ ...queue, ...none }))).toEqual({});
+  expect(readLimits(limitFieldsOf({ ...queue, ...none }), queue)).toEqual({});
   expect(limitWords({ ...queue, ...none })).toEqual([]);
+  // What the form does not show is sent as it is.
+  const fairWeights = { ada: 3 };
+  expect(readLimits(limitFieldsOf(queue), { fairWeights })).toEqual({ ...settings, fairWeights });
 });
 
 test("limits are told in words", () => {

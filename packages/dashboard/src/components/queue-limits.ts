@@ -43,8 +43,8 @@ export function limitFieldsOf(queue: Queue): LimitFields {
   };
 }
 
-/** What is empty has no limit. */
-export function readLimits(fields: LimitFields): QueueSettings {
+/** What is empty has no limit. Weights of fair keys, which the form does not show, stay as they are. */
+export function readLimits(fields: LimitFields, { fairWeights }: Pick<Queue, "fairWeights">): QueueSettings {
   return {
     ...number("concurrency", fields.concurrency),
     ...number("concurrencyPerKey", fields.concurrencyPerKey),
@@ -53,6 +53,7 @@ export function readLimits(fields: LimitFields): QueueSettings {
     ...rate("rateLimitPerKey", fields.keyRate, fields.keyRatePer, fields.keyRateBurst),
     ...number("maxBacklog", fields.maxBacklog),
     ...breaker(fields),
+    ...(Object.keys(fairWeights).length === 0 ? {} : { fairWeights }),
   };
 }
 

@@ -101,7 +101,7 @@ function LimitsForm({ loaded }: { loaded: Queue }) {
   const [opened, setQueue] = useState(loaded);
   const queue = isSame(limitFieldsOf(opened), limitFieldsOf(loaded)) ? loaded : opened;
   const { fields, set } = useFields(limitFieldsOf(loaded));
-  const settings = readLimits(fields);
+  const settings = readLimits(fields, queue);
   const save = useMutation({
     mutationFn: () => putQueue(queue.name, settings, queue.version),
     onSuccess: (saved) => {

@@ -241,6 +241,7 @@ function TaskFacts({ task }: { task: Task }) {
       {task.finishWithin !== null && <Fact name="Finish within">{task.finishWithin}</Fact>}
       {task.uniqueKey !== null && <Fact name="Unique key">{task.uniqueKey}</Fact>}
       {task.concurrencyKey !== null && <Fact name="Concurrency key">{task.concurrencyKey}</Fact>}
+      {task.fairKey !== null && <Fact name="Fair key">{task.fairKey}</Fact>}
       {task.tags.length > 0 && (
         <Fact name="Tags">
           <span className="flex flex-wrap gap-1.5">

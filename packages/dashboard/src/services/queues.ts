@@ -27,6 +27,8 @@ export interface Queue {
   rateLimitPerKey: RateLimit | null;
   maxBacklog: number | null;
   breaker: Breaker | null;
+  /** Of fair keys; those that are not named weigh 1. */
+  fairWeights: Record<string, number>;
   paused: boolean;
   pause: { reason: string | null; at: string; by: string | null } | null;
 }
@@ -39,6 +41,7 @@ export interface QueueSettings {
   rateLimitPerKey?: { limit: number; per: string; burst?: number };
   maxBacklog?: number;
   breaker?: Breaker;
+  fairWeights?: Record<string, number>;
 }
 
 export interface QueueStats {

@@ -43,6 +43,7 @@ export interface TaskSummary {
   after: string[];
   uniqueKey: string | null;
   concurrencyKey: string | null;
+  fairKey: string | null;
   replayOf: string | null;
   tags: string[];
   requires: Record<string, string>;

@@ -63,6 +63,27 @@ test("lanes take turns when there are fewer slots than lanes", () => {
   expect([...won.values()]).toEqual(Array(7).fill(30));
 });
 
+test("lanes whose parts are told share by them on average, however small the budgets, and none waits long for its turn", () => {
+  const parts = [0.6, 0.3, 0.1];
+  const pairs = parts.map((_, id) => pair(id, 2));
+  const random = seededRandom(5);
+  const won = parts.map(() => 0);
+  const last = parts.map(() => 0);
+  let total = 0;
+  for (let turn = 1; turn <= 3_000; turn++) {
+    const budget = 1 + Math.floor(random() * 3);
+    const targets = allot(pairs, budget, { turn, random, now: NOW, partsOf: () => parts });
+    expect(sum(targets)).toBe(budget);
+    total += budget;
+    for (const { laneId, limit } of targets) {
+      won[laneId]! += limit;
+      expect(turn - last[laneId]!).toBeLessThanOrEqual(4 * Math.ceil(1 / parts[laneId]!));
+      last[laneId] = turn;
+    }
+  }
+  for (const [id, part] of parts.entries()) expect(won[id]! / total).toBeCloseTo(part, 1);
+});
+
 test("nothing due, nothing allotted", () => {
   expect(allot([], 10, { turn: 0, random: () => 0, now: NOW })).toEqual([]);
 });

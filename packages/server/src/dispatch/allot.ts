@@ -1,9 +1,10 @@
 /**
  * Who gets how many of the free slots. Bands share by weight, so that urgent work goes first and the lowest band still gets at least a
- * fifteenth of the claims; lanes of one band share equally, each claim beginning with another one. A band ages with its first due task:
- * the longer that waits, the more of the claims are the band's, and within the band the oldest goes first.
+ * fifteenth of the claims; lanes of one band share equally, each claim beginning with another one, or as they are told to. A band ages with
+ * its first due task: the longer that waits, the more of the claims are the band's, and within the band the oldest goes first.
  */
 import type { Band, ClaimTarget } from "@carillon/store";
+import { deal } from "./fair-parts.ts";
 
 const WEIGHTS: Record<Band, number> = { 1: 8, 2: 3, 3: 1 };
 /** What they grow to: what is urgent still has most, and the lowest band as much as the one above. */
@@ -11,10 +12,11 @@ const MOST_WEIGHTS: Record<Band, number> = { 1: 8, 2: 6, 3: 6 };
 /** So much waiting adds the weight once more. */
 const AGE_MS = 60_000;
 
-export function allot(
-  pairs: readonly { lane: { id: number }; band: Band; dueAt: number }[],
+/** `partsOf` says which part of what its band gets each of these lanes has; null: all the same. */
+export function allot<Lane extends { id: number }>(
+  pairs: readonly { lane: Lane; band: Band; dueAt: number }[],
   budget: number,
-  { turn, random, now }: { turn: number; random: () => number; now: number },
+  { turn, random, now, partsOf }: AllotFacts<Lane>,
 ): ClaimTarget[] {
   const bands = ([1, 2, 3] as const)
     .map((band) => ({ band, lanes: pairs.filter((pair) => pair.band === band), weight: 0, share: 0, fraction: 0 }))
@@ -37,6 +39,13 @@ export function allot(
     winner.fraction = 0;
   }
   return bands.flatMap(({ band, lanes, share }) => {
+    const parts = partsOf?.(lanes.map(({ lane }) => lane)) ?? null;
+    if (parts !== null) {
+      const limits = deal(share, parts, turn);
+      return lanes.flatMap(({ lane }, index) =>
+        limits[index]! > 0 ? [{ laneId: lane.id, band, limit: limits[index]! }] : [],
+      );
+    }
     const each = Math.floor(share / lanes.length);
     const more = share % lanes.length;
     return lanes.flatMap(({ lane }, index) => {
@@ -45,6 +54,13 @@ export function allot(
       return limit > 0 ? [{ laneId: lane.id, band, limit }] : [];
     });
   });
+}
+
+interface AllotFacts<Lane> {
+  turn: number;
+  random: () => number;
+  now: number;
+  partsOf?: (lanes: readonly Lane[]) => readonly number[] | null;
 }
 
 function weightOf({ band, lanes }: { band: Band; lanes: readonly { dueAt: number }[] }, now: number): number {

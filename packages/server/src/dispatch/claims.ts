@@ -4,12 +4,13 @@
  * within the lookahead, for the slots that are expected to free up until then; it keeps no slot free. Each pool has at most one of either
  * in flight, so that batches grow with the load, while what the last one brought is worked on.
  */
-import { bandOf, type ClaimedTask } from "@carillon/store";
+import { bandOf, type ClaimedTask, type Lane } from "@carillon/store";
 import { allot } from "./allot.ts";
 import { claimsFrom, type Demand, isComing, isDue, LOOKAHEAD_MS, type Pair, pairKey } from "./demand.ts";
+import { fairParts, fairPlaces } from "./fair-parts.ts";
 import { createHeldTask, findHeld, freeCredits, freeSlots, type Hand, type Pool, slotsOf, take } from "./hand.ts";
 import type { DispatcherOptions } from "./options.ts";
-import { mayStart } from "./queues.ts";
+import { mayStart, type Queues } from "./queues.ts";
 import type { Returns } from "./returns.ts";
 
 const MAX_BATCH = 2_000;
@@ -41,16 +42,20 @@ export interface Claims {
 
 export function createClaims(
   options: DispatcherOptions,
-  { hand, demand, returns, changed }: { hand: Hand; demand: Demand; returns: Returns; changed: () => void },
+  parts: { hand: Hand; demand: Demand; queues: Queues; returns: Returns; changed: () => void },
 ): Claims {
   const { store, clock, random, metrics, log, session } = options;
+  const { hand, demand, queues, returns, changed } = parts;
+  const weightOf = (lane: Lane) => queues.weightOf(lane);
+  const partsOf = (lanes: readonly Lane[]) => fairParts(lanes, weightOf);
+  let turn = 0;
   const flights = new Set<Promise<void>>();
   let pausedUntil = 0;
 
   async function claim(pool: Pool, kind: Kind, pairs: Pair[], budget: number, now: number): Promise<void> {
     const id = session.id!;
     const until = kind === "due" ? now : now + LOOKAHEAD_MS;
-    const targets = allot(pairs, budget, { turn: pool.turn++, random, now }).map((target) => ({
+    const targets = allot(pairs, budget, { turn: pool.turn++, random, now, partsOf }).map((target) => ({
       ...target,
       from: claimsFrom(demand.pairs.get(pairKey(target.laneId, target.band))!),
     }));
@@ -110,8 +115,11 @@ export function createClaims(
 
   function settle(claimed: ClaimedTask[], pool: Pool): void {
     const since = clock.monotonic();
-    for (const task of claimed) {
+    const places = fairPlaces(claimed, turn, weightOf);
+    if (places) turn++;
+    for (const [index, task] of claimed.entries()) {
       const held = createHeldTask(task, pool, "ahead", since);
+      if (places) held.place = places[index]!;
       // An insert may be answered after reconciliation has given its task back, and it was claimed anew.
       if (!take(hand, held)) continue;
       pool.ahead++;

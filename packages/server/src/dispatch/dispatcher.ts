@@ -97,7 +97,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     tooLate: (held) => endings.unstarted(held),
     admit: callTargets.admit,
   });
-  const claims = createClaims(options, { hand, demand, returns, changed });
+  const claims = createClaims(options, { hand, demand, queues, returns, changed });
   const limited: Limited = createLimited(options, { hand, demand, queues, claims, returns, changed });
   const logs = createLogs(options);
   const outcomes = createOutcomes(options, {

@@ -53,9 +53,9 @@ export function createHandOut(
     admit: (held: HeldTask) => boolean;
   },
 ): HandOut {
-  function ready(held: HeldTask, pool: Pool): void {
+  function ready(held: HeldTask, pool: Pool, since: number): void {
     held.phase = "ready";
-    held.since = clock.monotonic();
+    held.since = since;
     held.rank = held.since + held.claimed.priority * PRIORITY_STEP_MS;
     if (isSuspect(held)) {
       pool.suspects.push(held);
@@ -150,12 +150,14 @@ export function createHandOut(
 
   return {
     release(now) {
+      // The same for all, so that priority and place decide among them.
+      const since = clock.monotonic();
       for (let held = hand.ahead.peek(); held; held = hand.ahead.peek()) {
         if (held.phase === "ahead" && held.claimed.dueAt > now) return;
         hand.ahead.pop();
         if (held.phase !== "ahead" || !held.pool) continue;
         held.pool.ahead--;
-        ready(held, held.pool);
+        ready(held, held.pool, since);
       }
     },
     assign(pool) {

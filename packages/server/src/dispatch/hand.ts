@@ -25,6 +25,8 @@ export interface HeldTask {
   since: number;
   /** Among ready tasks, the lowest goes first. */
   rank: number;
+  /** Among those of one rank, the lowest goes first; then due order decides. */
+  place: number;
   /** For whose workers it was claimed; null for one that came with its worker. */
   pool: Pool | null;
   worker: ConnectedWorker | null;
@@ -153,6 +155,7 @@ export function createHeldTask(claimed: ClaimedTask, pool: Pool | null, phase: P
     phase,
     since,
     rank: 0,
+    place: 0,
     pool,
     worker: null,
     hereSince: since,
@@ -184,7 +187,7 @@ export function createPool(
     narrower: [],
     hungry: false,
     nextWorker: 0,
-    ready: new Heap((a, b) => a.rank < b.rank || (a.rank === b.rank && a.claimed.dueAt < b.claimed.dueAt)),
+    ready: new Heap(goesBefore),
     returnAt: Number.POSITIVE_INFINITY,
     suspects: [],
     isolatingSince: null,
@@ -201,6 +204,11 @@ export function createPool(
     lastBatch: 0,
     endedSinceClaim: 0,
   };
+}
+
+function goesBefore(a: HeldTask, b: HeldTask): boolean {
+  if (a.rank !== b.rank) return a.rank < b.rank;
+  return a.place < b.place || (a.place === b.place && a.claimed.dueAt < b.claimed.dueAt);
 }
 
 /**

@@ -128,7 +128,7 @@ export function createLimited(
       const { namespace, name } = queue;
       const laneIds = lanes.map((lane) => lane.id);
       const request = { session: id, namespace, queue: name, lanes: laneIds, limit: budget, now, keys, sweepAfter };
-      const answer = await store.claimLimited(request);
+      const answer = await store.claimLimited({ ...request, turns: queue.fairTurns });
       const { claimed } = answer;
       if (answer.busy) {
         again();
@@ -136,7 +136,7 @@ export function createLimited(
         return;
       }
       for (const { laneId, band, dueAt } of answer.nextDue) {
-        const pair = pairs.find((one) => one.lane.id === laneId && one.band === band);
+        const pair = demand.pairs.get(pairKey(laneId, band));
         if (pair) pair.dueAt = Math.min(pair.dueAt, dueAt);
       }
       learn(queue, answer, now);
@@ -163,6 +163,7 @@ export function createLimited(
     queue.tokenAt = answer.tokenAt ?? 0;
     queue.keysAt = answer.keysAt ?? Number.POSITIVE_INFINITY;
     queue.sweepAfter ??= answer.sweptTo;
+    queue.fairTurns = answer.turns ?? queue.fairTurns;
     // What is locked by somebody else is due all the same.
     queue.askAt = answer.claimed.length > 0 || answer.more ? 0 : now + AGAIN_MS;
     if (answer.mode === queue.mode) return;

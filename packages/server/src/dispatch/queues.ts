@@ -1,4 +1,8 @@
-/** Which queues are limited or paused, as this node last read it, and what it knows of each. The store decides; this tells what to ask it for. */
+/**
+ * Which queues are limited or paused, and what fair keys weigh in each, as this node last read it, and what it knows of them. The store
+ * decides; this tells what to ask it for.
+ */
+import { type FairTurns, noTurns, partWeights } from "@carillon/core";
 import type { Lane, QueueBreaker, QueueMode, Store } from "@carillon/store";
 import type { Pool } from "./hand.ts";
 
@@ -28,6 +32,8 @@ export interface ManagedQueue {
   sweepAfter: string | null;
   /** Not to be asked before this instant: somebody else was at it. */
   askAt: number;
+  /** Whose turn it is, of the parts of fair keys, as far as this node has claimed. */
+  fairTurns: FairTurns;
 }
 
 /** Beyond so many all keys are looked at instead. */
@@ -37,6 +43,8 @@ export interface Queues {
   /** Null: whoever likes may claim from the lane's queue. */
   of(lane: Pick<Lane, "namespace" | "queue">): ManagedQueue | null;
   all(): Iterable<ManagedQueue>;
+  /** Of the heaviest key that its tasks may have; 1 unless it was given another. */
+  weightOf(lane: Lane): number;
   /** Reads them from the store. True: some are claimed in another way than before. */
   read(): Promise<boolean>;
   /** What a claim was told. */
@@ -45,15 +53,22 @@ export interface Queues {
 
 export function createQueues({ allQueues }: Pick<Store, "allQueues">): Queues {
   const known = new Map<string, ManagedQueue>();
+  /** By part, of those queues in which some key has a weight. */
+  const weights = new Map<string, ReadonlyMap<number, number>>();
   return {
     of: ({ namespace, queue }) => (known.size === 0 ? null : (known.get(queueKey(namespace, queue)) ?? null)),
     all: () => known.values(),
+    weightOf: ({ namespace, queue, fair = 0 }) =>
+      weights.size === 0 ? 1 : (weights.get(queueKey(namespace, queue))?.get(fair) ?? 1),
     async read() {
       const found = new Set<string>();
       let changed = false;
-      for (const { namespace, name, mode, settings } of await allQueues()) {
-        if (mode === "free") continue;
+      const all = await allQueues();
+      weights.clear();
+      for (const { namespace, name, mode, settings } of all) {
         const key = queueKey(namespace, name);
+        if (settings.fairWeights) weights.set(key, partWeights(settings.fairWeights));
+        if (mode === "free") continue;
         found.add(key);
         const queue = known.get(key);
         changed ||= queue?.mode !== mode;
@@ -106,6 +121,7 @@ function managed(
     asked: new Set(),
     sweepAfter: null,
     askAt: 0,
+    fairTurns: noTurns,
   };
 }
 

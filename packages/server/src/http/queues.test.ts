@@ -19,6 +19,7 @@ const unset = {
   rateLimitPerKey: null,
   maxBacklog: null,
   breaker: null,
+  fairWeights: {},
   paused: false,
   pause: null,
   createdAt: null,
@@ -144,6 +145,38 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(keys.sort()).toEqual(["ada", "all", "bob", null]);
   });
 
+  test("a fair key is kept with the task, by a batch, a workflow and a schedule too, and in another queue", async () => {
+    const { body: task } = await create({ fairKey: "ada" });
+    expect(task).toMatchObject({ fairKey: "ada", concurrencyKey: null });
+    const moved = await t.call("PATCH", `${TASKS}/${task.id}`, { queue: "slow" });
+    expect(moved.body).toMatchObject({ queue: "slow", fairKey: "ada" });
+    expect((await t.call("GET", `${TASKS}/${task.id}`)).body.fairKey).toBe("ada");
+    expect(await t.call("PATCH", `${TASKS}/${task.id}`, { fairKey: "bob" })).toMatchObject({ status: 400 });
+    await t.call("POST", `${TASKS}:batch`, { tasks: [{ type: "mail", fairKey: "bob" }, { type: "mail" }] });
+    const flow = { name: "flow", tasks: [{ key: "a", type: "mail", fairKey: "cyd" }] };
+    expect((await t.call("POST", "/api/v1/workflows", flow)).status).toBe(202);
+    const schedule = { cron: "@daily", task: { type: "mail", fairKey: "all" } };
+    expect((await t.call("PUT", "/api/v1/schedules/s", schedule)).body.task.fairKey).toBe("all");
+    expect((await t.call("PATCH", "/api/v1/schedules/s", { task: { queue: "q" } })).body.task.fairKey).toBe("all");
+    expect((await t.call("POST", "/api/v1/schedules/s:trigger")).body.fairKey).toBe("all");
+    const { body } = await t.call("GET", TASKS);
+    const keys = body.tasks.map(({ fairKey }: { fairKey: string | null }) => fairKey);
+    expect(keys.sort()).toEqual(["ada", "all", "bob", "cyd", null]);
+  });
+
+  test("weights of fair keys are set, changed one by one, and taken away", async () => {
+    const weights = async (call: Promise<{ body: typeof unset }>) => (await call).body.fairWeights;
+    expect(await weights(put({ fairWeights: { bob: 2, ada: 100 } }))).toEqual({ ada: 100, bob: 2 });
+    expect((await put({ fairWeights: { ada: 100, bob: 2 } })).body.version).toBe(1);
+    expect(await weights(patch({ fairWeights: { bob: null, "a key, with = signs": 7 } }))).toEqual({
+      ada: 100,
+      "a key, with = signs": 7,
+    });
+    expect(await weights(patch({ concurrency: 3 }))).toEqual({ ada: 100, "a key, with = signs": 7 });
+    expect(await weights(patch({ fairWeights: null }))).toEqual({});
+    expect(await weights(get())).toEqual({});
+  });
+
   test("a full queue refuses creates and says when to come back; others, and what was created before, are not concerned", async () => {
     await create({}, { "idempotency-key": "first" });
     await put({ maxBacklog: 3 });
@@ -236,6 +269,7 @@ describe("what is wrong with a queue is named", () => {
   afterAll(() => t.close());
 
   const rate = { limit: 1, per: "1s" };
+  const manyWeights = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`k-${index}`, 2]));
   test.each<[what: string, body: unknown, pointer: string, code: string]>([
     ["nothing at once", { concurrency: 0 }, "/concurrency", "out_of_range"],
     ["a number as text", { concurrency: "5" }, "/concurrency", "invalid_type"],
@@ -247,6 +281,11 @@ describe("what is wrong with a queue is named", () => {
     ["a time too long", { rateLimitPerKey: { ...rate, per: "32d" } }, "/rateLimitPerKey/per", "out_of_range"],
     ["no burst at all", { rateLimit: { ...rate, burst: 0 } }, "/rateLimit/burst", "out_of_range"],
     ["a backlog of nothing", { maxBacklog: 0 }, "/maxBacklog", "out_of_range"],
+    ["a key that weighs nothing", { fairWeights: { ada: 0 } }, "/fairWeights/ada", "out_of_range"],
+    ["a key too heavy", { fairWeights: { ada: 101 } }, "/fairWeights/ada", "out_of_range"],
+    ["half a weight", { fairWeights: { ada: 1.5 } }, "/fairWeights/ada", "invalid_type"],
+    ["a weight for no key", { fairWeights: { "": 2 } }, "/fairWeights/", "invalid_key"],
+    ["too many weights", { fairWeights: manyWeights }, "/fairWeights", "too_many"],
     ["a breaker that never opens", { breaker: { failures: 21 } }, "/breaker/failures", "out_of_range"],
     ["a breaker without a pause", { breaker: { openFor: "0s" } }, "/breaker/openFor", "out_of_range"],
     ["what is not built", { weight: 3 }, "/weight", "unknown_field"],

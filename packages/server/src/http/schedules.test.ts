@@ -89,6 +89,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
         startWithin: null,
         finishWithin: null,
         concurrencyKey: null,
+        fairKey: null,
         tags: [],
         requires: {},
       },

@@ -227,7 +227,7 @@ function fireTask(
   declaration: TypeDeclaration | null,
   { id, fireAt, dueAt, caughtUp }: { id: bigint; fireAt: number; dueAt: number; caughtUp: boolean },
 ): NewTask {
-  const { type, payload, priority, concurrencyKey, tags, requires } = schedule.definition.task;
+  const { type, payload, priority, concurrencyKey, fairKey, tags, requires } = schedule.definition.task;
   return {
     id,
     namespace: schedule.namespace,
@@ -241,6 +241,7 @@ function fireTask(
     fireAt,
     uniqueKey: null,
     ...(concurrencyKey === undefined ? {} : { concurrencyKey }),
+    ...(fairKey === undefined ? {} : { fairKey }),
     tags,
     replayOf: null,
     ...(requires === undefined ? {} : { requires }),

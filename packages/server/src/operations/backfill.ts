@@ -18,9 +18,10 @@ import { requiring, settle } from "./new-task.ts";
 /** Kept with the operation: later changes of the schedule, of its calendars and of what workers declare leave it as it is. */
 export interface BackfillRequest extends Range {
   version: number;
-  task: Pick<NewTask, "type" | "queue" | "priority" | "payload" | "concurrencyKey" | "tags" | "requires"> & {
-    policy: TaskPolicy;
-  };
+  task: Pick<
+    NewTask,
+    "type" | "queue" | "priority" | "payload" | "concurrencyKey" | "fairKey" | "tags" | "requires"
+  > & { policy: TaskPolicy };
 }
 
 export function toBackfillRequest(
@@ -28,9 +29,12 @@ export function toBackfillRequest(
   { from, to }: Backfill,
   declared: Parameters<typeof settle>[1],
 ): BackfillRequest {
-  const { type, priority, payload, concurrencyKey, tags, requires } = definition.task;
-  const key = concurrencyKey === undefined ? {} : { concurrencyKey };
-  const task = { type, ...settle(definition.task, declared), priority, payload, ...key, tags, ...requiring(requires) };
+  const { type, priority, payload, concurrencyKey, fairKey, tags, requires } = definition.task;
+  const keys = {
+    ...(concurrencyKey === undefined ? {} : { concurrencyKey }),
+    ...(fairKey === undefined ? {} : { fairKey }),
+  };
+  const task = { type, ...settle(definition.task, declared), priority, payload, ...keys, tags, ...requiring(requires) };
   return { rule: definition.rule, calendars, from, to, version, task };
 }
 

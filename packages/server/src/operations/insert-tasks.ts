@@ -131,7 +131,9 @@ function releaseUnused(
   }
 }
 
-const laneOf = ({ namespace, queue, type, requires }: LaneName): LaneName => ({ namespace, queue, type, requires });
+const laneOf = ({ namespace, queue, type, requires, fairKey }: NewTask): LaneName => {
+  return { namespace, queue, type, requires, fairKey };
+};
 
 function announce(
   deps: Deps,

@@ -115,6 +115,7 @@ export function newTask(
     uniqueKey: input.uniqueKey ?? null,
     ...(input.uniqueFor === undefined ? {} : { uniqueForMs: input.uniqueFor }),
     ...(input.concurrencyKey === undefined ? {} : { concurrencyKey: input.concurrencyKey }),
+    ...(input.fairKey === undefined ? {} : { fairKey: input.fairKey }),
     tags: input.tags ?? [],
     replayOf: null,
     ...requiring(input.requires),

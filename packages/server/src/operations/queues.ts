@@ -156,6 +156,7 @@ function toSettings({
   rateLimitPerKey,
   maxBacklog,
   breaker,
+  fairWeights = {},
 }: PutQueue): QueueSettings {
   return {
     ...(concurrency === undefined ? {} : { concurrency }),
@@ -165,6 +166,7 @@ function toSettings({
     ...(rateLimitPerKey === undefined ? {} : { rateLimitPerKey: toRateLimit(rateLimitPerKey) }),
     ...(maxBacklog === undefined ? {} : { maxBacklog }),
     ...(breaker === undefined ? {} : { breaker: toBreaker(breaker) }),
+    ...(Object.keys(fairWeights).length === 0 ? {} : { fairWeights }),
   };
 }
 
@@ -192,6 +194,7 @@ function toPutBody({ rateLimit, rateLimitPerKey, breaker, ...settings }: QueueSe
 function toQueue({ namespace, name, version, settings, paused, pause, createdAt, updatedAt }: QueueRecord): Queue {
   const { concurrency = null, concurrencyPerKey = null, rateLimit, rateLimitPerKey, maxBacklog = null } = settings;
   const { concurrencyPerType = null, breaker } = settings;
+  const { fairWeights = {} } = settings;
   const instant = (at: number) => (version === 0 ? null : formatInstant(at));
   return {
     name,
@@ -204,6 +207,7 @@ function toQueue({ namespace, name, version, settings, paused, pause, createdAt,
     rateLimitPerKey: rateLimitPerKey ? toRate(rateLimitPerKey) : null,
     maxBacklog,
     breaker: breaker ? showBreaker(breaker) : null,
+    fairWeights: Object.fromEntries(Object.entries(fairWeights).sort(([a], [b]) => (a < b ? -1 : 1))),
     paused,
     pause: toPause(pause),
     createdAt: instant(createdAt),

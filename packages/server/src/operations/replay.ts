@@ -38,6 +38,7 @@ export async function replayTask(
     fireAt: null,
     uniqueKey: null,
     concurrencyKey: input.concurrencyKey ?? original.concurrencyKey,
+    fairKey: input.fairKey ?? original.fairKey,
     tags: input.tags ?? original.tags,
     replayOf: original.id,
     ...requiring(input.requires ?? original.requires),

@@ -311,6 +311,7 @@ export async function triggerSchedule(
     fireAt: null,
     uniqueKey: null,
     ...(template.concurrencyKey === undefined ? {} : { concurrencyKey: template.concurrencyKey }),
+    ...(template.fairKey === undefined ? {} : { fairKey: template.fairKey }),
     tags: template.tags,
     replayOf: null,
     ...requiring(template.requires),

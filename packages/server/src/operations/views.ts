@@ -78,6 +78,7 @@ function taskFields(record: TaskRecord, now: number): Omit<TaskSummary, "error">
     replayOf: record.replayOf === null ? null : formatId("task", record.replayOf),
     uniqueKey: record.uniqueKey,
     concurrencyKey: record.concurrencyKey ?? null,
+    fairKey: record.fairKey ?? null,
     tags: record.tags,
     requires: sortedLabels(record.requires),
     worker: record.worker,
@@ -91,6 +92,7 @@ export function newTaskRecord(task: NewTask, scheduleName: string | null): TaskR
   return {
     ...task,
     concurrencyKey: task.concurrencyKey ?? null,
+    fairKey: task.fairKey ?? null,
     scheduleName,
     after,
     when,
@@ -171,6 +173,7 @@ export function toSchedule(record: ScheduleRecord & Partial<ScheduleSummary>, no
       startWithin: durationOf(task.startWithinMs),
       finishWithin: durationOf(task.finishWithinMs),
       concurrencyKey: task.concurrencyKey ?? null,
+      fairKey: task.fairKey ?? null,
       tags: task.tags,
       requires: sortedLabels(task.requires ?? {}),
     },

@@ -1,6 +1,7 @@
 import {
   type AfterCondition,
   type FinalState,
+  fairPart,
   type Id,
   labelsText,
   type StoredState,
@@ -134,6 +135,7 @@ export interface TaskRow {
   replayOf: Id | null;
   gateId: Id | null;
   concurrencyKey: string | null;
+  fairKey: string | null;
   after: Id[];
   when: AfterCondition | null;
   workflow: { id: Id; key: string; always: boolean } | null;
@@ -248,7 +250,12 @@ export function internLane(database: MemoryDatabase, name: LaneName): Lane {
   if (known) return known;
   const { namespace, queue, type, requires } = name;
   const id = database.lanes.length + 1;
-  const lane = { id, namespace, queue, type, ...(requires && labelsText(requires) !== "" ? { requires } : {}) };
+  const fair = name.fair ?? fairPart(name.fairKey);
+  const lane = {
+    ...{ id, namespace, queue, type },
+    ...(requires && labelsText(requires) !== "" ? { requires } : {}),
+    ...(fair === 0 ? {} : { fair }),
+  };
   database.lanes.push(lane);
   database.lanesByName.set(key, lane);
   return lane;

@@ -1,9 +1,11 @@
 /** Claims from limited queues. */
+import { type FairTurns, noTurns } from "@carillon/core";
 import {
   byTurn,
   type Candidate,
   decideLimited,
   eachOf,
+  firstInTurn,
   KEYS_A_CALL,
   KEYS_A_SWEEP,
   type KeyState,
@@ -37,6 +39,7 @@ const nothing: LimitedAnswer = {
   keysAt: null,
   sweptTo: null,
   nextDue: [],
+  turns: null,
 };
 
 export function claimLimited(database: MemoryDatabase, asked: Request): LimitedAnswer {
@@ -55,9 +58,10 @@ export function claimLimited(database: MemoryDatabase, asked: Request): LimitedA
   const room = roomFor(settings, { fullAt: queue.fullAt, limit, lanes: lanes.length, now });
   const held = Math.min(holders.length, settings.concurrency ?? 0);
   const slots = (settings.concurrency ?? Number.POSITIVE_INFINITY) - held;
-  const pending = pendingOf(database, request, room, slots);
+  const turns = request.turns ?? noTurns;
+  const pending = pendingOf(database, request, { settings, turns, room, slots });
   const byKey = limitsByKey(settings) || lanes.some((lane) => database.keyGates.has(lane));
-  const keys = byKey ? keysOf(database, request, { room, holders, pending: pending.candidates }) : noKeys;
+  const keys = byKey ? keysOf(database, request, { room, holders, turns, pending: pending.candidates }) : noKeys;
   const decision = decideLimited(settings, {
     held,
     fullAt: queue.fullAt,
@@ -65,6 +69,7 @@ export function claimLimited(database: MemoryDatabase, asked: Request): LimitedA
     candidates: [...pending.candidates, ...keys.waiting],
     keys: keys.states,
     types,
+    turns,
     now,
   });
   const open = lanesWithRoom(settings, lanes, types, decision.claim);
@@ -100,6 +105,7 @@ export function claimLimited(database: MemoryDatabase, asked: Request): LimitedA
     keysAt: looks.length > 0 ? Math.min(...looks) : null,
     sweptTo: keys.sweptTo,
     nextDue: nextDue(database, open),
+    turns: decision.turns,
   };
 }
 
@@ -123,8 +129,7 @@ function typesOf(
 function pendingOf(
   database: MemoryDatabase,
   { lanes, now }: Request,
-  room: Room,
-  slots: number,
+  { settings, turns, room, slots }: { settings: QueueSettings; turns: FairTurns; room: Room; slots: number },
 ): { candidates: Candidate[]; cut: boolean } {
   const each = eachOf(room, slots);
   const found = lanes.flatMap((lane) =>
@@ -134,7 +139,7 @@ function pendingOf(
       return places.map(({ id }) => candidateOf(database.tasks.get(id)!, false));
     }),
   );
-  const candidates = found.flat().sort(byTurn).slice(0, room.most);
+  const candidates = firstInTurn(found.flat(), room.most, turns, settings);
   const counts = new Map<string, number>();
   for (const { laneId, band } of candidates)
     counts.set(pendingKey(laneId, band), (counts.get(pendingKey(laneId, band)) ?? 0) + 1);
@@ -147,6 +152,7 @@ const candidateOf = (row: TaskRow, waits: boolean): Candidate => ({
   laneId: row.lane.id,
   band: bandOf(row.priority),
   dueAt: row.dueAt,
+  fair: row.lane.fair ?? 0,
   key: row.concurrencyKey,
   waits,
 });
@@ -164,7 +170,7 @@ const noKeys: Keys = { states: new Map(), gates: [], waiting: [], cut: false, sw
 function keysOf(
   database: MemoryDatabase,
   { namespace, queue: name, lanes, keys, sweepAfter = null, now }: Request,
-  { room, holders, pending }: { room: Room; holders: TaskRow[]; pending: Candidate[] },
+  { room, holders, turns, pending }: { room: Room; holders: TaskRow[]; turns: FairTurns; pending: Candidate[] },
 ): Keys {
   const { settings, keyFullAt } = database.queues.get(nameKey(namespace, name))!;
   const { concurrencyPerKey, rateLimitPerKey } = settings;
@@ -192,16 +198,14 @@ function keysOf(
     }),
   );
   const each = Math.min(room.most, concurrencyPerKey ?? room.most, rateLimitPerKey?.burst ?? room.most);
-  const waiting = gates
-    .flatMap(({ key, gate }) => {
-      const free = concurrencyPerKey === undefined ? each : Math.min(each, concurrencyPerKey - states.get(key)!.held);
-      const candidates = [...(database.parked.get(gate.gateId) ?? [])]
-        .map((id) => candidateOf(database.tasks.get(id)!, true))
-        .sort(byTurn);
-      return bands.flatMap((band) => candidates.filter((one) => one.band === band).slice(0, free));
-    })
-    .sort(byTurn)
-    .slice(0, room.most);
+  const found = gates.flatMap(({ key, gate }) => {
+    const free = concurrencyPerKey === undefined ? each : Math.min(each, concurrencyPerKey - states.get(key)!.held);
+    const candidates = [...(database.parked.get(gate.gateId) ?? [])]
+      .map((id) => candidateOf(database.tasks.get(id)!, true))
+      .sort(byTurn);
+    return bands.flatMap((band) => candidates.filter((one) => one.band === band).slice(0, free));
+  });
+  const waiting = firstInTurn(found, room.most, turns, settings);
   const dueGates = gates.filter(({ gate }) => gate.lookAt !== null && gate.lookAt <= now).length;
   return {
     states,

@@ -49,6 +49,7 @@ export function insertTask(database: MemoryDatabase, task: NewTask): TaskRow {
     replayOf: task.replayOf,
     gateId: task.gateId ?? null,
     concurrencyKey: task.concurrencyKey ?? null,
+    fairKey: task.fairKey ?? null,
     after: [...(task.after ?? [])],
     when: task.after?.length ? (task.when ?? "all") : null,
     workflow: task.workflow ? { ...task.workflow } : null,

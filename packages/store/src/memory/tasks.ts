@@ -123,6 +123,7 @@ export function taskRecord(database: MemoryDatabase, row: TaskRow): TaskRecord {
     fireAt: row.fireAt,
     uniqueKey: row.uniqueKey,
     concurrencyKey: row.concurrencyKey,
+    fairKey: row.fairKey,
     tags: [...row.tags],
     replayOf: row.replayOf,
     requires: row.lane.requires ?? {},

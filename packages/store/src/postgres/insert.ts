@@ -182,6 +182,7 @@ function hasRareFields(task: NewTask): boolean {
     task.tags.length > 0 ||
     task.replayOf !== null ||
     (task.concurrencyKey ?? null) !== null ||
+    (task.fairKey ?? null) !== null ||
     isBlocked(task) ||
     task.workflow !== undefined
   );
@@ -197,12 +198,13 @@ export const isBlocked = ({ after }: NewTask): boolean => after !== undefined &&
 
 /** What few tasks have. */
 function extraOf(task: NewTask): string | null {
-  const { replayOf, concurrencyKey = null, after, when, workflow } = task;
-  if (concurrencyKey === null && !isBlocked(task) && !workflow)
+  const { replayOf, concurrencyKey = null, fairKey = null, after, when, workflow } = task;
+  if (concurrencyKey === null && fairKey === null && !isBlocked(task) && !workflow)
     return replayOf === null ? null : `{"replayOf":"${replayOf}"}`;
   return JSON.stringify({
     replayOf: replayOf === null ? undefined : String(replayOf),
     concurrencyKey: concurrencyKey ?? undefined,
+    fairKey: fairKey ?? undefined,
     ...(isBlocked(task) && { after: after!.map(String), when }),
     ...(workflow && { workflow: String(workflow.id), key: workflow.key, always: workflow.always || undefined }),
   });

@@ -1,4 +1,4 @@
-import { defaultPolicy } from "@carillon/core";
+import { defaultPolicy, fairPart } from "@carillon/core";
 import { expect, test } from "vitest";
 import { openPools } from "./db.ts";
 import { depths } from "./depths.ts";
@@ -35,6 +35,24 @@ test("a lane is one object, and equal policies are one row however they are writ
   expect(policyIds[0]).toBe(policyIds[1]);
   expect(await catalog.lanes()).toEqual([lanes[0]]);
   expect((await catalog.lanes())[0]).toBe(lanes[0]);
+  await pools.close();
+});
+
+test("a lane is also one part of fair keys, and what a node of the version before makes is for tasks without", async () => {
+  await using t = await setup();
+  await t.sql(
+    "insert into lane (namespace, queue, type, requires) values ('default', 'default', 'send', '{}') on conflict do nothing",
+  );
+  const pools = await openPools({ connection: t.connectionString });
+  const catalog = createCatalog(pools.reads);
+  const keyed = { type: "send", fairKey: "ada" };
+  const { lanes } = await catalog.numbersOf([t.newTask(keyed), t.newTask({ type: "send" }), t.newTask(keyed)]);
+  expect(lanes.map(({ fair }) => fair)).toEqual([fairPart("ada"), undefined, fairPart("ada")]);
+  expect(lanes[2]).toBe(lanes[0]);
+  const other = createCatalog(pools.reads);
+  await other.learn({ lanes: new Set([lanes[0]!.id]) });
+  expect(other.lane(lanes[0]!.id)).toEqual(lanes[0]);
+  expect(await t.sql("select fair from lane order by id")).toEqual([{ fair: 0 }, { fair: fairPart("ada") }]);
   await pools.close();
 });
 

@@ -1,5 +1,5 @@
 /** Lanes and policies are few and never change, so that every node remembers them all and rows carry only their numbers. */
-import { type Id, labelsText, limits, type TaskPolicy } from "@carillon/core";
+import { fairPart, type Id, labelsText, limits, type TaskPolicy } from "@carillon/core";
 import { tooManyKinds } from "../requires-kinds.ts";
 import { type Lane, laneKey, type NewTask } from "../store.ts";
 import type { Db } from "./db.ts";
@@ -51,10 +51,14 @@ export function createCatalog(db: Db, { policiesKept = POLICIES_KEPT, schedulesK
   }
 
   /** The same object for the same lane, for ever. */
-  function remember([id, namespace, queue, type, requires]: LaneRow): Lane {
+  function remember([id, namespace, queue, type, requires, fair]: LaneRow): Lane {
     let lane = lanesById.get(id);
     if (!lane) {
-      lane = { id, namespace, queue, type, ...(requires === "{}" ? {} : { requires: JSON.parse(requires) }) };
+      lane = {
+        ...{ id, namespace, queue, type },
+        ...(requires === "{}" ? {} : { requires: JSON.parse(requires) }),
+        ...(fair === 0 ? {} : { fair }),
+      };
       lanesById.set(id, lane);
       lanesByName.set(laneKey(lane), lane);
     }
@@ -81,6 +85,7 @@ export function createCatalog(db: Db, { policiesKept = POLICIES_KEPT, schedulesK
       sorted.map((task) => task.queue),
       sorted.map((task) => task.type),
       sorted.map((task) => JSON.stringify(task.requires ?? {})),
+      sorted.map((task) => fairPart(task.fairKey)),
     ];
     const found = await db.query<LaneRow>(selectLanes, columns);
     if (found.length < sorted.length) {
@@ -168,7 +173,7 @@ export function policyBody({ retry, timeoutMs, startWithinMs, finishWithinMs }: 
   });
 }
 
-type LaneRow = [id: number, namespace: string, queue: string, type: string, requires: string];
+type LaneRow = [id: number, namespace: string, queue: string, type: string, requires: string, fair: number];
 type PolicyRow = [id: number, body: string];
 type ScheduleRow = [id: Id, name: string];
 
@@ -196,28 +201,29 @@ function unknown<T>(ids: Iterable<T>, known: { get(id: T): unknown }): T[] {
 const selectLanes = {
   name: "select_lanes",
   text: `
-select l.id, l.namespace, l.queue, l.type, l.requires
-  from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as x(namespace, queue, type, requires)
-  join lane l on l.namespace = x.namespace and l.queue = x.queue and l.type = x.type and l.requires = x.requires::jsonb`,
+select l.id, l.namespace, l.queue, l.type, l.requires, l.fair
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int2[]) as x(namespace, queue, type, requires, fair)
+  join lane l on l.namespace = x.namespace and l.queue = x.queue and l.type = x.type and l.requires = x.requires::jsonb
+   and l.fair = x.fair`,
 };
 
 const insertLanes = {
   name: "insert_lanes",
   text: `
-insert into lane (namespace, queue, type, requires)
-select namespace, queue, type, requires::jsonb
-  from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as x(namespace, queue, type, requires)
+insert into lane (namespace, queue, type, requires, fair)
+select namespace, queue, type, requires::jsonb, fair
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int2[]) as x(namespace, queue, type, requires, fair)
 on conflict do nothing`,
 };
 
 const selectLanesById = {
   name: "select_lanes_by_id",
-  text: "select id, namespace, queue, type, requires from lane where id = any($1::int[])",
+  text: "select id, namespace, queue, type, requires, fair from lane where id = any($1::int[])",
 };
 
 const selectAllLanes = {
   name: "select_all_lanes",
-  text: "select id, namespace, queue, type, requires from lane order by id",
+  text: "select id, namespace, queue, type, requires, fair from lane order by id",
 };
 
 const countRequiring = {

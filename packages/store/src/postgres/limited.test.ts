@@ -170,6 +170,34 @@ test("neither 100,000 tasks behind a full key, nor a backlog behind a full queue
   expect(found.answer.claimed.map(({ id }) => id)).toEqual([tasks[1]!.id]);
 });
 
+test("100,000 tasks of one fair key hide those of no other, and cost a claim nothing", {
+  timeout: 90_000,
+}, async () => {
+  await using t = await setup();
+  await using explained = await openExplainedStore(t.connectionString);
+  const { store } = explained;
+  await limit(t, { concurrency: 2, concurrencyPerKey: 5 });
+  const of = (fairKey: string, dueAt: number) => t.newTask({ fairKey, concurrencyKey: fairKey, dueAt });
+  await t.store.createTasks([of("ada", NOON - 60_000), of("bob", NOON - 1), of("bob", NOON - 1)], { now: NOON });
+  await t.sql("alter table task set (autovacuum_enabled = off)");
+  await t.sql(
+    `insert into task (id, due_at, lane_id, policy_id, state, band, priority, namespace, extra)
+     select (select max(id) from task) + n, to_timestamp($1::float8 / 1000), task.lane_id, 1, 'pending', 2, 5, 'default', task.extra
+       from generate_series(1, 100000) n, (select lane_id, extra from task order by id limit 1) task`,
+    [NOON - 60_000],
+  );
+  const session = await t.session();
+  for (const learn of ["select", "analyze"]) {
+    await t.sql(learn);
+    const { answer, plans } = await explained.plansOf(() => claimLimited(t, session, { store }));
+    expect(answer.claimed.map(({ concurrencyKey }) => concurrencyKey)).toEqual(["ada", "bob"]);
+    const scans = plans.flatMap(({ nodes }) => nodes).filter((node) => node["Node Type"] === "Seq Scan");
+    expect(scans.filter((node) => node["Relation Name"] === "task")).toEqual([]);
+    expect(Math.max(...plans.filter(({ name }) => name !== "").map(({ pages }) => pages))).toBeLessThan(40 * 210);
+    await t.store.recordOutcomes(answer.claimed.map((task) => succeeded(task)));
+  }
+});
+
 test("buckets that are full again are forgotten", async () => {
   await using t = await setup();
   await limit(t, { rateLimitPerKey: { limit: 1, perMs: 1_000, burst: 2 } });

@@ -3,8 +3,9 @@
  * the held tasks themselves, and only a claim adds one. Whoever finds the row locked for long comes again. A task whose key is full waits
  * at the gate of its key and lane, out of the claim index, and is claimed from there once the key is looked at and open.
  */
-import type { Id } from "@carillon/core";
+import { type FairTurns, type Id, noTurns } from "@carillon/core";
 import {
+  accountsOf,
   type Candidate,
   decideLimited,
   eachOf,
@@ -22,7 +23,7 @@ import {
 } from "../limited-claims.ts";
 import { limitsByKey } from "../queue-changes.ts";
 import type { Band, LimitedAnswer, LimitFacts, QueueSettings, Store } from "../store.ts";
-import { float8Array, int4Array, int8Array, textArray } from "./arrays.ts";
+import { float8Array, int2Array, int4Array, int8Array, textArray } from "./arrays.ts";
 import { type NextDueRow, selectNextDue, toNextDue } from "./claim.ts";
 import { type ClaimedRow, claimedColumns, milliseconds, toClaimedTasks } from "./claimed-rows.ts";
 import { type Db, isDeadlock, isLockTimeout, type Pools, type Statement } from "./db.ts";
@@ -44,10 +45,12 @@ const nothing: Found = {
   keysAt: null,
   sweptTo: null,
   nextDue: [],
+  turns: null,
 };
 
 export async function claimLimited(pools: Pools, catalog: Catalog, request: Request): Promise<LimitedAnswer> {
-  const { rows, ...answer } = await find(pools.limited, request);
+  await catalog.learn({ lanes: new Set(request.lanes) });
+  const { rows, ...answer } = await find(pools.limited, catalog, request);
   rows.sort((a, b) => a[5] - b[5] || (a[0] < b[0] ? -1 : 1));
   const claimed = await toClaimedTasks(pools.limited, catalog, rows as unknown as ClaimedRow[]);
   return {
@@ -56,17 +59,18 @@ export async function claimLimited(pools: Pools, catalog: Catalog, request: Requ
   };
 }
 
-async function find(db: Db, request: Request): Promise<Found> {
+async function find(db: Db, catalog: Catalog, request: Request): Promise<Found> {
   if (request.lanes.length === 0 || request.limit < 1) return nothing;
   try {
-    return await db.transaction((tx) => claimUnderLock(tx, request));
+    return await db.transaction((tx) => claimUnderLock(tx, request, (laneId) => catalog.lane(laneId).fair ?? 0));
   } catch (error) {
     if (isLockTimeout(error) || isDeadlock(error)) return { ...nothing, busy: true };
     throw error;
   }
 }
 
-async function claimUnderLock(tx: Db, asked: Request): Promise<Found> {
+/** `fairOf`: the part of a lane. */
+async function claimUnderLock(tx: Db, asked: Request, fairOf: (laneId: number) => number): Promise<Found> {
   const { namespace, queue: name, now, limit } = asked;
   tx.query(setPatience, []).catch(() => {}); // Travels with the next statement, which fails with it.
   const locked = await lockRow(tx, namespace, name);
@@ -79,16 +83,20 @@ async function claimUnderLock(tx: Db, asked: Request): Promise<Found> {
   const request = { ...asked, lanes: lanesWithRoom(settings, asked.lanes, types) };
   if (request.lanes.length === 0) return nothing;
   const room = roomFor(settings, { fullAt, limit, lanes: request.lanes.length, now });
-  const pending = await readPending(tx, request, settings, room);
+  const turns = request.turns ?? noTurns;
+  const accounts = accountsOfLanes(request, settings, turns, fairOf);
+  const pending = await readPending(tx, request, settings, room, accounts);
   if (!pending.alive) return nothing;
-  const keys = limitsByKey(settings) || pending.gates ? await readKeys(tx, request, settings, room, pending) : noKeys;
+  const byKey = limitsByKey(settings) || pending.gates;
+  const keys = byKey ? await readKeys(tx, request, settings, room, pending, accounts) : noKeys;
   const decision = decideLimited(settings, {
     held: pending.held,
     fullAt,
     free: room.free,
-    candidates: [...pending.candidates, ...keys.waiting],
+    candidates: [...pending.candidates, ...keys.waiting].map((one) => ({ ...one, fair: fairOf(one.laneId) })),
     keys: keys.states,
     types,
+    turns,
     now,
   });
   const open = lanesWithRoom(settings, request.lanes, types, decision.claim);
@@ -109,6 +117,7 @@ async function claimUnderLock(tx: Db, asked: Request): Promise<Found> {
     keysAt: keysAt[0]![0],
     sweptTo: keys.sweptTo,
     nextDue: nextDue.map(toNextDue),
+    turns: decision.turns,
   };
 }
 
@@ -132,10 +141,28 @@ async function readTypes(
   };
 }
 
+/** By lane, for statements; empty where no lane is for tasks with fair keys, since then due order alone decides. */
+type Accounts = unknown[];
+
+function accountsOfLanes(
+  { lanes }: Request,
+  settings: QueueSettings,
+  turns: FairTurns,
+  fairOf: (laneId: number) => number,
+): Accounts {
+  const parts = lanes.map(fairOf);
+  if (!parts.some((part) => part > 0)) return [];
+  const { had, weights } = accountsOf(parts, turns, settings);
+  return [int2Array(parts), float8Array(had), float8Array(weights)];
+}
+
+/** What a statement tells of a candidate. */
+type FoundCandidate = Omit<Candidate, "fair">;
+
 interface Pending {
   alive: boolean;
   held: number;
-  candidates: Candidate[];
+  candidates: FoundCandidate[];
   /** There may be more than these. */
   cut: boolean;
   /** Tasks may wait for keys. */
@@ -153,8 +180,14 @@ type PendingRow = [
   key: string | null,
 ];
 
-async function readPending(tx: Db, request: Request, { concurrency }: QueueSettings, room: Room): Promise<Pending> {
-  const rows = await tx.query<PendingRow>(selectPending, [
+async function readPending(
+  tx: Db,
+  request: Request,
+  { concurrency }: QueueSettings,
+  room: Room,
+  accounts: Accounts,
+): Promise<Pending> {
+  const rows = await tx.query<PendingRow>(accounts.length > 0 ? selectPendingInTurn : selectPending, [
     request.namespace,
     request.queue,
     int4Array(request.lanes),
@@ -164,9 +197,10 @@ async function readPending(tx: Db, request: Request, { concurrency }: QueueSetti
     concurrency ?? null,
     request.session,
     room.spare,
+    ...accounts,
   ]);
   const [[alive, held, gates]] = rows as [PendingRow];
-  const candidates = rows.flatMap(([, , , id, laneId, band, dueAt, key]): Candidate[] =>
+  const candidates = rows.flatMap(([, , , id, laneId, band, dueAt, key]): FoundCandidate[] =>
     id === null ? [] : [{ id, laneId, band, dueAt: milliseconds(dueAt), key, waits: false }],
   );
   const counts = new Map<string, number>();
@@ -182,7 +216,7 @@ interface Keys {
   found: boolean;
   states: Map<string, KeyState>;
   gates: { id: Id; key: string; lookAt: number | null; waits: boolean }[];
-  waiting: Candidate[];
+  waiting: FoundCandidate[];
   cut: boolean;
   sweptTo: string | null;
 }
@@ -205,12 +239,13 @@ async function readKeys(
   settings: QueueSettings,
   room: Room,
   pending: Pending,
+  accounts: Accounts,
 ): Promise<Keys> {
   const { namespace, queue, lanes, now, sweepAfter = null } = request;
   const { concurrencyPerKey, rateLimitPerKey } = settings;
   const named = new Set([...request.keys, ...pending.candidates.flatMap(({ key }) => key ?? [])]);
   const each = Math.min(room.most, concurrencyPerKey ?? room.most, rateLimitPerKey?.burst ?? room.most);
-  const rows = await tx.query<KeyRow>(selectKeys, [
+  const rows = await tx.query<KeyRow>(accounts.length > 0 ? selectKeysInTurn : selectKeys, [
     namespace,
     queue,
     int4Array(lanes),
@@ -220,6 +255,7 @@ async function readKeys(
     concurrencyPerKey ?? null,
     each,
     room.most,
+    ...accounts,
   ]);
   const of = (kind: KeyRow[0]) => rows.filter(([which]) => which === kind);
   const gates = of("gate").map(([, id, , , lookAt, key, count]) => ({
@@ -229,7 +265,7 @@ async function readKeys(
     waits: count > 0,
   }));
   const waiting = of("task").map(
-    ([, id, laneId, band, dueAt, key]): Candidate => ({ id, laneId, band, dueAt, key, waits: true }),
+    ([, id, laneId, band, dueAt, key]): FoundCandidate => ({ id, laneId, band, dueAt, key, waits: true }),
   );
   const states = new Map(
     of("key").map(([, , , , fullAt, key, held]) => [key, { held, fullAt: fullAt as number | null }]),
@@ -355,27 +391,47 @@ select lane.id, types.type, types.count
 };
 
 /**
+ * The ids of the first ones that `from` finds, as `found` with its `band`, in the order in which they are due. `inTurn`: with the accounts
+ * of their lanes as `lane`, as if those of each part started one after the other (`firstInTurn` says the same).
+ */
+function firstFound(from: string, limit: string, inTurn: boolean): string {
+  const turn = "found.due_at + band.id * interval '1 minute'";
+  if (!inTurn) return `select found.id ${from} order by ${turn}, found.id limit ${limit}`;
+  return `
+  select id
+    from (
+      select found.id, ${turn} as turn, lane.had, lane.weight,
+             row_number() over (partition by lane.fair order by ${turn}, found.id) as place
+        ${from}) placed
+   order by had + (place - 1) / weight, turn, id
+   limit ${limit}`;
+}
+
+/** `$10` the part of each lane, `$11` what the part has had, `$12` its weight. */
+const accountedLanes = "unnest($3::int4[], $10::int2[], $11::float8[], $12::float8[]) as lane(id, fair, had, weight)";
+
+/**
  * `$3` lanes, `$4` now, `$5` how many of each lane and band and `$6` in all, `$7` the queue's slots, `$9` how many more than are free.
  * Nothing is looked for when they are all taken. One row at least.
  */
-const selectPending: Statement = {
-  name: "select_limited",
-  text: `
+const pendingText = (inTurn: boolean) => `
 with held as materialized (
   select count(*)::int as count
     from (select from task where lane_id = any(${lanesOfQueue}) and limited and session is not null limit coalesce($7::int, 0)) h),
 due as materialized (
-  select found.id
+  ${firstFound(
+    `
     from held
-   cross join unnest($3::int4[]) as lane(id)
+   cross join ${inTurn ? accountedLanes : "unnest($3::int4[]) as lane(id)"}
    cross join (values (1::int2), (2::int2), (3::int2)) as band(id)
    cross join lateral (
      select id, due_at from task
       where lane_id = lane.id and band = band.id and state = 'pending' and due_at <= to_timestamp($4::float8 / 1000)
       order by due_at, id
-      limit case when $7::int <= held.count then 0 else least($5::int, $7::int - held.count + $9::int) end) found
-   order by found.due_at + band.id * interval '1 minute', found.id
-   limit $6::int),
+      limit case when $7::int <= held.count then 0 else least($5::int, $7::int - held.count + $9::int) end) found`,
+    "$6::int",
+    inTurn,
+  )}),
 candidates as materialized (
   select id, lane_id, band, date_part('epoch', due_at) as due_at, ${key} as key
     from task
@@ -383,16 +439,16 @@ candidates as materialized (
      for update skip locked)
 select exists (select from session where id = $8 and dead_at is null and closed_at is null), held.count,
        exists (select from key_gate where lane_id = any($3::int4[])), candidates.*
-  from held left join candidates on true`,
-};
+  from held left join candidates on true`;
+
+const selectPending: Statement = { name: "select_limited", text: pendingText(false) };
+const selectPendingInTurn: Statement = { name: "select_limited_in_turn", text: pendingText(true) };
 
 /**
  * `$5` keys, `$6` after which key a sweep goes on (null: none does), `$7` slots of a key, `$8` how many tasks of a gate and band and `$9`
  * in all. Answers what is known of each key, the gates that were looked at, and tasks that wait there.
  */
-const selectKeys: Statement = {
-  name: "select_limited_keys",
-  text: `
+const keysText = (inTurn: boolean) => `
 with named as materialized (select distinct key from unnest($5::text[]) as named(key)),
 swept as materialized (
   select gate.*
@@ -427,17 +483,20 @@ keys as materialized (
               limit coalesce($7::int, 0)) h) held
     left join key_rate rate on rate.namespace = $1 and rate.queue = $2 and rate.key = known.key),
 waiting as materialized (
-  select found.id
+  ${firstFound(
+    `
     from gates
     join keys on keys.key = gates.key
+    ${inTurn ? `join ${accountedLanes} on lane.id = gates.lane_id` : ""}
    cross join (values (1::int2), (2::int2), (3::int2)) as band(id)
    cross join lateral (
      select id, due_at from task
       where gate_id = -gates.id and band = band.id and state = 'waiting'
       order by due_at, id
-      limit least($8::int, $7::int - keys.count)) found
-   order by found.due_at + band.id * interval '1 minute', found.id
-   limit $9::int),
+      limit least($8::int, $7::int - keys.count)) found`,
+    "$9::int",
+    inTurn,
+  )}),
 locked as materialized (
   select id, lane_id, band, ${ms("due_at")} as due_at, ${key} as key
     from task
@@ -451,8 +510,10 @@ select 'gate', id, lane_id, null, ${ms("look_at")}, key,
 union all
 select 'task', id, lane_id, band, due_at, key, null from locked
 union all
-select 'swept', null, null, null, null, max(key), count(*)::int from swept`,
-};
+select 'swept', null, null, null, null, max(key), count(*)::int from swept`;
+
+const selectKeys: Statement = { name: "select_limited_keys", text: keysText(false) };
+const selectKeysInTurn: Statement = { name: "select_limited_keys_in_turn", text: keysText(true) };
 
 /** The ids lead to the rows by their key. A dead session claims nothing. */
 const claimThese: Statement = {

@@ -22,6 +22,7 @@ const names = [
   "0014_workers",
   "0015_targets",
   "0016_stopped_workflows",
+  "0017_fair_keys",
 ];
 
 async function setup(version: TestVersion = 18) {

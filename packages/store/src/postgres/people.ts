@@ -165,8 +165,8 @@ select state, session from held`,
 const addLane: Statement = {
   name: "add_lane_for_task",
   text: `
-insert into lane (namespace, queue, type, requires)
-select lane.namespace, $3, lane.type, lane.requires
+insert into lane (namespace, queue, type, requires, fair)
+select lane.namespace, $3, lane.type, lane.requires, lane.fair
   from task join lane on lane.id = task.lane_id
  where task.namespace = $1 and task.id = $2
 on conflict do nothing`,
@@ -187,7 +187,7 @@ changed as (
          ${finishByWhenDue(`coalesce(${instant("$4")}, task.due_at)`)},
          lane_id = coalesce(
            (select other.id
-              from lane join lane other using (namespace, type, requires)
+              from lane join lane other using (namespace, type, requires, fair)
              where lane.id = task.lane_id and other.queue = $5), task.lane_id),
          payload = case when $6 then $7 else task.payload end,
          blobs = case when $6 then (task.blobs & 4) | ($8::text is not null)::int else task.blobs end

@@ -39,6 +39,7 @@ const columns = {
   fireAt: ms("t.fire_at"),
   uniqueKey: "t.unique_key",
   concurrencyKey: "t.extra ->> 'concurrencyKey'",
+  fairKey: "t.extra ->> 'fairKey'",
   tags: "t.tags",
   replayOf: "t.extra ->> 'replayOf'",
   requires: "lane.requires",

@@ -95,6 +95,13 @@ const bugs: Record<string, Bug> = {
         options,
       ),
   }),
+  "fair keys are forgotten": (store) => ({
+    createTasks: (tasks, options) =>
+      store.createTasks(
+        tasks.map(({ fairKey: _, ...task }) => task),
+        options,
+      ),
+  }),
   "a unique key is not looked at": (store) => ({
     createTasks: (tasks, options) =>
       store.createTasks(

@@ -169,12 +169,14 @@ export interface TaskGiven {
   uniqueForMs: number | null;
   /** Left out: it has none. */
   concurrencyKey?: string | null;
+  fairKey?: string | null;
   tags: string[];
   requires: Record<string, string>;
 }
 
 export function newTask(world: World, given: TaskGiven): NewTask {
   const { type, queue, priority, payload, uniqueKey, uniqueForMs, concurrencyKey = null, tags, requires } = given;
+  const { fairKey = null } = given;
   const { maxAttempts, startWithinMs, finishWithinMs } = given;
   const task: NewTask = {
     id: world.newId(),
@@ -196,6 +198,7 @@ export function newTask(world: World, given: TaskGiven): NewTask {
     uniqueKey,
     ...(uniqueForMs === null ? {} : { uniqueForMs }),
     concurrencyKey,
+    fairKey,
     tags,
     replayOf: null,
     ...(Object.keys(requires).length === 0 ? {} : { requires }),

@@ -1,6 +1,7 @@
 import {
   createIdSource,
   defaultPolicy,
+  type FairTurns,
   type FinalState,
   type Id,
   type OutcomeDecision,
@@ -72,9 +73,9 @@ export async function setup(store: Store) {
     },
     /** The same of the whole queue, as one that is limited. */
     claimLimited: async (
-      given: { session?: Id; limit?: number; keys?: string[]; sweepAfter?: string } = {},
+      given: { session?: Id; limit?: number; keys?: string[]; sweepAfter?: string; turns?: FairTurns | null } = {},
     ): Promise<LimitedAnswer> => {
-      const { session = t.session, limit = 10, keys = [], sweepAfter = null } = given;
+      const { session = t.session, limit = 10, keys = [], sweepAfter = null, turns = null } = given;
       const lanes = (await store.lanes()).filter((one) => one.namespace === namespace && one.queue === "default");
       const ids = lanes.map(({ id }) => id);
       return store.claimLimited({
@@ -86,6 +87,7 @@ export async function setup(store: Store) {
         now: t.now,
         keys,
         sweepAfter,
+        turns,
       });
     },
     claimOne: async (task: Partial<NewTask> = {}): Promise<ClaimedTask> => {

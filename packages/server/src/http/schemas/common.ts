@@ -157,6 +157,16 @@ export const concurrencyKey = z
     examples: ["customer-42"],
   });
 
+export const fairKey = z
+  .string()
+  .min(1)
+  .max(limits.fairKeyLength)
+  .meta({
+    description:
+      "Tasks of different keys take turns, however many of one key wait; its queue may give keys weights (`fairWeights`).",
+    examples: ["customer-42"],
+  });
+
 /** What can be no id is answered as one that nobody has. */
 const taskId = z
   .string()

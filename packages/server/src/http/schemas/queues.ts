@@ -31,6 +31,22 @@ const breaker = z.strictObject({
 });
 export type BreakerInput = z.output<typeof breaker>;
 
+const fairWeights = z
+  .record(z.string(), z.int().min(1).max(limits.fairWeight))
+  .superRefine((weights, context) => {
+    const keys = Object.keys(weights);
+    if (keys.length > limits.fairWeights)
+      problem(context, "too_many", `At most ${limits.fairWeights} keys have a weight.`);
+    for (const key of keys)
+      if (key.length < 1 || key.length > limits.fairKeyLength)
+        problem(context, "invalid_key", `A fair key has 1 to ${limits.fairKeyLength} characters.`, [key]);
+  })
+  .meta({
+    description:
+      "How much of what starts tasks of these keys (`fairKey`) have, beside those of a key that is not named, which weighs 1. 1 to 100, at most 100 keys.",
+    examples: [{ "customer-42": 3 }],
+  });
+
 const settings = {
   concurrency: few.meta({ description: "Tasks that run at once, over all workers." }).optional(),
   concurrencyPerKey: few
@@ -62,6 +78,7 @@ const settings = {
         "Tasks of a `concurrencyKey` wait, without losing attempts, while those before them fail, and one at a time tries; those without a key are together. Those of type `http` go by their hosts instead.",
     })
     .optional(),
+  fairWeights: fairWeights.optional(),
   paused: z.boolean().meta({ description: "Nothing starts; as it is when left out." }).optional(),
 };
 
@@ -115,6 +132,7 @@ export const queueAnswer = z
     rateLimitPerKey: rateLimitAnswer,
     maxBacklog: limit,
     breaker: z.strictObject({ failures: z.int(), openFor: durationAnswer, adaptive: z.boolean() }).nullable(),
+    fairWeights: z.record(z.string(), z.int()),
     paused: z.boolean(),
     pause: queuePause,
     createdAt: instantAnswer.nullable().meta({ description: "When something was first set; null: never." }),

@@ -7,6 +7,7 @@ import {
   concurrencyKey,
   duration,
   durationAnswer,
+  fairKey,
   finishWithin,
   instant,
   instantAnswer,
@@ -139,6 +140,7 @@ const scheduledTask = z
     startWithin: startWithin.optional(),
     finishWithin: finishWithin.optional(),
     concurrencyKey: concurrencyKey.optional(),
+    fairKey: fairKey.optional(),
     tags: tags.optional(),
     requires: requires.optional(),
   })
@@ -285,6 +287,7 @@ export const scheduleAnswer = z
       startWithin: durationAnswer.nullable(),
       finishWithin: durationAnswer.nullable(),
       concurrencyKey: z.string().nullable(),
+      fairKey: z.string().nullable(),
       tags: z.array(z.string()),
       requires: requiresAnswer,
     }),

@@ -24,6 +24,7 @@ const task = (uniqueKey: fc.Arbitrary<string | null>): fc.Arbitrary<TaskGiven> =
     uniqueKey,
     uniqueForMs: fc.constantFrom(null, null, 1_000, 30_000),
     concurrencyKey: fc.constantFrom(null, "k-1", "k-1", "k-2"),
+    fairKey: fc.constantFrom(null, null, null, "ada", "bob"),
     tags: fc.subarray(["red", "blue"]),
     requires: fc.constantFrom(
       {},

@@ -1,3 +1,4 @@
+import { fairPart } from "@carillon/core";
 import type { LimitedAnswer, Outcome, QueueSettings } from "@carillon/store";
 import fc from "fast-check";
 import { command, nth } from "../command.ts";
@@ -29,6 +30,7 @@ const settings: fc.Arbitrary<QueueSettings> = fc.record(
     rateLimitPerKey: rate,
     maxBacklog: fc.constant(100),
     breaker: fc.constant({ failures: 3, openMs: 5_000, adaptive: false }),
+    fairWeights: fc.constantFrom({ ada: 3 }, { bob: 7, ada: 2 }),
   },
   { requiredKeys: [] },
 );
@@ -75,8 +77,9 @@ const claimLimited = command(
     limit: fc.integer({ min: 1, max: 6 }),
     keys: fc.subarray(["k-1", "k-2"]),
     sweep: fc.boolean(),
+    turns: fc.constantFrom(null, null, { at: 2, had: new Map([[fairPart("ada"), 2.5]]) }),
   }),
-  async (world, { namespace: of, queue, session, all, limit, keys, sweep }) => {
+  async (world, { namespace: of, queue, session, all, limit, keys, sweep, turns }) => {
     const namespace = world.namespaces[of]!;
     const names = (await laneNames(world)).filter((name) => name.startsWith(`${namespace}/${queue}/`));
     const chosen = all ? names : names.slice(0, 1);
@@ -92,6 +95,7 @@ const claimLimited = command(
           now: world.now,
           keys,
           sweepAfter: sweep ? "" : null,
+          turns,
         }),
       limitedByName,
     );
@@ -171,8 +175,9 @@ const limitedRound = command(
   },
 );
 
-const limitedByName = ({ nextDue, ...answer }: LimitedAnswer, side: Side) => ({
+const limitedByName = ({ nextDue, turns, ...answer }: LimitedAnswer, side: Side) => ({
   ...answer,
+  turns: turns && { at: turns.at, had: [...turns.had].sort(([a], [b]) => a - b) },
   nextDue: unordered(side, nextDueByName(side, nextDue)),
 });
 
