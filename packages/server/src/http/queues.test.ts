@@ -145,13 +145,15 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect(keys.sort()).toEqual(["ada", "all", "bob", null]);
   });
 
-  test("a fair key is kept with the task, by a batch, a workflow and a schedule too, and in another queue", async () => {
+  test("a fair key is kept with the task, by a batch, a workflow, a replay and a schedule too, and in another queue", async () => {
     const { body: task } = await create({ fairKey: "ada" });
     expect(task).toMatchObject({ fairKey: "ada", concurrencyKey: null });
     const moved = await t.call("PATCH", `${TASKS}/${task.id}`, { queue: "slow" });
     expect(moved.body).toMatchObject({ queue: "slow", fairKey: "ada" });
     expect((await t.call("GET", `${TASKS}/${task.id}`)).body.fairKey).toBe("ada");
     expect(await t.call("PATCH", `${TASKS}/${task.id}`, { fairKey: "bob" })).toMatchObject({ status: 400 });
+    const replay = (body: object) => t.call("POST", `${TASKS}/${task.id}:replay`, body);
+    expect([(await replay({})).body.fairKey, (await replay({ fairKey: "dan" })).body.fairKey]).toEqual(["ada", "dan"]);
     await t.call("POST", `${TASKS}:batch`, { tasks: [{ type: "mail", fairKey: "bob" }, { type: "mail" }] });
     const flow = { name: "flow", tasks: [{ key: "a", type: "mail", fairKey: "cyd" }] };
     expect((await t.call("POST", "/api/v1/workflows", flow)).status).toBe(202);
@@ -161,7 +163,7 @@ describe.each(storeKinds)("on the %s store", (kind) => {
     expect((await t.call("POST", "/api/v1/schedules/s:trigger")).body.fairKey).toBe("all");
     const { body } = await t.call("GET", TASKS);
     const keys = body.tasks.map(({ fairKey }: { fairKey: string | null }) => fairKey);
-    expect(keys.sort()).toEqual(["ada", "all", "bob", "cyd", null]);
+    expect(keys.sort()).toEqual(["ada", "ada", "all", "bob", "cyd", "dan", null]);
   });
 
   test("weights of fair keys are set, changed one by one, and taken away", async () => {
