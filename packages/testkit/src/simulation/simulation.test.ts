@@ -230,8 +230,10 @@ async function withSettings(store: Store, request: LimitedRequest, other: (setti
   return answer;
 }
 
-const bugs: Record<string, Partial<Parameters<typeof run>[0]>> = {
+/** `from`: the seed to begin with, where the trouble that shows it is rare. */
+const bugs: Record<string, Partial<Parameters<typeof run>[0]> & { from?: number }> = {
   "a task is given to whoever held it once": {
+    from: 150,
     mutate: changed((store, { tasks }) => {
       const present = <Ref extends { id: bigint; token: bigint }>(refs: Ref[]) =>
         refs.map((ref) => ({ ...ref, token: tasks.get(ref.id)?.token ?? ref.token }));
@@ -333,10 +335,10 @@ const bugs: Record<string, Partial<Parameters<typeof run>[0]>> = {
   },
 };
 
-for (const [name, planted] of Object.entries(bugs)) {
-  test(`the checkers notice when ${name}`, { timeout: 60_000 }, async () => {
+for (const [name, { from = 1, ...planted }] of Object.entries(bugs)) {
+  test(`the checkers notice when ${name}`, { timeout: 120_000 }, async () => {
     let found: string[] = [];
-    for (let seed = 1; seed <= 80 && found.length === 0; seed++) {
+    for (let seed = from; seed < from + 200 && found.length === 0; seed++) {
       found = checkHistory((await run({ seed, ...planted })).history());
     }
     expect(found).not.toEqual([]);
