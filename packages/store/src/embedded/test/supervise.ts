@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { afterAll, onTestFinished } from "vitest";
+import { onTestFinished } from "vitest";
 import { inspectProcess } from "../process.ts";
 import { type EmbeddedOptions, type EmbeddedPostgres, startEmbedded } from "../start.ts";
 import { until } from "../timers.ts";
@@ -24,15 +24,14 @@ export function temporaryFolder(mode = 0o755): string {
   return folder;
 }
 
+/** Test files that run in one process share it, and it goes with that process. */
 let template: Promise<string> | null = null;
-afterAll(async () => {
-  if (template) rmSync(dirname(await template), { recursive: true, force: true });
-});
 
 /** A data folder in which a database was made before, for tests that are not about that. Removed when the test ends. */
 export async function madeFolder(): Promise<string> {
   template ??= (async () => {
     const dataDir = mkdtempSync(join(tmpdir(), "carillon-embedded-"));
+    process.once("exit", () => rmSync(dataDir, { recursive: true, force: true }));
     const database = await startEmbedded({ dataDir });
     await query(database, "create table kept (id int primary key)");
     await database.stop();
