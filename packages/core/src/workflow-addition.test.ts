@@ -56,7 +56,8 @@ test("whoever waits for what is meant for failures is not stopped by one elsewhe
   expect(added).toMatchObject([{ key: "tidy", always: true }]);
   expect(spared).toEqual(["join", "last"]);
   const known = members.map((each) => ({ ...each, always: each.key === "last" }));
-  expect(planAddition(addition(tasks.slice(1), { members: known })).added).toMatchObject([{ always: true }]);
+  const alone = { members: known, parent: null, dependents: [] };
+  expect(planAddition(addition(tasks.slice(1), alone)).added).toMatchObject([{ always: true }]);
 });
 
 test("unknown, double and forgotten keys are named by their place", () => {
