@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
@@ -24,14 +24,13 @@ export function temporaryFolder(mode = 0o755): string {
   return folder;
 }
 
-/** Test files that run in one process share it, and it goes with that process. */
+/** Test files that run in one process share it; it lies in the folder of the run, and goes with that. */
 let template: Promise<string> | null = null;
 
 /** A data folder in which a database was made before, for tests that are not about that. Removed when the test ends. */
 export async function madeFolder(): Promise<string> {
   template ??= (async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), "carillon-embedded-"));
-    process.once("exit", () => rmSync(dataDir, { recursive: true, force: true }));
+    const dataDir = mkdtempSync(join(dirname(process.env.CARILLON_TEST_SERVERS!), "embedded-"));
     const database = await startEmbedded({ dataDir });
     await query(database, "create table kept (id int primary key)");
     await database.stop();
