@@ -53,7 +53,8 @@ test("a listener whose connection was ended listens again, and looks everywhere 
   const said: string[] = [];
   const receiver = await listener(t, (message) => said.push(message));
   await t.until(listening, 2);
-  await t.sql(`select pg_terminate_backend(pid) from (${listening.replace("select", "select pid")}) s`);
+  const pids = (await t.sql(listening.replace("select", "select pid"))).map(({ pid }) => pid).join();
+  await t.sql(`select pg_terminate_backend(pid) from unnest(array[${pids}]) pid`);
   expect(await receiver.next()).toEqual({
     types: true,
     schedules: true,
@@ -61,6 +62,7 @@ test("a listener whose connection was ended listens again, and looks everywhere 
     changed: { tasks: [], schedules: [], more: true },
   });
   expect(said).toHaveLength(1);
+  await t.until(`select from pg_stat_activity where pid in (${pids})`, 0);
   t.store.hints.publish({ schedules: true });
   await t.until(listening, 2);
   t.store.hints.publish({ recall: [1n] });
