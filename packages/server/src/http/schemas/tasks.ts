@@ -122,23 +122,11 @@ export const cancelTaskBody = z
   .strictObject({ reason: reason.optional() })
   .meta({ example: { reason: "customer left" } });
 
+const { type: _type, when: _when, ...replayFields } = newTaskFields;
+
 /** What is left out is as it was. */
 export const replayTaskBody = z
-  .strictObject({
-    payload: payload.optional(),
-    queue: name.optional(),
-    dueAt: instant.optional(),
-    delay: duration(limits.delayMs, "10m").optional(),
-    priority: priority.optional(),
-    retry: retry.optional(),
-    timeout: timeout.optional(),
-    startWithin: startWithin.optional(),
-    finishWithin: finishWithin.optional(),
-    concurrencyKey: concurrencyKey.optional(),
-    fairKey: fairKey.optional(),
-    tags: tags.optional(),
-    requires: requires.optional(),
-  })
+  .strictObject(replayFields)
   .superRefine(oneInstant)
   .meta({ example: { payload: { customerId: "43" } } });
 export type ReplayTask = z.output<typeof replayTaskBody>;
