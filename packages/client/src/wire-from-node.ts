@@ -1,6 +1,6 @@
 /** What a node says, in protobuf and back. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type Task, type WorkResponse, WorkResponseSchema } from "@carillon/proto";
+import { type Task, type TaskSchema, type WorkResponse, WorkResponseSchema } from "@carillon/proto";
 import type { AssignedTask, NodeMessage } from "./protocol.ts";
 import { readRef } from "./wire-from-worker.ts";
 
@@ -13,15 +13,7 @@ function responseInit(message: NodeMessage): NonNullable<MessageInitShape<typeof
     case "welcome":
       return { case: "welcome", value: { node: message.node, nodes: message.nodes, now: message.now } };
     case "tasks": {
-      const tasks = message.tasks.map((task) => ({
-        ...task,
-        payload: task.payload ?? "",
-        fireAt: task.fireAt ?? 0,
-        schedule: task.schedule ?? "",
-        parents: task.parents ?? "",
-        timeoutMs: BigInt(Math.round(task.timeoutMs)),
-      }));
-      return { case: "tasks", value: { tasks } };
+      return { case: "tasks", value: { tasks: message.tasks.map(taskInit) } };
     }
     case "recorded":
       return { case: "recorded", value: { outcomes: message.outcomes } };
@@ -37,6 +29,26 @@ function responseInit(message: NodeMessage): NonNullable<MessageInitShape<typeof
     case "go-elsewhere":
       return { case: "goElsewhere", value: { nodes: message.nodes } };
   }
+}
+
+/** Field by field: a copy of which fields are then replaced costs several microseconds. */
+function taskInit(task: AssignedTask): MessageInitShape<typeof TaskSchema> {
+  const init: MessageInitShape<typeof TaskSchema> = {
+    id: task.id,
+    token: task.token,
+    namespace: task.namespace,
+    type: task.type,
+    queue: task.queue,
+    payload: task.payload ?? "",
+    attempt: task.attempt,
+    dueAt: task.dueAt,
+    fireAt: task.fireAt ?? 0,
+    schedule: task.schedule ?? "",
+    parents: task.parents ?? "",
+    timeoutMs: BigInt(Math.round(task.timeoutMs)),
+  };
+  if (task.workflow !== undefined) init.workflow = task.workflow;
+  return init;
 }
 
 /** Null for a message of a newer version, which is ignored. */
@@ -75,7 +87,7 @@ export function fromWorkResponse({ message }: WorkResponse): NodeMessage | null 
 
 function readTask(task: Task): AssignedTask {
   const { workflow } = task;
-  return {
+  const assigned: AssignedTask = {
     id: task.id,
     token: task.token,
     namespace: task.namespace,
@@ -87,7 +99,8 @@ function readTask(task: Task): AssignedTask {
     fireAt: task.fireAt === 0 ? null : task.fireAt,
     schedule: task.schedule === "" ? null : task.schedule,
     timeoutMs: Number(task.timeoutMs),
-    ...(task.parents !== "" && { parents: task.parents }),
-    ...(workflow && { workflow: { id: workflow.id, key: workflow.key } }),
   };
+  if (task.parents !== "") assigned.parents = task.parents;
+  if (workflow) assigned.workflow = { id: workflow.id, key: workflow.key };
+  return assigned;
 }

@@ -70,8 +70,10 @@ function retryOptions({ maxAttempts, backoff: { initialMs, maxMs, ...backoff } }
   };
 }
 
-function outcomeInit({ report, ...outcome }: ReportedOutcome): MessageInitShape<typeof OutcomeSchema> {
-  return { ...outcome, report: reportInit(report) };
+/** Field by field: a copy of the rest costs several microseconds. */
+function outcomeInit(outcome: ReportedOutcome): MessageInitShape<typeof OutcomeSchema> {
+  const { id, token, report, waitedMs, ranMs, keptMs } = outcome;
+  return { id, token, waitedMs, ranMs, keptMs, report: reportInit(report) };
 }
 
 function reportInit(report: AttemptReport): NonNullable<MessageInitShape<typeof OutcomeSchema>["report"]> {

@@ -658,3 +658,21 @@ test("what lies ready goes back only if its workers do not reach it soon", async
   expect(givenBack).toHaveBeenCalled();
   expect(worker.recorded.filter(({ accepted }) => accepted)).toHaveLength(18_000);
 });
+
+test("of many that find no slot in time the least urgent go back first, a bounded number at once", async () => {
+  const t = await setup();
+  const worker = t.worker({ slots: 1_000 });
+  worker.onTask = (task) => worker.end(task);
+  await t.insert(Array.from({ length: 10 }, () => t.task()));
+  await t.clock.advance(3_000);
+  worker.onTask = () => {};
+  const givenBack = vi.spyOn(t.faulty, "giveBack");
+  const dueAt = t.clock.now() + 2_000;
+  const urgent = await t.insert(Array.from({ length: 3_000 }, () => t.task({ dueAt, priority: 4 })));
+  const others = await t.insert(Array.from({ length: 3_000 }, () => t.task({ dueAt, priority: 6 })));
+  await t.clock.advance(4_000);
+  const batches = givenBack.mock.calls.map(([, refs]) => refs.map(({ id }) => id));
+  expect(batches[0]!.every((id) => others.includes(id))).toBe(true);
+  expect(Math.max(...batches.map((ids) => ids.length))).toBeLessThanOrEqual(1_000);
+  expect(worker.tasks.slice(10).every(({ id }) => urgent.includes(id))).toBe(true);
+});

@@ -96,6 +96,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     returns,
     tooLate: (held) => endings.unstarted(held),
     admit: callTargets.admit,
+    changed,
   });
   const claims = createClaims(options, { hand, demand, queues, returns, changed });
   const limited: Limited = createLimited(options, { hand, demand, queues, claims, returns, changed });

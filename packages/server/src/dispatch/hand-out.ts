@@ -6,7 +6,16 @@
  */
 import type { AssignedTask } from "@carillon/client";
 import { startIsOver } from "@carillon/core";
-import { type ConnectedWorker, freeSlots, type Hand, type HeldTask, isSuspect, joinWorker, type Pool } from "./hand.ts";
+import {
+  type ConnectedWorker,
+  freeSlots,
+  goesBefore,
+  type Hand,
+  type HeldTask,
+  isSuspect,
+  joinWorker,
+  type Pool,
+} from "./hand.ts";
 import { keptSlots } from "./narrow-pools.ts";
 import type { DispatcherOptions } from "./options.ts";
 import type { Returns } from "./returns.ts";
@@ -14,7 +23,9 @@ import type { Returns } from "./returns.ts";
 /** Without a slot, a due task goes back so soon that another node may start it. */
 export const RETURN_AFTER_MS = 50;
 /** What a task costs node and store together when it goes back and is claimed again. */
-const RETURN_COST_MS = 0.04;
+const RETURN_COST_MS = 0.06;
+/** So many go back at once, while outcomes get through and the workers show how quick they are. */
+const MAX_RETURNED = 1_000;
 /**
  * Each step of priority is worth so much waiting. Urgent work goes first; what is least urgent goes 16 ms later at most, so that the
  * share which claims gave it is not lost here.
@@ -45,9 +56,11 @@ export function createHandOut(
     returns,
     tooLate,
     admit,
+    changed,
   }: {
     hand: Hand;
     returns: Returns;
+    changed: () => void;
     tooLate: (held: HeldTask) => void;
     /** False: it does not start now, and is somebody else's to look after. */
     admit: (held: HeldTask) => boolean;
@@ -69,18 +82,23 @@ export function createHandOut(
   const reachedSoon = ({ ready, pace }: Pool, now: number) =>
     ready.size * (1 / pace.at(now) - RETURN_COST_MS) <= RETURN_AFTER_MS;
 
-  /** What has waited too long for a slot, unless its turn is about to come. Looked for only when there may be some. */
+  /**
+   * What has waited too long for a slot, unless its turn is about to come; of many those whose turn is last. Looked for only when there may
+   * be some.
+   */
   function takeLate(pool: Pool, now: number): HeldTask[] {
     if (now < pool.returnAt) return [];
     if (reachedSoon(pool, now)) {
       pool.returnAt = now + RETURN_AFTER_MS;
       return [];
     }
-    const late = pool.ready.remove((held) => held.phase !== "ready" || now - held.since >= RETURN_AFTER_MS);
+    const late = pool.ready.values().filter((held) => held.phase === "ready" && now - held.since >= RETURN_AFTER_MS);
+    const leaving = new Set(late.length > MAX_RETURNED ? late.sort(goesBefore).slice(-MAX_RETURNED) : late);
+    pool.ready.remove((held) => held.phase !== "ready" || leaving.has(held));
     pool.returnAt = pool.ready
       .values()
       .reduce((at, held) => Math.min(at, held.since + RETURN_AFTER_MS), Number.POSITIVE_INFINITY);
-    return late.filter((held) => held.phase === "ready");
+    return [...leaving];
   }
 
   /** What is ready first, without what went elsewhere meanwhile or is too late. */
@@ -175,14 +193,20 @@ export function createHandOut(
     },
     returnUnserved(pool) {
       const now = clock.monotonic();
-      const late = takeLate(pool, now);
       const lateSuspects = pool.suspects.filter((held) => now - held.since >= RETURN_SUSPECT_AFTER_MS);
-      if (late.length > 0) pool.boost >>= 1;
-      if (late.length + lateSuspects.length > 0) void returns.giveBack([...late, ...lateSuspects]);
+      if (lateSuspects.length > 0) void returns.giveBack(lateSuspects);
+      const late = pool.returning ? [] : takeLate(pool, now);
+      if (late.length === 0) return;
+      pool.boost >>= 1;
+      pool.returning = true;
+      void returns.giveBack(late).finally(() => {
+        pool.returning = false;
+        changed();
+      });
     },
     nextReturnInMs() {
       let at = Number.POSITIVE_INFINITY;
-      for (const pool of hand.pools.values()) at = Math.min(at, pool.returnAt);
+      for (const pool of hand.pools.values()) if (!pool.returning) at = Math.min(at, pool.returnAt);
       return at === Number.POSITIVE_INFINITY ? at : Math.max(1, at - clock.monotonic());
     },
   };

@@ -102,6 +102,8 @@ export interface Pool {
   readonly ready: Heap<HeldTask>;
   /** No ready task has waited too long before this monotonic instant; Infinity: none waits. */
   returnAt: number;
+  /** Some of it is being given back. */
+  returning: boolean;
   /** Due, to run alone, first come first served. */
   readonly suspects: HeldTask[];
   /** Since when (monotonic) a worker is kept for a suspect; null: none is. */
@@ -187,8 +189,9 @@ export function createPool(
     narrower: [],
     hungry: false,
     nextWorker: 0,
-    ready: new Heap(goesBefore),
+    ready: new Heap((a, b) => goesBefore(a, b) < 0),
     returnAt: Number.POSITIVE_INFINITY,
+    returning: false,
     suspects: [],
     isolatingSince: null,
     restUntil: Number.NEGATIVE_INFINITY,
@@ -206,9 +209,9 @@ export function createPool(
   };
 }
 
-function goesBefore(a: HeldTask, b: HeldTask): boolean {
-  if (a.rank !== b.rank) return a.rank < b.rank;
-  return a.place < b.place || (a.place === b.place && a.claimed.dueAt < b.claimed.dueAt);
+/** Among ready tasks, the order in which they get their slots: below zero for the earlier one first. */
+export function goesBefore(a: HeldTask, b: HeldTask): number {
+  return a.rank - b.rank || a.place - b.place || a.claimed.dueAt - b.claimed.dueAt;
 }
 
 /**
