@@ -1,6 +1,6 @@
 /** A process of a contender: does what the measurement says over IPC, and counts. */
 import autocannon from "autocannon";
-import type { Closable, Contender, Producer, WorkerOptions } from "./contenders/contender.ts";
+import type { Caller, Closable, Contender, Producer, WorkerOptions } from "./contenders/contender.ts";
 import { type ContenderName, contenders } from "./contenders/index.ts";
 
 export interface RestAnswer {
@@ -17,6 +17,7 @@ const MAX_BACKLOG = 20_000;
 
 const contender: Contender = await contenders[process.argv[2] as ContenderName].load();
 let producer: Producer | null = null;
+let caller: Caller | null = null;
 const opened: Closable[] = [];
 let started = 0;
 let lateness: number[] = [];
@@ -24,6 +25,14 @@ let firstAt = 0;
 let lastAt = 0;
 let workersDone = 0;
 let sustaining = false;
+
+let reporting: NodeJS.Timeout | null = null;
+
+function report(): void {
+  if (reporting) clearTimeout(reporting);
+  reporting = null;
+  process.send?.({ kind: "started", count: started });
+}
 
 async function openProducer(): Promise<Producer> {
   producer ??= await contender.openProducer();
@@ -66,6 +75,17 @@ const commands = {
     await (await openProducer()).schedules?.(count, seconds, edition);
     return (performance.now() - begin) / 1_000;
   },
+  async openCaller(options: { concurrency: number }) {
+    if (contender.openCaller) opened.push((caller = await contender.openCaller(options)));
+  },
+  /** Calls of each of these in turn, at random instants within a span. */
+  async call({ urls, count, from, spanMs }: { urls: string[]; count: number; from: number; spanMs: number }) {
+    const calls = Array.from({ length: count }, (_, index) => {
+      const due = Math.floor(from + Math.random() * spanMs);
+      return { url: `${urls[index % urls.length]}?due=${due}`, due };
+    });
+    for (let sent = 0; sent < count; sent += 1_000) await caller?.call(calls.slice(sent, sent + 1_000));
+  },
   async openPlanner() {
     if (contender.openPlanner) opened.push(await contender.openPlanner());
   },
@@ -94,13 +114,12 @@ const commands = {
         onStart(dueAt) {
           lastAt = now();
           if (started++ === 0) firstAt = lastAt;
+          reporting ??= setTimeout(report, REPORT_MS);
           if (dueAt !== null) lateness.push(lastAt - dueAt);
           return options.holdMs ? new Promise((resolve) => setTimeout(resolve, options.holdMs)) : undefined;
         },
       }),
     );
-    const timer = setInterval(() => process.send?.({ kind: "started", count: started }), REPORT_MS);
-    opened.push({ close: async () => clearInterval(timer) });
   },
   /** Creates tasks over HTTP for so long. */
   async post({
@@ -130,6 +149,7 @@ const commands = {
     const answer = { started, firstAt, lastAt, lateness };
     started = 0;
     lateness = [];
+    report();
     return answer;
   },
   async close() {

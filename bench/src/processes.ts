@@ -27,6 +27,15 @@ export function megabytes(pid: number): number {
   }
 }
 
+/** What of it is in memory now, all that it shares included; 0 when it is gone. */
+export function residentMegabytes(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1_024;
+  } catch {
+    return 0;
+  }
+}
+
 export const megabytesOfTree = (parent: number): number => sumOver(treeOf(parent), megabytes);
 
 function treeOf(parent: number): number[] {

@@ -1,10 +1,11 @@
 /** Everything that `npm run bench` measures, in order. */
-import { drainBehind, latenessBehind } from "./backlog.ts";
+import { drainBehind, idleBehind, latenessBehind } from "./backlog.ts";
 import { pinned, soak } from "./endurance.ts";
 import { burst, everyMinute, everySecond, latenessAt } from "./lateness.ts";
 import { editing, planning } from "./planning.ts";
 import { nodeKilled, peersWorkerKilled, workerKilled } from "./recovery.ts";
 import { rest } from "./rest.ts";
+import { deadTarget } from "./targets.ts";
 import { drainOne, drainTwo, enqueueBulk, enqueueSingle, sustained } from "./throughput.ts";
 import type { Workload } from "./workload.ts";
 
@@ -26,10 +27,12 @@ export const workloads: readonly Workload[] = [
   latenessBehind(1),
   drainBehind(10),
   latenessBehind(10),
+  idleBehind(10),
   workerKilled,
   nodeKilled,
   peersWorkerKilled,
   rest,
+  deadTarget,
   pinned,
   soak,
 ];

@@ -1,5 +1,5 @@
 /** A producer is a node that only answers (`roles: ["api"]`), called without a network; a worker is a node with a worker in its process. */
-import { type AnyTask, type CarillonNode, startNode, task } from "carillon";
+import { type AnyTask, type CarillonNode, httpTask, startNode, task } from "carillon";
 import { type Contender, databaseUrl, type Payload, type Producer, type WorkerOptions } from "./contender.ts";
 
 const TYPE = "bench";
@@ -27,6 +27,17 @@ export const carillon: Contender = {
   async openPlanner() {
     const node = await startNode({ databaseUrl: databaseUrl(), listen: false, roles: ["planner"] });
     return { close: () => node.close({ timeout: "5s" }) };
+  },
+  async openCaller({ concurrency }) {
+    const tasks = [httpTask(["127.0.0.1"])];
+    const node = await startNode({ databaseUrl: databaseUrl(), listen: false, tasks, concurrency });
+    return {
+      async call(calls) {
+        const made = calls.map(({ url, due }) => ({ payload: { url }, dueAt: new Date(due), timeout: "5s" }));
+        await node.client.tasks.createMany("http", made);
+      },
+      close: () => node.close({ timeout: "5s" }),
+    };
   },
 };
 

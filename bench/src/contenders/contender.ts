@@ -12,6 +12,13 @@ export interface Contender {
   openWorker(options: WorkerOptions): Promise<Closable>;
   /** A process that makes tasks of schedules and does nothing else; left out where there is none. */
   openPlanner?(): Promise<Closable>;
+  /** A process that calls URLs and takes tasks for that; left out where there is none. */
+  openCaller?(options: Pick<WorkerOptions, "concurrency">): Promise<Caller>;
+}
+
+export interface Caller extends Closable {
+  /** Each a task, due at its instant. */
+  call(calls: { url: string; due: number }[]): Promise<void>;
 }
 
 export interface Closable {

@@ -45,8 +45,8 @@ describe("a breaker", () => {
 });
 
 describe("how many call a target at once", () => {
-  test("begins with a fifth of the slots, at least one", () => {
-    expect([1, 4, 10, 100].map((slots) => newFlow(slots).limit)).toEqual([1, 1, 2, 20]);
+  test("begins with a fifth of the slots, at least one and at most five", () => {
+    expect([1, 4, 10, 100].map((slots) => newFlow(slots).limit)).toEqual([1, 1, 2, 5]);
   });
 
   test("grows while all are used and it answers in its usual time", () => {
@@ -59,6 +59,23 @@ describe("how many call a target at once", () => {
     const halved = flowAfterFailure(flow);
     expect(halved.limit).toBe(3.5);
     expect(flowAfterAnswer(halved, { ...usual, used: true }).limit).toBeCloseTo(3.79);
+  });
+
+  test("stays at what the target answers in good time, however long there is more to do", () => {
+    // Three at once in 50 ms; each further one makes all of them slower.
+    let flow = flowAfterAnswer(newFlow(100), { ms: 50, used: false, slots: 100 });
+    for (let call = 0; call < 10_000; call++) {
+      const ms = 50 * Math.max(1, Math.floor(flow.limit) / 3) ** 2;
+      flow = flowAfterAnswer(flow, { ms, used: true, slots: 100 });
+      if (call > 100) expect(flow.limit).toBeLessThan(8);
+    }
+    expect(flow.limit).toBeGreaterThan(5);
+  });
+
+  test("follows a target that has become slower for good", () => {
+    let flow = flowAfterAnswer(newFlow(100), { ms: 50, used: false, slots: 100 });
+    for (let call = 0; call < 300; call++) flow = flowAfterAnswer(flow, { ms: 900, used: true, slots: 100 });
+    expect(flow.limit).toBeGreaterThan(10);
   });
 
   test("is at least one and at most all slots, whatever happens", () => {

@@ -87,19 +87,25 @@ export interface TargetFlow {
   limit: number;
   /** It has shown that it has enough. */
   bounded: boolean;
-  /** The quickest answers, smoothed; Infinity before the first. */
+  /** What it takes when it is not pressed: the quickest answers, smoothed. Infinity before the first. */
   bestMs: number;
 }
 
-/** Of so many slots one target has this share before anything is known of it, so that a dead one leaves the others room. */
+/**
+ * Of so many slots one target has this share before anything is known of it, so that a dead one leaves the others room, and no more than
+ * this, so that its first answers tell how quick it is and not how quick it is with everybody at once.
+ */
 const FIRST_SHARE = 0.2;
+const FIRST_MOST = 5;
 /** An answer that takes so many times the best ones' time, and longer than this, comes from a target that has more than enough to do. */
 const SLOW_TIMES = 4;
 const SLOW_MS = 100;
-const BEST_SAMPLES = 100;
+/** A quicker answer counts for so much, as it may have been a fluke; a slower one only while fewer call than may. */
+const QUICKER_SHARE = 0.25;
+const SLOWER_SHARE = 0.01;
 
 export function newFlow(slots: number): TargetFlow {
-  const limit = Math.max(1, Math.floor(slots * FIRST_SHARE));
+  const limit = Math.max(1, Math.min(FIRST_MOST, Math.floor(slots * FIRST_SHARE)));
   return { limit, bounded: false, bestMs: Number.POSITIVE_INFINITY };
 }
 
@@ -113,10 +119,12 @@ export function flowAfterAnswer(
     const best = limit === 1 ? bestMs + (ms - bestMs) / 10 : bestMs;
     return { limit: Math.max(1, limit * 0.9), bounded: true, bestMs: best };
   }
-  const best = ms < bestMs ? ms : bestMs + (ms - bestMs) / BEST_SAMPLES;
+  const best = bestMs === Number.POSITIVE_INFINITY ? ms : bestMs + (ms - bestMs) * shareOf(ms < bestMs, used);
   const more = used ? limit + (bounded ? 1 / limit : 1) : limit;
   return { limit: Math.min(Math.max(1, slots), more), bounded, bestMs: best };
 }
+
+const shareOf = (quicker: boolean, used: boolean) => (quicker ? QUICKER_SHARE : used ? 0 : SLOWER_SHARE);
 
 export function flowAfterFailure({ limit, bestMs }: TargetFlow): TargetFlow {
   return { limit: Math.max(1, limit / 2), bounded: true, bestMs };

@@ -52,7 +52,8 @@ export function createMetrics(
 ): Metrics {
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
-  collectDefaultMetrics({ register: registry });
+  // At its default of 10 ms, looking at the event loop takes a tenth of what an idle node takes in all.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50 });
 
   new Gauge({
     name: "carillon_build_info",

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { TaskContext } from "@carillon/client";
 import { expect, onTestFinished, test } from "vitest";
 import type { Resolve } from "./address-guard.ts";
-import { type HttpPayload, httpTask } from "./http-task.ts";
+import { type HttpPayload, type HttpResult, httpTask } from "./http-task.ts";
 
 const LOOPBACK = ["127.0.0.0/8"];
 const here: Resolve = async () => [{ address: "127.0.0.1", family: 4 }];
@@ -245,6 +245,25 @@ test("of several good addresses one that answers is found", async () => {
   expect(await call({ url: t.named("two.example") }, { resolve: two, allow: ["127.0.0.0/8", "::1"] })).toMatchObject({
     status: 200,
   });
+});
+
+test("calls of a target one after another use one connection, until its name leads elsewhere", async () => {
+  const { asked, named } = await target((response) => response.end(String(response.socket!.remotePort)));
+  const answers = [{ address: "127.0.0.1", family: 4 as const }];
+  const definition = httpTask(LOOPBACK, async () => [...answers]);
+  const body = async () => {
+    const { body } = (await definition.run({ url: named("hooks.example") }, context())) as HttpResult;
+    // The connection is free once its answer has been taken.
+    await new Promise(setImmediate);
+    return body;
+  };
+  const first = await body();
+  expect(await body()).toBe(first);
+  expect(await body()).toBe(first);
+  // Nobody listens there.
+  answers[0] = { address: "127.0.0.2", family: 4 };
+  await expect(body()).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  expect(asked).toHaveLength(3);
 });
 
 test("a proxy of the environment is not asked", async () => {

@@ -10,6 +10,8 @@ import { type Address, type AddressGuard, createAddressGuard, type Resolve } fro
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 const SHOWN_BODY_CHARACTERS = 200;
+/** Of so many targets connections are kept. */
+const MAX_AGENTS = 256;
 const RETRIED = new Set([408, 425, 429]);
 /** What the connection and Carillon say themselves. */
 const RESERVED_HEADERS =
@@ -60,10 +62,16 @@ class PortNotAllowedError extends Error {
 /** @param allow see `createAddressGuard`; a node that runs this also accepts no task for other addresses */
 export function httpTask(allow: readonly string[], resolve?: Resolve): TaskDefinition<HttpPayload, HttpResult> {
   const guard = createAddressGuard(allow, resolve);
+  const agentFor = createAgents();
   const definition = task("http", {
     schema: httpPayload,
     timeout: "30s",
-    run: (payload: HttpPayload, context) => call(guard, payload, context),
+    async run(payload: HttpPayload, context) {
+      const url = new URL(payload.url);
+      if (OTHER_PORTS.has(url.port)) throw new PortNotAllowedError(url.port);
+      const addresses = await unlessAborted(guard.resolve(url.hostname), context.signal);
+      return call(agentFor(addresses), url, payload, context);
+    },
   });
   guards.set(definition, guard);
   return definition;
@@ -77,52 +85,71 @@ export function guardOf(tasks: readonly AnyTask[]): AddressGuard {
   return own ?? createAddressGuard([]);
 }
 
-async function call(guard: AddressGuard, payload: HttpPayload, context: TaskContext): Promise<HttpResult> {
-  const url = new URL(payload.url);
-  if (OTHER_PORTS.has(url.port)) throw new PortNotAllowedError(url.port);
-  const addresses = await unlessAborted(guard.resolve(url.hostname), context.signal);
-  const agent = agentFor(addresses);
+async function call(agent: Agent, url: URL, payload: HttpPayload, context: TaskContext): Promise<HttpResult> {
   const method = payload.method ?? "POST";
-  try {
-    const { body, contentType } = encodeBody(payload.body);
-    const response = await request(url, {
-      dispatcher: agent,
-      signal: context.signal,
-      method,
-      headers: {
-        "user-agent": "Carillon",
-        "accept-encoding": "identity",
-        ...contentType,
-        ...userHeaders(payload.headers, context),
-        ...ownHeaders(context),
-      },
-      body,
-      // The task's timeout is the only one.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-    const result = await readResult(response);
-    context.log.info(`${method} ${url.origin}${url.pathname} → ${result.status}`);
-    if (isExpected(result.status, payload.expect ?? ["2xx"])) return result;
-    throw new HttpStatusError(result);
-  } finally {
-    await agent.destroy();
-  }
+  const { body, contentType } = encodeBody(payload.body);
+  const response = await request(url, {
+    dispatcher: agent,
+    signal: context.signal,
+    method,
+    headers: {
+      "user-agent": "Carillon",
+      "accept-encoding": "identity",
+      ...contentType,
+      ...userHeaders(payload.headers, context),
+      ...ownHeaders(context),
+    },
+    body,
+    // The task's timeout is the only one.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  const result = await readResult(response);
+  context.log.info(`${method} ${url.origin}${url.pathname} → ${result.status}`);
+  if (isExpected(result.status, payload.expect ?? ["2xx"])) return result;
+  throw new HttpStatusError(result);
 }
 
-/** The name stays in Host and in the TLS handshake; only where to connect to is decided here. */
-function agentFor(addresses: Address[]): Agent {
-  const [first] = addresses as [Address];
-  return new Agent({
-    pipelining: 0,
-    connect: {
-      autoSelectFamily: true,
-      lookup: (_name, options, callback) => {
-        if (options.all) callback(null, addresses);
-        else (callback as (error: null, address: string, family: number) => void)(null, first.address, first.family);
+/**
+ * Connections are kept for a few seconds, for the next call that may go to the same addresses. The name stays in Host and in the TLS
+ * handshake; only where to connect to is decided here, and by the guard's answer to this very call.
+ */
+function createAgents(): (addresses: Address[]) => Agent {
+  const known = new Map<string, { agent: Agent; to: Address[] }>();
+  return (addresses) => {
+    const key = addresses
+      .map(({ address }) => address)
+      .sort()
+      .join(" ");
+    const entry = known.get(key) ?? createEntry();
+    // In the order in which they were answered now, for those who spread their load by it.
+    entry.to = addresses;
+    known.delete(key);
+    known.set(key, entry);
+    if (known.size > MAX_AGENTS) {
+      const [longestUnused, { agent }] = known.entries().next().value!;
+      known.delete(longestUnused);
+      void agent.close();
+    }
+    return entry.agent;
+  };
+}
+
+function createEntry(): { agent: Agent; to: Address[] } {
+  const entry = {
+    to: [] as Address[],
+    agent: new Agent({
+      connect: {
+        autoSelectFamily: true,
+        lookup: (_name, options, callback) => {
+          const [first] = entry.to as [Address];
+          if (options.all) callback(null, entry.to);
+          else (callback as (error: null, address: string, family: number) => void)(null, first.address, first.family);
+        },
       },
-    },
-  });
+    }),
+  };
+  return entry;
 }
 
 /** A resolver may take longer than the task, and cannot be called off. */

@@ -9,6 +9,8 @@ import type { Lease, Log } from "../dispatch/options.ts";
 import { SESSION_TTL_MS } from "./session.ts";
 
 const READ_MS = 400;
+/** While no other node is known, and there is nobody whose beats could be missed. */
+const ALONE_MS = 1_000;
 /** Beats read further apart than this say nothing about what was in between. */
 const MAX_GAP_MS = 1_000;
 const PAGE = 1_000;
@@ -76,7 +78,7 @@ export function createReaper(options: {
         }
         if (other.deadAt !== null && clock.monotonic() - startedAt >= START_MS) await takeBack(other.id);
       }
-      return READ_MS;
+      return others.length > 0 ? READ_MS : ALONE_MS;
     },
     peers: () => peers,
   };

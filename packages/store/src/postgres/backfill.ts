@@ -9,6 +9,7 @@ import type { Catalog } from "./lanes.ts";
 import { operationColumns, operationRows, toOperation } from "./operations.ts";
 import { withPartitions } from "./partitions.ts";
 import { instant, ms } from "./records.ts";
+import { whenAny } from "./when-any.ts";
 
 type Plan = (operation: OperationRecord, waiting: number) => BackfillPage | null;
 
@@ -19,8 +20,8 @@ export async function stepBackfills(
   { now, limit, most }: { now: number; limit: number; most: number },
   plan: Plan,
 ): Promise<{ running: number; tasks: NewTask[] }> {
-  return withPartitions(db, () =>
-    db.transaction(async (tx) => {
+  const stepped = await withPartitions(db, () =>
+    whenAny(db, anyBackfill, [now], async (tx) => {
       const rows = await tx.query(takeBackfills, [now, limit]);
       // The ledger's rows are taken in the order in which planners take them.
       const ordered = rows.map((row) => ({ operation: toOperation(row), deleted: row.at(-1) as boolean }));
@@ -41,6 +42,7 @@ export async function stepBackfills(
       return { running, tasks };
     }),
   );
+  return stepped ?? { running: 0, tasks: [] };
 }
 
 async function writePage(
@@ -67,13 +69,17 @@ async function writePage(
   return tasks;
 }
 
+const due = `operation.kind = 'backfill' and operation.state = 'running' and operation.next_at <= ${instant("$1")}`;
+
+const anyBackfill: Statement = { name: "any_backfill", text: `select true from operation where ${due} limit 1` };
+
 /** `of operation`: the schedule is only looked at. */
 const takeBackfills: Statement = {
   name: "take_backfills",
   text: `
 select ${operationColumns}, schedule.id is null or schedule.deleted_at is not null
   from ${operationRows}
- where operation.kind = 'backfill' and operation.state = 'running' and operation.next_at <= ${instant("$1")}
+ where ${due}
  order by operation.next_at, operation.id limit $2
    for update of operation skip locked`,
 };

@@ -26,6 +26,7 @@ import { withPartitions } from "./partitions.ts";
 import { createdSlackMs, instant, ms } from "./records.ts";
 import type { EndedRow, ReleasedRow, Settled } from "./settled.ts";
 import { startByWhenDue } from "./start-within.ts";
+import { whenAny } from "./when-any.ts";
 import { countEnds, lockWorkflows, stopWorkflows } from "./workflow-ends.ts";
 
 /** Of a parent with more children the others follow in the next rounds. */
@@ -37,7 +38,7 @@ export async function settleDependencies(
   { now, limit }: { now: number; limit: number },
 ): Promise<SettledDependencies> {
   const settled = await withPartitions(control, () =>
-    control.transaction(async (tx) => {
+    whenAny(control, anyEnded, [], async (tx) => {
       const settled: Settled = { released: [], ended: [], recalled: [], more: false };
       await tellEnds(tx, settled, now, limit);
       await stopWorkflows(tx, settled, now, limit);
@@ -46,6 +47,7 @@ export async function settleDependencies(
       return settled;
     }),
   );
+  if (!settled) return { released: [], ended: [], recalled: [], more: false };
   const { released, ended, ...rest } = settled;
   await catalog.learn({ lanes: new Set([...released, ...ended].map(([, laneId]) => laneId)) });
   return {
@@ -209,6 +211,11 @@ export async function waitsFor(
 }
 
 // ---------------------------------------------------------------------------------------------------------------- statements
+
+const anyEnded: Statement = {
+  name: "any_ended_task",
+  text: `(select true from ended_task limit 1) union all (select true from workflow where stopping is not null limit 1)`,
+};
 
 const takeEnded: Statement = {
   name: "take_ended_tasks",

@@ -7,6 +7,7 @@ import { errorText, insertIntoArchive, noteEnded } from "./final.ts";
 import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
 import { instant, ms } from "./records.ts";
+import { whenAny } from "./when-any.ts";
 
 /** Of a policy's body. */
 const FINISH_WITHIN_FIELD = "finishWithinMs";
@@ -43,8 +44,8 @@ export async function watchDeadlines(
   catalog: Catalog,
   { now, limit }: { now: number; limit: number },
 ): Promise<DeadlineLook> {
-  const rows = await withPartitions(pools.control, () =>
-    pools.control.transaction(async (tx) => {
+  const found = await withPartitions(pools.control, () =>
+    whenAny(pools.control, anyDue, [now], async (tx) => {
       const due = await tx.query<DueRow>(selectDue, [now, limit]);
       await fail(
         tx,
@@ -59,6 +60,7 @@ export async function watchDeadlines(
       return due;
     }),
   );
+  const rows = found ?? [];
   await catalog.learn({ lanes: new Set(rows.map(([, laneId]) => laneId)) });
   return {
     failed: rows.filter((row) => isOver(row, now)).map(([id, laneId]) => ({ id, lane: catalog.lane(laneId) })),
@@ -96,15 +98,19 @@ async function raise(tx: Db, rows: DueRow[], now: number): Promise<void> {
 }
 
 /** Walks an index of those that wait and have a deadline. What somebody is about to claim is left to its holder. */
+const due = `
+  from task
+ where finish_by is not null and coalesce(raise_at, finish_by) <= ${instant("$1")}
+   and state in ('blocked', 'pending', 'waiting')
+ order by coalesce(raise_at, finish_by), id`;
+
+const anyDue: Statement = { name: "any_near_deadline", text: `select true ${due} limit 1` };
+
 const selectDue: Statement = {
   name: "select_near_deadline",
   text: `
 select id, lane_id, state::text = 'pending', priority, ${ms("due_at")}, ${ms("finish_by")},
-       (select (body::jsonb ->> '${FINISH_WITHIN_FIELD}')::float8 from policy where policy.id = task.policy_id)
-  from task
- where finish_by is not null and coalesce(raise_at, finish_by) <= ${instant("$1")}
-   and state in ('blocked', 'pending', 'waiting')
- order by coalesce(raise_at, finish_by), id
+       (select (body::jsonb ->> '${FINISH_WITHIN_FIELD}')::float8 from policy where policy.id = task.policy_id) ${due}
  limit $2
    for update skip locked`,
 };

@@ -14,6 +14,7 @@ import type { Catalog } from "./lanes.ts";
 import { withPartitions } from "./partitions.ts";
 import { instant, ms } from "./records.ts";
 import { columnCount, scheduleColumns, toSchedule } from "./schedules.ts";
+import { whenAny } from "./when-any.ts";
 
 type Plan = (schedule: ScheduleToPlan) => SchedulePlan;
 type WithCalendars = Omit<ScheduleToPlan, "tasksAhead" | "zoneData">;
@@ -27,10 +28,10 @@ export async function planSchedules(
   { before, limit }: { before: number; limit: number; now: number },
   plan: Plan,
 ): Promise<{ schedules: number; tasks: NewTask[] }> {
-  return withPartitions(db, () =>
-    db.transaction(async (tx) => {
+  const answer = await withPartitions(db, () =>
+    whenAny(db, anySchedule, [before], async (tx) => {
       const rows = await tx.query(takeSchedules, [before, limit]);
-      if (rows.length === 0) return { schedules: 0, tasks: [] };
+      if (rows.length === 0) return null;
       const pasts = rows.map((row): PastRule[] => JSON.parse(row[columnCount] as string));
       const zoneData = rows.map((row) => row[columnCount + 1] as string | null);
       const atTheirMarks = rows.map((row, index) => atItsMark(toSchedule(row), pasts[index]!));
@@ -50,6 +51,7 @@ export async function planSchedules(
       return { schedules: planned.length, tasks };
     }),
   );
+  return answer ?? { schedules: 0, tasks: [] };
 }
 
 /** As with the tasks ahead, read after the locks were taken: an edit of a calendar changes the schedules' rows too. */
@@ -127,13 +129,17 @@ async function moveMarks(tx: Db, planned: Planned[], tasks: NewTask[]): Promise<
 }
 
 /** Of those that are deleted only what was due before is planned. */
+const due = `
+  from schedule
+ where (deleted_at is null or past <> '[]') and planned_until < ${instant("$1")}
+ order by planned_until`;
+
+const anySchedule: Statement = { name: "any_schedule", text: `select true ${due} limit 1` };
+
 const takeSchedules: Statement = {
   name: "take_schedules",
   text: `
-select ${scheduleColumns}, past, zone_data
-  from schedule
- where (deleted_at is null or past <> '[]') and planned_until < ${instant("$1")}
- order by planned_until limit $2
+select ${scheduleColumns}, past, zone_data ${due} limit $2
    for update skip locked`,
 };
 
