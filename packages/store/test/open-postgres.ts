@@ -1,7 +1,8 @@
-import { createPostgresStore, migrate, type Store } from "@carillon/store";
+import { createPostgresStore, type Store } from "@carillon/store";
 import pg from "pg";
-import { createTestDatabase, type TestVersion } from "../src/embedded/test-database.ts";
+import type { TestVersion } from "../src/embedded/test-database.ts";
 import { hasPooler, startTestPooler } from "../src/embedded/test-pooler.ts";
+import { createMigratedDatabase } from "../src/postgres/test-migrated.ts";
 
 export interface OpenPostgres {
   store: Store;
@@ -19,12 +20,11 @@ export async function openPostgres(
   { pooled = false, through = null as Through | null } = {},
 ): Promise<OpenPostgres | null> {
   if (pooled && !hasPooler()) return null;
-  const database = await createTestDatabase({ version });
+  const database = await createMigratedDatabase({ version });
   if (!database) return null;
   const pooler = pooled ? await startTestPooler(database.connectionString, { port: 6_433 }) : null;
   const proxy = await through?.(database.connectionString);
   const { connectionString } = proxy ?? pooler ?? database;
-  await migrate(connectionString);
   const store = await createPostgresStore({ connectionString });
   const client = new pg.Client({ connectionString: database.directUrl, options: "-c search_path=carillon" });
   await client.connect();

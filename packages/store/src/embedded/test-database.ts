@@ -23,16 +23,24 @@ export type TestVersion = 15 | 18;
 /** With `CARILLON_TEST_POOLER=1` all tests reach their databases through a pooler in transaction mode, and thus without hints. */
 const everythingPooled = (): boolean => Boolean(process.env.CARILLON_TEST_POOLER);
 
+/** What databases are to begin with: made once a run, and copied. */
+export interface Original {
+  name: string;
+  prepare: (connectionString: string) => Promise<unknown>;
+}
+
 /**
- * A fresh, empty database on a server that the whole test run shares. Null: that version is not on this machine; with
+ * A fresh database on a server that the whole test run shares: empty, or a copy. Null: that version is not on this machine; with
  * `CARILLON_TEST_REQUIRE=all` an error instead.
  */
-export function createTestDatabase(options?: { version?: 18 }): Promise<TestDatabase>;
-export function createTestDatabase(options: { version: TestVersion }): Promise<TestDatabase | null>;
+export function createTestDatabase(options?: { version?: 18; copyOf?: Original }): Promise<TestDatabase>;
+export function createTestDatabase(options: { version: TestVersion; copyOf?: Original }): Promise<TestDatabase | null>;
 export async function createTestDatabase({
   version = 18,
+  copyOf,
 }: {
   version?: TestVersion;
+  copyOf?: Original;
 } = {}): Promise<TestDatabase | null> {
   const server = await serverOfThisRun(version);
   if (server === null) {
@@ -44,13 +52,38 @@ export async function createTestDatabase({
     return null;
   }
   const name = `test_${randomBytes(8).toString("hex")}`;
-  await run(server, `create database ${name}`);
-  const directUrl = server.replace(":///carillon?", `:///${name}?`);
+  const directUrl = databaseOf(server, name);
+  if (copyOf) {
+    await prepareOnce(server, copyOf);
+    await run(server, `create database ${name} template ${copyOf.name} strategy file_copy`);
+  } else {
+    await run(server, `create database ${name}`);
+  }
   return {
     connectionString: everythingPooled() ? throughPooler(directUrl) : directUrl,
     directUrl,
     drop: () => run(server, `drop database if exists ${name} with (force)`),
   };
+}
+
+const databaseOf = (server: string, name: string) => server.replace(":///carillon?", `:///${name}?`);
+
+const prepared = new Set<string>();
+
+/** By whichever process of the run is first; nobody connects to it afterwards, or it could not be copied. */
+async function prepareOnce(server: string, { name, prepare }: Original): Promise<void> {
+  const url = databaseOf(server, name);
+  if (prepared.has(url)) return;
+  await withClient(server, async (client) => {
+    await client.query("select pg_advisory_lock(1)");
+    const { rowCount } = await client.query("select from pg_database where datname = $1 and not datallowconn", [name]);
+    if (rowCount === 0) {
+      await client.query(`create database ${name}`);
+      await prepare(url);
+      await client.query(`alter database ${name} allow_connections false`);
+    }
+  });
+  prepared.add(url);
 }
 
 export interface TestServers {
@@ -72,7 +105,8 @@ export function testServers(): TestServers {
     const server = await startEmbedded({
       dataDir,
       ...(bin && { postgresBin: bin }),
-      settings: { max_connections: "300" },
+      // Nobody asks it to survive the machine; what must, has a server of its own.
+      settings: { max_connections: "300", fsync: "off", full_page_writes: "off" },
     });
     if (everythingPooled()) poolers.push(startTestPooler(server.connectionString));
     await Promise.all(poolers);
@@ -122,11 +156,13 @@ async function serverOfThisRun(version: TestVersion): Promise<string | null> {
   return answer.connectionString;
 }
 
-async function run(connectionString: string, sql: string): Promise<void> {
+const run = (connectionString: string, sql: string) => withClient(connectionString, (client) => client.query(sql));
+
+async function withClient(connectionString: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client({ connectionString });
   await client.connect();
   try {
-    await client.query(sql);
+    await work(client);
   } finally {
     await client.end();
   }

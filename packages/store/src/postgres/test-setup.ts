@@ -1,14 +1,13 @@
 /** What tests of this folder share: a migrated database of their own, connections like a node's, and rows to begin with. */
 import { createIdSource, defaultPolicy, type Id } from "@carillon/core";
 import pg from "pg";
-import { createTestDatabase } from "../embedded/test-database.ts";
 import type { NewTask, ScheduleDefinition } from "../store.ts";
 import { connectionConfig } from "./connection.ts";
 import { openPools } from "./db.ts";
 import { insertTasks } from "./insert.ts";
 import { createCatalog } from "./lanes.ts";
-import { migrate } from "./migrate.ts";
 import { withPartitions } from "./partitions.ts";
+import { createMigratedDatabase } from "./test-migrated.ts";
 
 /** A Wednesday noon. */
 export const NOON = Date.UTC(2026, 6, 15, 12);
@@ -16,8 +15,7 @@ export const MINUTE = 60_000;
 export const HOUR = 3_600_000;
 
 export async function setup() {
-  const database = await createTestDatabase();
-  await migrate(database.connectionString);
+  const database = await createMigratedDatabase();
   const pools = await openPools({ connection: database.connectionString });
   const db = pools.control;
   const catalog = createCatalog(db);

@@ -1,11 +1,11 @@
 /** For tests: a migrated database of their own, stores over it, and sessions beside them. */
 import { createIdSource, defaultPolicy, type Id } from "@carillon/core";
 import pg from "pg";
-import { createTestDatabase, type TestVersion } from "../embedded/test-database.ts";
+import type { TestVersion } from "../embedded/test-database.ts";
 import type { ClaimedTask, ClaimTarget, NewTask, Outcome, Store } from "../store.ts";
 import { settings } from "./connection.ts";
-import { migrate } from "./migrate.ts";
 import { createPostgresStore, type PostgresStoreOptions } from "./store.ts";
+import { createMigratedDatabase } from "./test-migrated.ts";
 import { openProxy } from "./test-proxy.ts";
 
 /** A Wednesday noon. */
@@ -15,10 +15,9 @@ export type TestStore = NonNullable<Awaited<ReturnType<typeof openTestStore>>>;
 
 /** Null: that version of PostgreSQL is not on this machine. */
 export async function openTestStore({ version = 18 as TestVersion } = {}) {
-  const database = await createTestDatabase({ version });
+  const database = await createMigratedDatabase({ version });
   if (!database) return null;
   const { connectionString, directUrl } = database;
-  await migrate(connectionString);
   const closers: (() => Promise<unknown>)[] = [];
 
   async function openStore(options: Partial<PostgresStoreOptions> = {}): Promise<Store> {
