@@ -26,14 +26,6 @@ let lastAt = 0;
 let workersDone = 0;
 let sustaining = false;
 
-let reporting: NodeJS.Timeout | null = null;
-
-function report(): void {
-  if (reporting) clearTimeout(reporting);
-  reporting = null;
-  process.send?.({ kind: "started", count: started });
-}
-
 async function openProducer(): Promise<Producer> {
   producer ??= await contender.openProducer();
   return producer;
@@ -107,19 +99,22 @@ const commands = {
     await Promise.all([one(), one()]);
     return sent;
   },
-  async work(options: Omit<WorkerOptions, "onStart"> & { holdMs?: number }) {
+  /** `idle`: nothing is to start, so that nobody is told of it either. */
+  async work(options: Omit<WorkerOptions, "onStart"> & { holdMs?: number; idle?: boolean }) {
     opened.push(
       await contender.openWorker({
         ...options,
         onStart(dueAt) {
           lastAt = now();
           if (started++ === 0) firstAt = lastAt;
-          reporting ??= setTimeout(report, REPORT_MS);
           if (dueAt !== null) lateness.push(lastAt - dueAt);
           return options.holdMs ? new Promise((resolve) => setTimeout(resolve, options.holdMs)) : undefined;
         },
       }),
     );
+    if (options.idle) return;
+    const timer = setInterval(() => process.send?.({ kind: "started", count: started }), REPORT_MS);
+    opened.push({ close: async () => clearInterval(timer) });
   },
   /** Creates tasks over HTTP for so long. */
   async post({
@@ -149,7 +144,6 @@ const commands = {
     const answer = { started, firstAt, lastAt, lateness };
     started = 0;
     lateness = [];
-    report();
     return answer;
   },
   async close() {

@@ -57,7 +57,7 @@ export const idleBehind = (millions: number): Workload => ({
   async run(stage) {
     await fill(stage, millions * 1_000_000);
     const [node] = await stage.workers();
-    await node!.call("work", { concurrency: 10, tuned: "lateness" });
+    await node!.call("work", { concurrency: 10, tuned: "lateness", idle: true });
     // What starting took is over, and the store has had time to write down and tidy up what came in.
     await sleep(stage.sized(60_000, 1_000));
     stage.begin();

@@ -93,7 +93,7 @@ export function createHandOut(
       return [];
     }
     const late = pool.ready.values().filter((held) => held.phase === "ready" && now - held.since >= RETURN_AFTER_MS);
-    const leaving = new Set(late.length > MAX_RETURNED ? late.sort(goesBefore).slice(-MAX_RETURNED) : late);
+    const leaving = new Set(late.length > MAX_RETURNED ? late.sort(inTurn).slice(-MAX_RETURNED) : late);
     pool.ready.remove((held) => held.phase !== "ready" || leaving.has(held));
     pool.returnAt = pool.ready
       .values()
@@ -211,6 +211,8 @@ export function createHandOut(
     },
   };
 }
+
+const inTurn = (a: HeldTask, b: HeldTask) => Number(goesBefore(b, a)) - Number(goesBefore(a, b));
 
 /** The deadline of its first start, or of its end, is over. */
 function isTooLate({ claimed }: HeldTask, clock: { now(): number }): boolean {

@@ -189,7 +189,7 @@ export function createPool(
     narrower: [],
     hungry: false,
     nextWorker: 0,
-    ready: new Heap((a, b) => goesBefore(a, b) < 0),
+    ready: new Heap(goesBefore),
     returnAt: Number.POSITIVE_INFINITY,
     returning: false,
     suspects: [],
@@ -209,9 +209,10 @@ export function createPool(
   };
 }
 
-/** Among ready tasks, the order in which they get their slots: below zero for the earlier one first. */
-export function goesBefore(a: HeldTask, b: HeldTask): number {
-  return a.rank - b.rank || a.place - b.place || a.claimed.dueAt - b.claimed.dueAt;
+/** Among ready tasks: gets its slot first. */
+export function goesBefore(a: HeldTask, b: HeldTask): boolean {
+  if (a.rank !== b.rank) return a.rank < b.rank;
+  return a.place < b.place || (a.place === b.place && a.claimed.dueAt < b.claimed.dueAt);
 }
 
 /**
