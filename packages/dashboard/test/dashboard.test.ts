@@ -51,7 +51,7 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       await page.getByRole("link", { name: "New task" }).first().click();
       await page.getByRole("heading", { name: "New task" }).waitFor();
       await page.getByLabel("Type").fill("sleep");
-      await page.getByLabel("Payload").fill('{"for":"1500ms"}');
+      await page.getByRole("textbox", { name: "Payload" }).fill('{"for":"1500ms"}');
       await page.getByLabel("Tags").fill("by-form, second");
       await page.getByRole("button", { name: "Create task" }).click();
       await page.waitForURL(/\/tasks\/task_[0-9a-z]{13}/);
@@ -549,7 +549,9 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
       await page.getByText("</script><script>alert(4)</script>").waitFor();
       await expectInert(page);
       await page.getByRole("link", { name: "Edit" }).click();
-      await expect.poll(() => page.getByLabel("Payload").inputValue()).toContain("onerror=alert(1)");
+      await expect
+        .poll(() => page.getByRole("textbox", { name: "Payload" }).inputValue())
+        .toContain("onerror=alert(1)");
       await expectInert(page);
     });
     const search = encodeURIComponent(hostile);
@@ -636,10 +638,11 @@ describe.skipIf(chromiumPath === null)("the dashboard", { timeout: 120_000 }, ()
     const { id } = await node.call<{ id: string }>("POST", "/tasks", sent);
     await withPage(`/tasks/${id}`, async (page) => {
       await page.getByRole("link", { name: "Replay" }).click();
-      const payload = page.getByLabel("Payload");
-      expect(JSON.parse(await payload.inputValue())).toEqual({ order: 1 });
+      const payload = page.getByRole("textbox", { name: "Payload" });
+      await expect.poll(async () => JSON.parse(await payload.inputValue())).toEqual({ order: 1 });
       await payload.fill('{"order": 2}');
       await page.getByRole("button", { name: "Replay task" }).click();
+      await page.waitForURL(({ pathname }) => /\/tasks\/task_\w+$/.test(pathname) && !pathname.endsWith(id));
       await page.getByRole("link", { name: id }).waitFor();
       const again = page.url().split("/").at(-1)!;
       expect(await node.call("GET", `/tasks/${again}`)).toMatchObject({ replayOf: id, payload: { order: 2 } });
