@@ -1,7 +1,7 @@
 /** Everything that `npm run bench` measures, in order. */
 import { drainBehind, idleBehind, latenessBehind } from "./backlog.ts";
 import { pinned, soak } from "./endurance.ts";
-import { burst, everyMinute, everySecond, latenessAt } from "./lateness.ts";
+import { burst, everyMinute, everySecond, everySecondLater, latenessAt } from "./lateness.ts";
 import { editing, planning } from "./planning.ts";
 import { nodeKilled, peersWorkerKilled, workerKilled } from "./recovery.ts";
 import { rest } from "./rest.ts";
@@ -20,6 +20,7 @@ export const workloads: readonly Workload[] = [
   latenessAt(10_000),
   burst,
   everySecond,
+  everySecondLater,
   everyMinute,
   planning,
   editing,

@@ -89,7 +89,7 @@ export function createHttpApp(deps: HttpDeps): FastifyInstance {
     throw new CarillonError("not_found", { detail: "There is nothing at this path." });
   });
   app.addHook("onRequest", async (request, reply) => {
-    reply.headers({ ...securityHeaders, "x-request-id": request.id });
+    reply.headers(securityHeaders).header("x-request-id", request.id);
     checkRequest(request.raw);
     // Before the body is looked at: a wrong path is a 404 whatever was sent.
     if (request.is404) throw new CarillonError("not_found", { detail: "There is nothing at this path." });

@@ -113,6 +113,24 @@ test("planning that takes long is done in slices, without pauses, and completely
   for (let n = 0; n < 40; n++) expect(await t.fires(`s-${n}`)).toHaveLength(AHEAD);
 });
 
+test("a round records little more than a thousand fires, and the next goes on at once", async () => {
+  const t = setup();
+  const names = Array.from({ length: 200 }, (_, n) => `s-${n}`);
+  for (const name of names) await t.put(name);
+  const recorded = async () => {
+    const fires = await Promise.all(names.map((name) => t.fires(name)));
+    return fires.reduce((sum, { length }) => sum + length, 0);
+  };
+  let before = 0;
+  for (let pauseMs = 0; pauseMs === 0; ) {
+    pauseMs = await t.planner.round();
+    const now = await recorded();
+    expect(now - before).toBeLessThan(1_300);
+    before = now;
+  }
+  expect(before).toBe(200 * AHEAD);
+});
+
 test("a long downtime is worked through without pauses", async () => {
   const t = setup();
   await t.put("every-second");

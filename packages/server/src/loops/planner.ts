@@ -28,8 +28,9 @@ const URGENT_HORIZON_MS = 15_000;
 const REPLAN_MS = 30_000;
 const SCHEDULES_A_ROUND = 200;
 const FIRES_A_SCHEDULE = 250;
-/** Planning stands in the way of everything else that this process does, so a round soon leaves the rest to the next. */
+/** Planning and recording stand in the way of everything else that this process does, so a round soon leaves the rest to the next. */
 const SLICE_MS = 20;
+const FIRES_A_ROUND = 1_000;
 const PAUSE_MS = 1_000;
 const DECLARATIONS_AGE_MS = 5_000;
 /**
@@ -139,13 +140,14 @@ export function createPlanner(options: {
   /** A schedule that cannot be planned keeps nobody else from being planned. */
   function tryPlan(schedule: ScheduleToPlan, round: Round): SchedulePlan {
     round.sliceEndsAt ??= clock.monotonic() + SLICE_MS;
-    if (clock.monotonic() > round.sliceEndsAt) {
+    if (round.fires >= FIRES_A_ROUND || clock.monotonic() > round.sliceEndsAt) {
       round.unfinished = true;
       return asItWas(schedule);
     }
     try {
       const planned = plan(schedule, round);
       unreadable.delete(schedule.id);
+      round.fires += planned.fires.length;
       if (planned.plannedUntil > schedule.plannedUntil) round.moved++;
       if (planned.plannedUntil < round.before) round.unfinished ||= planned.plannedUntil > schedule.plannedUntil;
       return planned;
@@ -185,7 +187,10 @@ export function createPlanner(options: {
       const downtimes = await store.downtimes(0);
       await readTypes();
       const moreOfZones = await zones.round();
-      const round: Round = { now, before, downtimes, sliceEndsAt: null, moved: 0, unfinished: false, awaiting: false };
+      const round: Round = {
+        ...{ now, before, downtimes, sliceEndsAt: null },
+        ...{ fires: 0, moved: 0, unfinished: false, awaiting: false },
+      };
       // Those that cannot be planned come first, as their marks stay behind.
       const limit = SCHEDULES_A_ROUND + unreadable.size;
       const { schedules, tasks } = await store.planSchedules({ before, limit, now }, (schedule) =>
@@ -206,6 +211,8 @@ interface Round {
   downtimes: { from: number; until: number }[];
   /** Monotonic; set by the first schedule. */
   sliceEndsAt: number | null;
+  /** How many were planned. */
+  fires: number;
   /** How many marks moved on. */
   moved: number;
   /** Some schedule is to be planned further at once. */

@@ -50,13 +50,12 @@ async function insert(deps: Deps, tasks: NewTask[], options: InsertOptions): Pro
   let answer: CreateAnswer;
   try {
     const claim = reservations && { session: reservations.session, count: reservations.count };
-    const { idempotency } = options;
+    const { now, uniquePolicy = "keep", idempotency } = options;
     const inOrder = idempotency && {
       ...idempotency,
       response: (answers: Created["tasks"]) => idempotency.response(inOrderSent(tasks, ordered, answers)),
     };
-    const { afterOf: _, ...given } = options;
-    answer = await deps.store.createTasks(ordered, { ...given, claim, idempotency: inOrder ?? null });
+    answer = await deps.store.createTasks(ordered, { now, uniquePolicy, claim, idempotency: inOrder ?? null });
     if (answer.kind === "created") claimed = answer.claimed;
   } finally {
     releaseUnused(deps.dispatcher, reservations, claimed);

@@ -4,7 +4,8 @@
  */
 import type { Id } from "@carillon/core";
 import { type AtItsMark, atItsMark, type PastRule, pastAfterPlan } from "../past-rules.ts";
-import type { NewTask, PlannedFire, SchedulePlan, ScheduleToPlan } from "../store.ts";
+import type { NewTask, SchedulePlan, ScheduleToPlan } from "../store.ts";
+import { float8Array, int2Array, int4Array, int8Array, textArray } from "./arrays.ts";
 import { calendarsOf } from "./calendars.ts";
 import type { Db, Statement } from "./db.ts";
 import { previousFires } from "./fires.ts";
@@ -93,25 +94,20 @@ async function withPrevious(tx: Db, schedules: WithTasksAhead[]): Promise<WithTa
 
 /** The tasks of those fires that had no row yet, or one that was withdrawn. */
 async function recordFires(tx: Db, planned: Planned[]): Promise<NewTask[]> {
-  const fires = new Map<string, PlannedFire & { schedule: ScheduleToPlan }>();
-  for (const { schedule, plan } of planned) {
-    for (const fire of plan.fires) fires.set(fireKey(schedule.id, fire.fireAt), { ...fire, schedule });
-  }
-  if (fires.size === 0) return [];
-  const all = [...fires.values()];
-  const recorded = await tx.query<[schedule: Id, fireAt: number]>(insertFires, [
-    all.map((fire) => fire.schedule.id),
-    all.map((fire) => fire.fireAt),
-    all.map((fire) => fire.outcome),
-    all.map((fire) => fire.task?.id ?? null),
-    all.map((fire) => fire.schedule.version),
-    all.map((fire) => fire.reason),
-    all.map((fire) => fire.caughtUp),
+  const fires = planned.flatMap(({ schedule, plan }) => plan.fires.map((fire) => ({ fire, schedule })));
+  if (fires.length === 0) return [];
+  const recorded = await tx.query<[task: Id | null]>(insertFires, [
+    int8Array(fires.map(({ schedule }) => schedule.id)),
+    float8Array(fires.map(({ fire }) => fire.fireAt)),
+    textArray(fires.map(({ fire }) => fire.outcome)),
+    int8Array(fires.map(({ fire }) => fire.task?.id ?? null)),
+    int4Array(fires.map(({ schedule }) => schedule.version)),
+    textArray(fires.map(({ fire }) => fire.reason)),
+    int2Array(fires.map(({ fire }) => Number(fire.caughtUp))),
   ]);
-  return recorded.flatMap(([schedule, fireAt]) => fires.get(fireKey(schedule, fireAt))!.task ?? []);
+  const tasks = new Map(fires.flatMap(({ fire: { task } }) => (task ? [[task.id, task]] : [])));
+  return recorded.flatMap(([id]) => (id === null ? [] : tasks.get(id)!));
 }
-
-const fireKey = (schedule: Id, fireAt: number) => `${schedule}/${fireAt}`;
 
 async function moveMarks(tx: Db, planned: Planned[], tasks: NewTask[]): Promise<void> {
   const counts = new Map<Id, number>();
@@ -160,15 +156,15 @@ const insertFires: Statement = {
   name: "insert_fires",
   text: `
 insert into fire (schedule_id, fire_at, outcome, task_id, version, reason, caught_up)
-select schedule_id, to_timestamp(fire_at / 1000), outcome, task_id, version, reason, caught_up
-  from unnest($1::bigint[], $2::float8[], $3::text[], $4::bigint[], $5::int[], $6::text[], $7::boolean[])
+select schedule_id, to_timestamp(fire_at / 1000), outcome, task_id, version, reason, caught_up = 1
+  from unnest($1::bigint[], $2::float8[], $3::text[], $4::bigint[], $5::int[], $6::text[], $7::int2[])
     as planned (schedule_id, fire_at, outcome, task_id, version, reason, caught_up)
  order by schedule_id, fire_at
 on conflict (schedule_id, fire_at) do update
    set outcome = excluded.outcome, task_id = excluded.task_id, version = excluded.version, reason = excluded.reason,
        caught_up = excluded.caught_up
  where fire.outcome = 'withdrawn'
-returning schedule_id, ${ms("fire_at")}`,
+returning task_id`,
 };
 
 const markPlanned: Statement = {
