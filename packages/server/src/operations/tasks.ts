@@ -49,11 +49,12 @@ export async function createTask(
   const now = deps.clock.now();
   const declared = (await deps.types.of(namespace)).get(input.type);
   const facts = { id: deps.ids.next(now), namespace, now, declared, trigger: "api" as const };
-  const task = { ...newTask(input, facts), ...comesAfter(input) };
+  const task = comingAfter(input, newTask(input, facts));
   return insertOne(deps, task, { now, uniquePolicy: input.uniquePolicy ?? "keep", idempotency, scheduleName: null });
 }
 
-const comesAfter = ({ after = [], when = "all" }: CreateTask) => (after.length > 0 ? { after, when } : {});
+const comingAfter = ({ after = [], when = "all" }: CreateTask, task: NewTask): NewTask =>
+  after.length > 0 ? { ...task, after, when } : task;
 
 /** Inserts one task and answers with it as it is now, or with the one that holds its unique key. */
 export async function insertOne(
@@ -110,16 +111,14 @@ export async function createTasks(
   const now = deps.clock.now();
   const types = await deps.types.of(namespace);
   const policies = new Map<NewTask, UniquePolicy>();
-  const places = new Map<NewTask, number>();
-  const afterOf = (task: NewTask) => `/tasks/${places.get(task)}/after`;
   const tasks = inputs.map((input) => {
     const facts = { id: deps.ids.next(now), namespace, now, declared: types.get(input.type), trigger: "api" as const };
-    const task: NewTask = { ...newTask(input, facts), ...comesAfter(input) };
-    places.set(task, places.size);
-    policies.set(task, input.uniquePolicy ?? "keep");
+    const task = comingAfter(input, newTask(input, facts));
+    if (input.uniquePolicy) policies.set(task, input.uniquePolicy);
     return task;
   });
-  const uniquePolicy = (task: NewTask) => policies.get(task)!;
+  const uniquePolicy = (task: NewTask) => policies.get(task) ?? "keep";
+  const afterOf = (task: NewTask) => `/tasks/${tasks.indexOf(task)}/after`;
   const show = (created: { id: Id; created: boolean }[]) =>
     created.map((task) => ({ id: formatId("task", task.id), created: task.created }));
   const idempotency = rememberAs(namespace, key, now, (created) => JSON.stringify(show(created)));

@@ -81,7 +81,7 @@ test("200,000 dead entries that an open transaction keeps cost a claim nothing t
 const emptyBefore = "update pg_class set reltuples = 0, relpages = 10000 where oid = 'task'::regclass";
 
 async function withCounts() {
-  const t = await setup();
+  const t = await setup({ alone: true });
   const { store, plansOf, [Symbol.asyncDispose]: close } = await openExplainedStore(t.connectionString);
   await t.store.createTasks(t.newTasks(1), { now: NOON }); // Makes its lane.
   await t.sql("delete from task");

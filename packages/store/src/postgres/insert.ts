@@ -131,10 +131,12 @@ alive as materialized (
   if (large.length > 0) {
     const ids = values.push(int8Array(large.map((task) => task.id)));
     const data = values.push(textArray(large.map((task) => task.payload)));
+    // Otherwise all of them are inserted, and nothing is to be compared.
+    const written = skipTakenKeys ? "join inserted i on i.id = l.id" : "";
     parts.push(`
 stored as (
   insert into blob (task_id, kind, data)
-  select i.id, 1, l.data from unnest($${ids}::int8[], $${data}::text[]) as l(id, data) join inserted i on i.id = l.id)`);
+  select l.id, 1, l.data from unnest($${ids}::int8[], $${data}::text[]) as l(id, data) ${written})`);
   }
   const flags = [uniform, rare, large.length > 0, sessions, skipTakenKeys].map((flag) => (flag ? "1" : "0")).join("");
   const wanted = skipTakenKeys ? "" : answers ? "where claimed" : "where false";

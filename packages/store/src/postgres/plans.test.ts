@@ -40,7 +40,7 @@ test.for([
   "on PostgreSQL $version no plan flips while the tables grow to $most rows, whatever the planner believes",
   { timeout: 180_000 },
   async ({ version, most }, { skip }) => {
-    await using t = await openTestStore({ version });
+    await using t = await openTestStore({ version, alone: true });
     if (!t) return skip();
     await using explained = await openExplainedStore(t.connectionString);
     await prepare(t);

@@ -42,8 +42,8 @@ describe.skipIf(!hasPooler())("behind PgBouncer in transaction mode", () => {
   test("every statement and transaction has its settings, and leaves none to others", async () => {
     await using t = await setup({ size: 1 });
     await withPools({ connection: t.pooled }, async (db) => {
-      expect(await db.query(shown, [])).toEqual([["carillon", "force_custom_plan", "off"]]);
-      expect(await db.transaction((tx) => tx.query(shown, []))).toEqual([["carillon", "force_custom_plan", "off"]]);
+      expect(await db.query(shown, [])).toEqual([["carillon", "force_generic_plan", "off"]]);
+      expect(await db.transaction((tx) => tx.query(shown, []))).toEqual([["carillon", "force_generic_plan", "off"]]);
       // The pooler has one session only: somebody else's is the same.
       const other = new pg.Client({ connectionString: t.pooled });
       await other.connect();
@@ -85,7 +85,7 @@ describe.skipIf(!hasPooler())("behind PgBouncer in transaction mode", () => {
     await using t = await setup();
     const pooler = await startTestPooler(t.directUrl, { port: port + 1, ignoreOptions: true });
     await withPools({ connection: pooler.connectionString }, async (db) => {
-      expect(await db.query(shown, [])).toEqual([["carillon", "force_custom_plan", "off"]]);
+      expect(await db.query(shown, [])).toEqual([["carillon", "force_generic_plan", "off"]]);
     });
     await pooler.stop();
   });
@@ -167,7 +167,7 @@ test("a pooler that passes everything else on, but refuses start-up options, is 
   const t = (await openTestStore())!;
   const proxy = await openProxy(t.directUrl, { refuseOptions: true });
   await withPools({ connection: proxy.connectionString }, async (db) => {
-    expect(await db.query(shown, [])).toEqual([["carillon", "force_custom_plan", "off"]]);
+    expect(await db.query(shown, [])).toEqual([["carillon", "force_generic_plan", "off"]]);
   });
   await proxy.close();
   await t[Symbol.asyncDispose]();

@@ -5,7 +5,7 @@ import type { TestVersion } from "../embedded/test-database.ts";
 import type { ClaimedTask, ClaimTarget, NewTask, Outcome, Store } from "../store.ts";
 import { settings } from "./connection.ts";
 import { createPostgresStore, type PostgresStoreOptions } from "./store.ts";
-import { createMigratedDatabase } from "./test-migrated.ts";
+import { createDatabaseAlone, createMigratedDatabase } from "./test-migrated.ts";
 import { openProxy } from "./test-proxy.ts";
 
 /** A Wednesday noon. */
@@ -13,9 +13,9 @@ export const NOON = Date.UTC(2026, 6, 15, 12);
 
 export type TestStore = NonNullable<Awaited<ReturnType<typeof openTestStore>>>;
 
-/** Null: that version of PostgreSQL is not on this machine. */
-export async function openTestStore({ version = 18 as TestVersion } = {}) {
-  const database = await createMigratedDatabase({ version });
+/** Null: that version of PostgreSQL is not on this machine. `alone`: nobody else is on the server. */
+export async function openTestStore({ version = 18 as TestVersion, alone = false } = {}) {
+  const database = await (alone ? createDatabaseAlone(version) : createMigratedDatabase({ version }));
   if (!database) return null;
   const { connectionString, directUrl } = database;
   const closers: (() => Promise<unknown>)[] = [];
@@ -105,8 +105,8 @@ export async function openTestStore({ version = 18 as TestVersion } = {}) {
 }
 
 /** On the PostgreSQL that comes with Carillon. */
-export async function setup(): Promise<TestStore> {
-  return (await openTestStore())!;
+export async function setup(options: { alone?: boolean } = {}): Promise<TestStore> {
+  return (await openTestStore(options))!;
 }
 
 /** A store whose network can go wrong. */
