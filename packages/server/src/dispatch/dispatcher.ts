@@ -7,7 +7,7 @@
  */
 import type { WorkerGate } from "@carillon/client";
 import { delay, type Id, idCreatedAt, type Labels, type TargetState, WORKER_LABEL, within } from "@carillon/core";
-import type { ClaimedTask, Hint, LaneName, WorkerFacts } from "@carillon/store";
+import type { ClaimedTask, Hint, Lane, LaneName, WorkerFacts } from "@carillon/store";
 import { Loop } from "../loops/loop.ts";
 import { createAdoption } from "./adoption.ts";
 import { createCallTargets } from "./call-targets.ts";
@@ -252,13 +252,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return lane ? reservations.take(lane, demand.servedBy(lane), count) : 0;
     },
     release(lane, count) {
-      for (let left = count; left > 0; left--) reservations.end(lane);
+      reservations.end(lane, count);
       changed();
     },
     handOut(claimed) {
-      for (const task of claimed) {
-        const pool = reservations.end(task.lane) ?? demand.servedBy(task.lane)[0];
-        if (pool) claims.settle([task], pool);
+      for (const [lane, tasks] of byLane(claimed)) {
+        let settled = 0;
+        for (const { pool, count } of reservations.end(lane, tasks.length))
+          claims.settle(tasks.slice(settled, (settled += count)), pool);
+        const [pool] = demand.servedBy(lane);
+        if (pool && settled < tasks.length) claims.settle(tasks.slice(settled), pool);
       }
       const late = claimed.filter(isLate);
       if (late.length > 0) void returns.giveBack(late.flatMap(({ id, token }) => findHeld(hand, id, token) ?? []));
@@ -295,6 +298,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
           connectedAt: worker.connectedAt,
         })),
   };
+}
+
+function byLane(claimed: readonly ClaimedTask[]): Map<Lane, ClaimedTask[]> {
+  const groups = new Map<Lane, ClaimedTask[]>();
+  for (const task of claimed) {
+    const group = groups.get(task.lane);
+    if (group) group.push(task);
+    else groups.set(task.lane, [task]);
+  }
+  return groups;
 }
 
 /** Its labels without the one that every worker has. */

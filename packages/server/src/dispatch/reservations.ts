@@ -8,8 +8,8 @@ import { freeCredits, type Pool } from "./hand.ts";
 export interface Reservations {
   /** Takes up to `count` of the free slots of these pools, from the one with the most; how many it got. */
   take(lane: LaneName, pools: readonly Pool[], count: number): number;
-  /** Ends the reservation of one slot; the pool it was taken from, or null when there was none. */
-  end(lane: LaneName): Pool | null;
+  /** Ends the reservations of up to `count` slots; the pools they were taken from. */
+  end(lane: LaneName, count: number): { pool: Pool; count: number }[];
 }
 
 export function createReservations(): Reservations {
@@ -21,20 +21,26 @@ export function createReservations(): Reservations {
       const got = best ? Math.min(count, freeCredits(best)) : 0;
       if (!best || got <= 0) return 0;
       best.reserved += got;
-      const byPool = taken.get(laneKey(lane)) ?? new Map<Pool, number>();
-      taken.set(laneKey(lane), byPool.set(best, (byPool.get(best) ?? 0) + got));
+      const key = laneKey(lane);
+      const byPool = taken.get(key) ?? new Map<Pool, number>();
+      taken.set(key, byPool.set(best, (byPool.get(best) ?? 0) + got));
       return got;
     },
-    end(lane) {
-      const byPool = taken.get(laneKey(lane));
-      const entry = byPool?.entries().next().value;
-      if (!byPool || !entry) return null;
-      const [pool, count] = entry;
-      pool.reserved--;
-      if (count > 1) byPool.set(pool, count - 1);
-      else byPool.delete(pool);
-      if (byPool.size === 0) taken.delete(laneKey(lane));
-      return pool;
+    end(lane, count) {
+      const key = laneKey(lane);
+      const ended: { pool: Pool; count: number }[] = [];
+      let left = count;
+      for (const [pool, held] of taken.get(key) ?? []) {
+        const some = Math.min(left, held);
+        if (some === 0) break;
+        left -= some;
+        pool.reserved -= some;
+        ended.push({ pool, count: some });
+        if (some < held) taken.get(key)!.set(pool, held - some);
+        else taken.get(key)!.delete(pool);
+      }
+      if (taken.get(key)?.size === 0) taken.delete(key);
+      return ended;
     },
   };
 }

@@ -90,12 +90,13 @@ interface Reservations {
 function reserve(dispatcher: TaskDispatcher | null, tasks: NewTask[], now: number): Reservations | null {
   const session = dispatcher?.session ?? null;
   if (!dispatcher || session === null) return null;
-  const startable = tasks.filter((task) => mayStart(task, now));
+  const keys = tasks.map((task) => (mayStart(task, now) ? laneKey(task) : null));
   const wanted = new Map<string, { lane: LaneName; count: number }>();
-  for (const task of startable) {
-    const entry = wanted.get(laneKey(task));
+  for (const [index, key] of keys.entries()) {
+    if (key === null) continue;
+    const entry = wanted.get(key);
     if (entry) entry.count++;
-    else wanted.set(laneKey(task), { lane: laneOf(task), count: 1 });
+    else wanted.set(key, { lane: laneOf(tasks[index]!), count: 1 });
   }
   const lanes: Reservations["lanes"] = new Map();
   const left = new Map<string, number>();
@@ -107,9 +108,10 @@ function reserve(dispatcher: TaskDispatcher | null, tasks: NewTask[], now: numbe
   if (lanes.size === 0) return null;
   const first: NewTask[] = [];
   const rest: NewTask[] = [];
-  for (const task of tasks) {
-    const free = mayStart(task, now) ? (left.get(laneKey(task)) ?? 0) : 0;
-    if (free > 0) left.set(laneKey(task), free - 1);
+  for (const [index, task] of tasks.entries()) {
+    const key = keys[index]!;
+    const free = key === null ? 0 : left.get(key)!;
+    if (key !== null && free > 0) left.set(key, free - 1);
     (free > 0 ? first : rest).push(task);
   }
   return { session, tasks: [...first, ...rest], count: first.length, lanes };
@@ -124,9 +126,11 @@ function releaseUnused(
   claimed: readonly ClaimedTask[],
 ): void {
   if (!dispatcher || !reservations) return;
-  for (const { lane, count } of reservations.lanes.values()) {
-    const used = claimed.filter(({ lane: held }) => laneKey(held) === laneKey(lane)).length;
-    if (count > used) dispatcher.release(lane, count - used);
+  const used = new Map<string, number>();
+  for (const { lane } of claimed) used.set(laneKey(lane), (used.get(laneKey(lane)) ?? 0) + 1);
+  for (const [key, { lane, count }] of reservations.lanes) {
+    const unused = count - (used.get(key) ?? 0);
+    if (unused > 0) dispatcher.release(lane, unused);
   }
 }
 

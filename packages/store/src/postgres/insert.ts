@@ -111,7 +111,7 @@ export function insertOf(tasks: readonly NewTask[], numbers: Numbers, options: I
     computed("state", blocked ? `(${unclaimed})::task_state` : unclaimed);
   }
 
-  const holder = sessions ? holderOf(tasks, numbers, sessions, expressions[columns.indexOf("lane_id")]!, values) : "";
+  const holder = sessions ? holderOf(numbers, sessions, expressions[columns.indexOf("lane_id")]!, values) : "";
   const insert = `
 insert into task (${columns.join(", ")})
 select ${expressions.join(", ")}
@@ -151,14 +151,9 @@ stored as (
 }
 
 /** A dead session claims nothing, and nobody does from a lane whose queue is limited or paused: such tasks are inserted as pending. */
-function holderOf(
-  tasks: readonly NewTask[],
-  numbers: Numbers,
-  sessions: (Id | null)[],
-  lane: string,
-  values: unknown[],
-): string {
-  const lanes = new Set(tasks.flatMap((_, index) => (sessions[index] === null ? [] : numbers.lanes[index]!.id)));
+function holderOf(numbers: Numbers, sessions: (Id | null)[], lane: string, values: unknown[]): string {
+  const lanes = new Set<number>();
+  for (const [index, { id }] of numbers.lanes.entries()) if (sessions[index] !== null) lanes.add(id);
   const open = openLanes(`$${values.push(int4Array([...lanes]))}`);
   return `
   cross join lateral (
