@@ -1,4 +1,5 @@
 /** What turns cost, and how two builds differ by them. */
+
 /** Microseconds a task. */
 export interface Turn {
   /** Processor time of the node, its client and its worker. */

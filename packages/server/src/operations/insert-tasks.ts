@@ -16,7 +16,7 @@ import type { Deps, TaskDispatcher } from "./deps.ts";
 
 type InsertOptions = Omit<CreateOptions, "claim"> & {
   /** Where the request names what a task comes after; default `/after`. */
-  afterOf?: (task: NewTask) => string;
+  afterOf?: (index: number) => string;
 };
 type Created = Extract<CreateAnswer, { kind: "created" }>;
 export type InsertAnswer = { kind: "created"; tasks: Created["tasks"] } | { kind: "replayed"; response: string };
@@ -127,7 +127,10 @@ function releaseUnused(
 ): void {
   if (!dispatcher || !reservations) return;
   const used = new Map<string, number>();
-  for (const { lane } of claimed) used.set(laneKey(lane), (used.get(laneKey(lane)) ?? 0) + 1);
+  for (const { lane } of claimed) {
+    const key = laneKey(lane);
+    used.set(key, (used.get(key) ?? 0) + 1);
+  }
   for (const [key, { lane, count }] of reservations.lanes) {
     const unused = count - (used.get(key) ?? 0);
     if (unused > 0) dispatcher.release(lane, unused);
@@ -173,12 +176,12 @@ function unknownParents(
   unknown: ReadonlySet<Id>,
   { afterOf = () => "/after" }: InsertOptions,
 ): CarillonError {
-  const errors = tasks.flatMap((task) =>
+  const errors = tasks.flatMap((task, place) =>
     (task.after ?? []).flatMap((parent, index): FieldError[] =>
       unknown.has(parent)
         ? [
             {
-              pointer: `${afterOf(task)}/${index}`,
+              pointer: `${afterOf(place)}/${index}`,
               code: "unknown_task",
               message: `There is no task ${formatId("task", parent)}.`,
             },

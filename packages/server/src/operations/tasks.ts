@@ -118,7 +118,7 @@ export async function createTasks(
     return task;
   });
   const uniquePolicy = (task: NewTask) => policies.get(task) ?? "keep";
-  const afterOf = (task: NewTask) => `/tasks/${tasks.indexOf(task)}/after`;
+  const afterOf = (index: number) => `/tasks/${index}/after`;
   const show = (created: { id: Id; created: boolean }[]) =>
     created.map((task) => ({ id: formatId("task", task.id), created: task.created }));
   const idempotency = rememberAs(namespace, key, now, (created) => JSON.stringify(show(created)));
