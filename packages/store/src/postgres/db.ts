@@ -31,7 +31,7 @@ const poolSizes = {
 } as const;
 export type PoolName = keyof typeof poolSizes;
 
-/** Planned once, not with every call, which took a fifth of what a single create costs: their plans depend on no value. */
+/** Planned once, not with every call, which took a seventh of what a single create costs: their plans depend on no value. */
 const prepared = { plan_cache_mode: "force_generic_plan" };
 
 /**
